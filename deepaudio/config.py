@@ -1,0 +1,86 @@
+"""Read YAML files safely and turn plain mappings into frozen configs, with errors that name the key."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from deepaudio.discover import suggest
+from deepaudio.errors import InputError, UsageError
+
+T = TypeVar("T")
+MAX_YAML_BYTES = 1 << 20
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses duplicate keys and aliases."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.events.AliasEvent):
+            event = self.peek_event()
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases are not allowed", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"duplicate key '{key}'", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; python tags, aliases, duplicate keys and non-mappings are an InputError."""
+    if not path.is_file():
+        raise InputError("recipe.missing", f"no recipe at {path}", hint="deepaudio recipes ls")
+    if path.stat().st_size > MAX_YAML_BYTES:
+        raise InputError("recipe.too_large", f"{path} is larger than {MAX_YAML_BYTES} bytes")
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError("recipe.unreadable", f"{path}: {reason}") from error
+    if not isinstance(content, dict):
+        raise InputError("recipe.not_a_mapping", f"{path}: expected `key: value` lines")
+    return content
+
+
+def override(content: dict[str, Any], pairs: list[str]) -> dict[str, Any]:
+    """`content` with `a.b=value` pairs applied, values typed as in YAML; bad pairs are a UsageError."""
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if not equals or not key or any(not part.strip() for part in key.split(".")):
+            raise UsageError("override.malformed", f"'{pair}' is not key=value", hint="e.g. optim.lr=1e-4")
+    try:
+        merged = OmegaConf.merge(OmegaConf.create(content), OmegaConf.from_dotlist(pairs))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UsageError("override.malformed", " ".join(str(error).split())) from error
+    # resolve=False: a value such as ${oc.env:HOME} stays text
+    return OmegaConf.to_container(merged, resolve=False)  # type: ignore[return-value]
+
+
+def build(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """A frozen config dataclass from a mapping; unknown keys and wrong types are an InputError naming `where.key`."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise InputError("config.unknown_key", f"{where}.{key}: unknown key", hint=suggest(key, list(fields)))
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    for key, value in plain.items():
+        default = fields[key].default
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise InputError("config.wrong_type", f"{where}.{key}: expected a number, got {value!r}")
+    try:
+        return kind(**plain)
+    except (TypeError, ValueError) as error:
+        raise InputError("config.invalid", f"{where}: {error}") from error

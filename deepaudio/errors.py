@@ -1,0 +1,73 @@
+"""Every error a user can cause or meet, with its exit code (behaviour.md, section 1)."""
+
+
+class DeepAudioError(Exception):
+    """Base of all expected errors.
+
+    `code` is a stable dotted name for scripts, `message` one line saying what and where, `hint` the next step,
+    and `where` any further fields (line, path, tensor ...) that the JSON form of the error carries.
+    """
+
+    kind = "internal"
+    exit_code = 1
+    retryable = False
+
+    def __init__(self, code: str, message: str, hint: str | None = None, **where: object):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    def as_dict(self) -> dict[str, object]:
+        """The `error` object of the JSON output."""
+        fields = {"code": self.code, "kind": self.kind, "message": self.message, "hint": self.hint}
+        return fields | self.where | {"retryable": self.retryable}
+
+
+class UsageError(DeepAudioError):
+    """The command line contradicts itself or asks for something that is not there."""
+
+    kind, exit_code = "usage", 2
+
+
+class InputError(DeepAudioError):
+    """A clip, script, reference, manifest or recipe that cannot be used."""
+
+    kind, exit_code = "input", 3
+
+
+class ToolError(DeepAudioError):
+    """A missing or too old tool or device."""
+
+    kind, exit_code = "tool", 4
+
+
+class WeightsError(DeepAudioError):
+    """Weights that are missing, damaged or of the wrong shape."""
+
+    kind, exit_code = "weights", 5
+
+
+class ResourceError(DeepAudioError):
+    """Disk, memory or time ran out."""
+
+    kind, exit_code, retryable = "resource", 6, True
+
+
+class BatchError(DeepAudioError):
+    """A batch went through but some of its items failed."""
+
+    kind, exit_code, retryable = "batch", 7, True
+
+
+class PolicyError(DeepAudioError):
+    """Refused by policy, e.g. a consent that was required and not given."""
+
+    kind, exit_code = "policy", 8
+
+
+class QualityError(DeepAudioError):
+    """A quality gate failed under `--strict`."""
+
+    kind, exit_code = "quality", 9

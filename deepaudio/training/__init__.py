@@ -1,0 +1,1 @@
+"""One loop for every stage; a stage is a batch and a loss."""

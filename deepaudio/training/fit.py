@@ -1,0 +1,206 @@
+"""The one training loop: batches and losses come from a stage, everything else is here.
+
+A run folder holds `last/` (weights, optimiser, step, RNG: what a resume needs) and `model/` (config.json +
+model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read).
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from deepaudio.errors import InputError, ResourceError
+from deepaudio.training import optim as optimisers
+from deepaudio.training.ema import Ema
+from deepaudio.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+Batch = Any
+
+
+class Loss(NamedTuple):
+    """Summed loss of a batch, the weight it was summed over (frames or items), and named parts for the log."""
+
+    value: Tensor
+    weight: float
+    parts: dict[str, float] = {}
+
+
+class Stage(Protocol):
+    """All that the loop knows of a stage.
+
+    `batches` yields for ever. A stage with several optimisers (the vocoder's discriminators) has, in addition,
+    `step(batch, rng, lr) -> dict[str, float]` that does one whole update, and `state()` / `restore(state)`.
+    """
+
+    model: nn.Module
+    config: Any  # frozen dataclass of the model, written to config.json
+
+    def batches(self, rng: torch.Generator) -> Iterator[Batch]: ...
+
+    def loss(self, batch: Batch, rng: torch.Generator) -> Loss: ...
+
+
+class Progress(NamedTuple):
+    step: int
+    steps: int
+    loss: float
+    lr: float
+    seconds: float
+    parts: dict[str, float]
+
+
+def device_of(name: str) -> torch.device:
+    """`auto` is the GPU when there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fit(stage: Stage, recipe: Recipe, progress: Callable[[Progress], None] | None = None) -> Path:
+    """Train until `recipe.steps` or `recipe.minutes`; resumes from the run folder. Returns the model folder.
+
+    Raises InputError when the run folder belongs to another recipe, ResourceError when the loss is not finite.
+    """
+    folder = Path(recipe.output)
+    device = device_of(recipe.device)
+    stage.model.to(device).train()
+    rng = torch.Generator().manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)
+    own_step = getattr(stage, "step", None)
+    optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
+    ema = Ema(stage.model, recipe.ema) if recipe.ema else None
+    first = _restore(folder, recipe, stage, optimiser, ema, rng)
+    started, amp = time.monotonic(), _autocast(device, recipe.dtype)
+    batches = stage.batches(rng)
+    step = first
+    while step < recipe.steps:
+        lr = optimisers.learning_rate(step, recipe.steps, recipe.optim)
+        if own_step:
+            parts = own_step(next(batches), rng, lr)
+            mean = parts.get("loss", 0.0)
+        else:
+            mean, parts = _update(stage, recipe, optimiser, batches, rng, lr, amp)
+        if not mean == mean or abs(mean) == float("inf"):
+            raise ResourceError("train.not_finite", f"loss is {mean} at step {step}", hint="lower optim.lr and resume")
+        if ema:
+            ema.update(stage.model, step)
+        step += 1
+        over = recipe.minutes is not None and time.monotonic() - started > recipe.minutes * 60
+        if progress and (step % recipe.log_every == 0 or step == recipe.steps or over):
+            progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
+        if step % recipe.save_every == 0 or step == recipe.steps or over:
+            _save(folder, recipe, stage, optimiser, ema, rng, step)
+        if over:
+            log.info("stopped at step %d after %.1f minutes; run again to go on", step, recipe.minutes)
+            break
+    return folder / "model"
+
+
+def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dict[str, float]]:
+    """One optimiser update over `accumulate` batches, divided once by their summed weight."""
+    optimiser.zero_grad(set_to_none=True)
+    total, weight, parts = 0.0, 0.0, {}
+    for _ in range(recipe.accumulate):
+        batch = next(batches)
+        with amp():
+            loss = stage.loss(batch, rng)
+        loss.value.backward()
+        total += float(loss.value.detach())
+        weight += loss.weight
+        parts = loss.parts
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad.div_(weight)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(parameters, recipe.optim.clip_norm)
+    if torch.isfinite(norm):
+        optimiser.step()
+    return total / weight, parts | {"norm": float(norm)}
+
+
+def _autocast(device: torch.device, dtype: str) -> Callable:
+    if dtype == "float32":
+        return nullcontext
+    return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    """What must agree between the run in a folder and its resume: all but where, how long and how often."""
+    free = {"output", "minutes", "save_every", "log_every", "device", "steps"}
+    return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
+
+
+def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
+    """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
+    shutil.rmtree(folder / "last.partial", ignore_errors=True)
+    if not (folder / "last" / "state.pt").is_file() and (folder / "last.old").is_dir():
+        shutil.rmtree(folder / "last", ignore_errors=True)
+        os.replace(folder / "last.old", folder / "last")
+    last = folder / "last"
+    if not last.is_dir():
+        return 0
+    state = torch.load(last / "state.pt", weights_only=True, map_location="cpu")
+    if state["recipe"] != _fingerprint(recipe):
+        raise InputError(
+            "train.recipe_changed",
+            f"{folder} holds a run of another recipe",
+            hint="choose another output=, or delete the folder",
+        )
+    stage.model.load_state_dict(load_file(last / "model.safetensors"))
+    rng.set_state(state["rng"])
+    torch.set_rng_state(state["torch_rng"])
+    if optimiser:
+        optimiser.load_state_dict(state["optimiser"])
+    if ema:
+        shadow = load_file(last / "ema.safetensors")
+        ema.shadow = {name: value.to(ema.shadow[name].device) for name, value in shadow.items()}
+    if "stage" in state:
+        stage.restore(state["stage"])
+    return state["step"]
+
+
+def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
+    """Write `last/` whole or not at all, then `model/`."""
+    partial, last, old = folder / "last.partial", folder / "last", folder / "last.old"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()}
+    save_file(weights, partial / "model.safetensors")
+    state = {"step": step, "rng": rng.get_state(), "torch_rng": torch.get_rng_state(), "recipe": _fingerprint(recipe)}
+    if optimiser:
+        state["optimiser"] = optimiser.state_dict()
+    if hasattr(stage, "state"):
+        state["stage"] = stage.state()
+    if ema:
+        weights = {name: value.cpu().contiguous() for name, value in ema.shadow.items()}
+        save_file(weights, partial / "ema.safetensors")
+    torch.save(state, partial / "state.pt")
+    shutil.rmtree(old, ignore_errors=True)
+    if last.is_dir():
+        os.replace(last, old)
+    os.replace(partial, last)
+    shutil.rmtree(old, ignore_errors=True)
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
+    _export(folder / "model", weights, stage)
+
+
+def _export(folder: Path, weights: dict[str, Tensor], stage) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.dumps(dataclasses.asdict(stage.config), indent=1)
+    (folder / "config.json").write_text(config + "\n")
+    save_file(weights, folder / "model.safetensors.partial")
+    os.replace(folder / "model.safetensors.partial", folder / "model.safetensors")

@@ -1,0 +1,84 @@
+"""The schema of a recipe: one YAML file per training run, unknown keys refused."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deepaudio.config import override, read_yaml
+from deepaudio.discover import suggest
+from deepaudio.errors import InputError
+
+StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Optim(_Strict):
+    """Optimiser and its schedule: linear warm-up, then cosine, linear or no decay to `final_lr`."""
+
+    name: Literal["adam", "adamw"] = "adamw"
+    lr: float = Field(1e-4, gt=0)
+    final_lr: float = Field(1e-6, ge=0)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: int = Field(1000, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class Recipe(_Strict):
+    """One training run. `model`, `data` and `objective` are read by the stage, which checks their keys."""
+
+    stage: StageName
+    seed: int = 0
+    output: str
+    model: dict[str, Any]
+    data: dict[str, Any] = {}
+    objective: dict[str, Any] = {}
+    optim: Optim = Optim()
+    steps: int = Field(gt=0)
+    minutes: float | None = Field(None, gt=0)  # wall-clock limit of one call; the run can be resumed
+    accumulate: int = Field(1, ge=1)
+    ema: float | None = Field(None, gt=0, lt=1)
+    init_from: str | None = None  # folder with config.json + model.safetensors
+    save_every: int = Field(1000, gt=0)
+    log_every: int = Field(50, gt=0)
+    device: str = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"  # autocast; the weights stay float32
+
+
+def parse(content: dict[str, Any], where: str) -> Recipe:
+    """A checked recipe from a mapping; the first fault becomes an InputError naming the key."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            owner = Optim if key.startswith("optim.") else Recipe
+            hint = suggest(key.rsplit(".", 1)[-1], list(owner.model_fields))
+            raise InputError("recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint) from error
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        raise InputError("recipe.invalid", f"{where}: {key}: {message}") from error
+
+
+def load(path: Path, pairs: list[str] = []) -> Recipe:
+    """Read, override and check a recipe file."""
+    return parse(override(_numbers(read_yaml(path)), pairs), str(path))
+
+
+def _numbers(value: Any) -> Any:
+    """YAML reads `1e-4` as text; give it back as a number."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, str) and value[:1] in "+-.0123456789":
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
