@@ -1,0 +1,1 @@
+"""Datasets: manifests, features, batching and the preparation of public corpora."""

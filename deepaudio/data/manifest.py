@@ -1,0 +1,126 @@
+"""The manifest: one JSON object a line, the same for training and evaluation."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from deepaudio.errors import InputError
+
+PATH_FIELDS = ("audio", "video", "reference", "reference_video")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One utterance or clip. Times in seconds; paths as strings, None where there is none.
+
+    `audio` is the ground truth (a sound file, or a clip that carries it), `reference` the voice
+    prompt, `label` the class or direction, `instruction` what the user asks of the gate. Whatever
+    else a corpus knows (word times, captions) lies in `extra`.
+    """
+
+    id: str
+    text: str | None = None
+    audio: str | None = None
+    video: str | None = None
+    reference: str | None = None
+    reference_text: str | None = None
+    reference_video: str | None = None
+    speaker: str | None = None
+    prompt: str | None = None
+    instruction: str | None = None
+    label: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.id or "/" in self.id or "\\" in self.id or self.id in (".", ".."):
+            raise InputError(
+                "manifest.id", f"bad id {self.id!r}", hint="an id names a file: no slashes, not empty"
+            )
+
+
+NAMES = tuple(entry.name for entry in fields(Item))
+
+
+def read_manifest(path: Path) -> list[Item]:
+    """Items of a JSONL manifest; relative paths are taken from the manifest's folder.
+
+    InputError (with the line) for a missing or empty file, bad JSON, unknown keys, repeated ids.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("manifest.missing", f"no such manifest: {path}", hint="check the path")
+    items: list[Item] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        item = _parse(line, number, path)
+        if item.id in seen:
+            raise InputError(
+                "manifest.repeated", f"{path.name}:{number}: id {item.id!r} repeats line {seen[item.id]}",
+                hint="ids name the prediction files, so each must be unique", line=number,
+            )
+        seen[item.id] = number
+        items.append(_resolved(item, path.parent))
+    if not items:
+        raise InputError("manifest.empty", f"{path.name} holds no items", hint="one JSON object a line")
+    return items
+
+
+def write_manifest(path: Path, items: Iterable[Item]) -> int:
+    """Write items as JSONL, empty fields left out; the number written."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", encoding="utf-8") as stream:
+        for item in items:
+            row = {name: value for name, value in asdict(item).items() if value not in (None, {})}
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    partial.replace(path)
+    return count
+
+
+def mapped(items: Iterable[Item], path_map: dict[str, str]) -> Iterator[Item]:
+    """Items whose paths that start with a key of `path_map` start with its value instead."""
+    for item in items:
+        changes = {}
+        for name in PATH_FIELDS:
+            value = getattr(item, name)
+            for old, new in path_map.items():
+                if value is not None and value.startswith(old):
+                    changes[name] = new + value[len(old):]
+                    break
+        yield replace(item, **changes)
+
+
+def _parse(line: str, number: int, path: Path) -> Item:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            "manifest.json", f"{path.name}:{number}: not JSON ({error.msg})",
+            hint="one JSON object a line", line=number,
+        ) from error
+    if not isinstance(row, dict) or "id" not in row:
+        raise InputError("manifest.id", f"{path.name}:{number}: no 'id'", line=number)
+    unknown = sorted(set(row) - set(NAMES))
+    if unknown:
+        raise InputError(
+            "manifest.key", f"{path.name}:{number}: unknown key {unknown[0]!r}",
+            hint=f"known: {', '.join(NAMES)}; anything else goes into 'extra'", line=number,
+        )
+    row["id"] = str(row["id"])
+    return Item(**row)
+
+
+def _resolved(item: Item, folder: Path) -> Item:
+    changes = {}
+    for name in PATH_FIELDS:
+        value = getattr(item, name)
+        if value is not None and not Path(value).is_absolute():
+            changes[name] = str((folder / value).resolve())
+    return replace(item, **changes)

@@ -1,0 +1,1 @@
+"""Readers of public corpora; each yields rows of the one manifest format."""
