@@ -1,0 +1,1 @@
+"""Codecs: waveforms to latents and back, and vocoders."""
