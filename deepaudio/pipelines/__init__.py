@@ -1,0 +1,1 @@
+"""What users call: clips, scripts and voices in; waveforms and files out."""

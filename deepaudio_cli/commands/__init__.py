@@ -1,0 +1,1 @@
+"""One command a file; heavy imports stay inside the command bodies."""

@@ -1,0 +1,161 @@
+"""The console script: commands, settings from files and environment, and the one place where errors are caught."""
+
+import contextlib
+import errno
+import importlib
+import importlib.util
+import logging
+import os
+import signal
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from deepaudio import __version__
+from deepaudio.errors import DeepAudioError
+from deepaudio_cli.console import error_json, printable
+
+COMMANDS = ("dub", "foley", "tts", "train", "eval", "models", "recipes", "doctor")
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP arrived; unwinds like KeyboardInterrupt so that temporary files are removed."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"deepaudio {__version__}")
+        raise typer.Exit()
+
+
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Speech and sound for video: dub clips from a script, add the sounds of a scene, read text aloud."""
+
+
+def build() -> typer.Typer:
+    """The Typer app with every command whose file is there."""
+    app = typer.Typer(
+        name="deepaudio",
+        callback=root,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in COMMANDS:
+        place = f"deepaudio_cli.commands.{name}"
+        if importlib.util.find_spec(place) is None:
+            continue
+        module = importlib.import_module(place)
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def run(argv: list[str] | None = None) -> NoReturn:
+    """Entry point: every expected error becomes one line and its exit code, nothing becomes a stack trace."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    _trap_signals()
+    code = _outcome(argv)
+    _flush(sys.stdout)
+    _flush(sys.stderr)
+    sys.exit(code)
+
+
+def _outcome(argv: list[str]) -> int:
+    try:
+        from deepaudio_cli.settings import defaults
+
+        outcome = build()(args=argv, standalone_mode=False, default_map=defaults(COMMANDS))
+        return outcome if isinstance(outcome, int) else 0
+    except DeepAudioError as error:
+        return _report(argv, error.as_dict(), error.exit_code)
+    except typer.TyperException as error:
+        hint = f"deepaudio {_command(argv)} --help".replace("  ", " ")
+        return _report(argv, _error("usage.invalid", "usage", error.format_message(), hint), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Terminated:
+        return TERMINATED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - replaces the closed stream until exit
+        return INTERRUPTED
+    except MemoryError as error:
+        return _report(argv, _memory(error), 6)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
+        return _unexpected(argv, error)
+
+
+def _unexpected(argv: list[str], error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        where = f" ({error.filename})" if error.filename else ""
+        fields = _error("resource.disk", "resource", f"{error.strerror}{where}", "free some space")
+        return _report(argv, fields | {"retryable": True}, 6)
+    # torch is not imported here on purpose: its errors are known by name
+    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
+        return _report(argv, _memory(error), 6)
+    logging.getLogger("deepaudio").debug("traceback of the internal error", exc_info=error)
+    text = f"{type(error).__name__}: {error}"
+    hint = "this is a bug; -vv shows where"
+    return _report(argv, _error("internal", "internal", text, hint), 1)
+
+
+def _memory(error: BaseException) -> dict[str, Any]:
+    message = f"out of memory: {error}".rstrip(": ")
+    hint = "close other programs, take a shorter clip or --device cpu"
+    return _error("resource.memory", "resource", message, hint) | {"retryable": True}
+
+
+def _error(code: str, kind: str, message: str, hint: str | None = None) -> dict[str, Any]:
+    return {"code": code, "kind": kind, "message": message, "hint": hint, "retryable": False}
+
+
+def _report(argv: list[str], error: dict[str, Any], code: int) -> int:
+    """Print the error in the form that was asked for; returns the exit code."""
+    with contextlib.suppress(BrokenPipeError):
+        if "--json" in argv:
+            print(error_json(_command(argv), error), flush=True)
+        hint = f" ({error['hint']})" if error.get("hint") else ""
+        message = " ".join(str(error["message"]).split())
+        line = printable(f"error: {message}{hint}")
+        print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
+    return code
+
+
+def _command(argv: list[str]) -> str:
+    return next((a for a in argv if a in COMMANDS), "")
+
+
+def _trap_signals() -> None:
+    """First signal: unwind and clean up. Second: leave at once."""
+
+    def interrupt(number, frame):
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        raise KeyboardInterrupt
+
+    def terminate(number, frame):
+        for again in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(again, lambda *_: os._exit(TERMINATED))
+        raise Terminated
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, terminate)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, terminate)
+
+
+def _flush(stream) -> None:
+    try:
+        stream.flush()
+    except (BrokenPipeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
