@@ -1,0 +1,30 @@
+"""The energy contour: the audio knowledge that V2A hands to V2S (section 3 of the paper).
+
+Defined as in the released DeepAudio-V1: mean absolute amplitude of consecutive slices of
+256/24000 s, divided by its maximum. Unlike there, silence gives zeros.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+HOP_SECONDS = 256 / 24_000
+FRAME_RATE = 93.75
+
+
+def energy_contour(
+    waveform: Float[Tensor, " s"], sample_rate: int, frames: int | None = None
+) -> Float[Tensor, " n"]:
+    """(s) samples -> (n) values in [0, 1] at 93.75 Hz, zero-padded or cut to `frames` if given."""
+    n_samples = waveform.shape[-1]
+    n = int(n_samples / sample_rate / HOP_SECONDS)
+    edges = torch.tensor([int(i * sample_rate * HOP_SECONDS) for i in range(n + 1)])
+    edges = edges.clamp(max=n_samples).to(waveform.device)
+    total = F.pad(waveform.double().abs().cumsum(0), (1, 0))[edges]
+    energy = total.diff() / edges.diff().clamp(min=1)
+    peak = energy.max() if n else energy.new_zeros(())
+    energy = (energy / peak if peak > 0 else torch.zeros_like(energy)).float()
+    if frames is None:
+        return energy
+    return F.pad(energy[:frames], (0, max(frames - n, 0)))

@@ -1,0 +1,1 @@
+"""Flow matching on callables: paths, times, solvers, guidance, objective."""

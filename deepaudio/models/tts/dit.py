@@ -1,0 +1,239 @@
+"""M_tts: the F5-TTS diffusion transformer, v0 or v1, with the energy input of V2S (section 3).
+
+Keys of the state dict are those of the published F5-TTS and DeepAudio-V1 checkpoints without
+their `transformer.` prefix. v0 and v1 have the same keys: the config tells them apart.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from deepaudio.errors import InputError, UsageError
+from deepaudio.models.tts.embedding import InputEmbedding, ReferenceSummary, TextEmbedding
+from deepaudio.nn.attention import SelfAttention
+from deepaudio.nn.embed import TimeEmbedding
+from deepaudio.nn.feedforward import FeedForward
+from deepaudio.nn.masks import zero_invalid
+from deepaudio.nn.norm import AdaptiveNorm, modulate
+from deepaudio.nn.rope import RotaryEmbedding
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes and switches; the defaults are F5-TTS Base v0, which DeepAudio-V1 tunes.
+
+    v0: `pe_attn_head=1, text_mask_padding=False`; v1: `pe_attn_head=None, text_mask_padding=True,
+    text_positions=8192, zero_init=True`. The last four fields serve the embedded `mini`.
+    """
+
+    dim: int = 1024
+    depth: int = 22
+    heads: int = 16
+    dim_head: int = 64
+    ff_mult: int = 2
+    mel_dim: int = 100
+    vocab_size: int = 2545
+    text_dim: int = 512
+    text_mult: int = 2
+    conv_layers: int = 4
+    text_positions: int = 4096
+    pe_attn_head: int | None = 1
+    text_mask_padding: bool = False
+    qk_norm: bool = False
+    long_skip: bool = False
+    zero_init: bool = False
+    dropout: float = 0.1
+    energy: bool = False
+    content_dim: int | None = None
+    frames_per_token: int = 1
+    reference_summary: bool = False
+    regression: bool = False
+
+    def __post_init__(self) -> None:
+        positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
+        for name in positive:
+            if getattr(self, name) < 1:
+                raise UsageError(
+                    "config.size", f"{name} must be at least 1, got {getattr(self, name)}"
+                )
+        if self.heads * self.dim_head != self.dim:
+            raise UsageError(
+                "config.heads",
+                f"heads x dim_head = {self.heads} x {self.dim_head} = {self.heads * self.dim_head} "
+                f"is not dim = {self.dim}",
+            )
+        if self.dim % 16:
+            raise UsageError("config.groups", f"dim = {self.dim} is not a multiple of 16 groups")
+        if self.dim_head % 2:
+            raise UsageError("config.rope", f"dim_head = {self.dim_head} must be even for RoPE")
+        if self.pe_attn_head is not None and not 1 <= self.pe_attn_head <= self.heads:
+            raise UsageError(
+                "config.rope",
+                f"pe_attn_head = {self.pe_attn_head} is not in 1..heads = {self.heads}",
+            )
+
+    @classmethod
+    def tiny(cls) -> "Config":
+        """The smallest useful network, for tests and smoke recipes."""
+        return cls(
+            dim=64,
+            depth=2,
+            heads=4,
+            dim_head=16,
+            vocab_size=64,
+            text_dim=32,
+            conv_layers=2,
+            dropout=0.0,
+        )
+
+
+class Conditions(NamedTuple):
+    """Everything that does not depend on t; computed once per utterance."""
+
+    audio: Tensor  # (b n c) reference mel, zeros elsewhere and where dropped
+    text: Tensor  # (b n text_dim)
+    filler: Tensor | None  # (b n) true where no text token stands
+    energy: Tensor | None  # (b n 1)
+    mask: Tensor | None  # (b n) valid frames
+    summary: Tensor | None  # (b dim)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each gated and modulated by the time embedding."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        c = config
+        self.attn_norm = AdaptiveNorm(c.dim, 6)
+        self.attn = SelfAttention(c.dim, c.heads, c.dim_head, c.dropout, c.pe_attn_head, c.qk_norm)
+        self.ff = FeedForward(c.dim, c.ff_mult, c.dropout)
+
+    def forward(self, x: Tensor, emb: Tensor, angle: Tensor, mask: Tensor | None) -> Tensor:
+        shift, scale, gate, shift_ff, scale_ff, gate_ff = self.attn_norm(emb)
+        y = modulate(F.layer_norm(x, x.shape[-1:], eps=1e-6), shift, scale)
+        x = x + gate * self.attn(y, angle, mask)
+        y = modulate(F.layer_norm(x, x.shape[-1:], eps=1e-6), shift_ff, scale_ff)
+        return x + gate_ff * self.ff(y)
+
+
+class Model(nn.Module):
+    """Velocity of the mel given text or content, reference, energy and time."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = c = config
+        self.time_embed = TimeEmbedding(c.dim)
+        self.text_embed = TextEmbedding(
+            c.vocab_size,
+            c.text_dim,
+            c.text_mult,
+            c.conv_layers,
+            c.text_positions,
+            c.text_mask_padding,
+            c.content_dim,
+        )
+        self.input_embed = InputEmbedding(
+            c.mel_dim, c.text_dim, c.dim, c.energy, c.frames_per_token
+        )
+        self.rotary_embed = RotaryEmbedding(c.dim_head)
+        self.transformer_blocks = nn.ModuleList(Block(c) for _ in range(c.depth))
+        self.long_skip_connection = nn.Linear(2 * c.dim, c.dim, bias=False) if c.long_skip else None
+        self.norm_out = AdaptiveNorm(c.dim, 2)
+        self.proj_out = nn.Linear(c.dim, c.mel_dim * c.frames_per_token)
+        self.summary_embed = ReferenceSummary(c.mel_dim, c.dim) if c.reference_summary else None
+        self.mel_head = nn.Linear(c.text_dim, c.mel_dim) if c.regression else None
+        if c.zero_init:
+            outputs = [block.attn_norm.linear for block in self.transformer_blocks]
+            for linear in (*outputs, self.norm_out.linear, self.proj_out):
+                nn.init.zeros_(linear.weight)
+                nn.init.zeros_(linear.bias)
+
+    def encode(
+        self,
+        *,
+        cond: Float[Tensor, "b n c"],
+        text: Int[Tensor, "b l"] | None = None,
+        content: Float[Tensor, "b n e"] | None = None,
+        content_mask: Bool[Tensor, "b n"] | None = None,
+        cond_mask: Bool[Tensor, "b n"] | None = None,
+        energy: Float[Tensor, "b n 1"] | None = None,
+        mask: Bool[Tensor, "b n"] | None = None,
+        drop_audio: Bool[Tensor, " b"] | None = None,
+        drop_text: Bool[Tensor, " b"] | None = None,
+    ) -> Conditions:
+        """Conditions of `n` frames from the reference mel and text ids or content frames.
+
+        `text` holds vocabulary ids, -1 where an item has ended. `cond` is zero outside the
+        reference; `cond_mask` states where it is (default: its non-zero frames). `mask` marks
+        valid frames. The drops act per item and are how training meets `null`.
+        """
+        c = self.config
+        if (text is None) == (content is None) or (content is None) != (c.content_dim is None):
+            wanted = "text" if c.content_dim is None else "content"
+            raise InputError("condition.text", f"this network is conditioned by {wanted} alone")
+        if energy is not None and not c.energy:
+            raise InputError(
+                "condition.energy", "this network has no energy input", hint="set energy: true"
+            )
+        if c.energy and energy is None:
+            energy = cond.new_zeros(*cond.shape[:2], 1)
+        if cond_mask is None:
+            cond_mask = (cond != 0).any(dim=-1)
+        if mask is not None:
+            cond_mask = cond_mask & mask
+            energy = None if energy is None else zero_invalid(energy, mask)
+        if drop_audio is not None:
+            cond_mask = cond_mask & ~drop_audio[:, None]
+        audio = zero_invalid(cond, cond_mask)
+        summary = None if self.summary_embed is None else self.summary_embed(audio, cond_mask)
+        if content is None:
+            filler = self.text_embed.filler(text, cond.shape[1])
+            embedding = self.text_embed(text, filler, mask, drop_text)
+        else:
+            filler = None
+            embedding = self.text_embed.from_content(content, content_mask, mask, drop_text)
+        return Conditions(audio, embedding, filler, energy, mask, summary)
+
+    def null(self, cond: Conditions) -> Conditions:
+        """Audio and text dropped; the energy stays, as in DeepAudio-V1."""
+        b, n, _ = cond.audio.shape
+        dropped = torch.ones(b, dtype=torch.bool, device=cond.audio.device)
+        if self.config.content_dim is None:
+            nothing = torch.full((b, n), -1, device=cond.audio.device)
+            text = self.text_embed(nothing, cond.filler, cond.mask, dropped)
+        else:
+            nothing = cond.audio.new_zeros(b, n, self.config.content_dim)
+            text = self.text_embed.from_content(nothing, None, cond.mask, dropped)
+        summary = None if cond.summary is None else torch.zeros_like(cond.summary)
+        return cond._replace(audio=torch.zeros_like(cond.audio), text=text, summary=summary)
+
+    def forward(
+        self, x_t: Float[Tensor, "b n c"], t: Float[Tensor, "..."], cond: Conditions
+    ) -> Float[Tensor, "b n c"]:
+        """Velocity at time `t`, one value or one per item; zero on frames that are not valid."""
+        k, n = self.config.frames_per_token, x_t.shape[1]
+        emb = self.time_embed(t.expand(x_t.shape[0]))
+        if cond.summary is not None:
+            emb = emb + cond.summary
+        x, mask = self.input_embed(x_t, cond.audio, cond.text, cond.energy, cond.mask)
+        skip = x
+        angle = self.rotary_embed(x.shape[1])
+        for block in self.transformer_blocks:
+            x = block(x, emb, angle, mask)
+        if self.long_skip_connection is not None:
+            x = self.long_skip_connection(torch.cat((x, skip), dim=-1))
+        scale, shift = self.norm_out(emb)
+        x = self.proj_out(modulate(F.layer_norm(x, x.shape[-1:], eps=1e-6), shift, scale))
+        v = rearrange(x, "b m (k c) -> b (m k) c", k=k)[:, :n]
+        return zero_invalid(v, cond.mask)
+
+    def regress(self, cond: Conditions) -> Float[Tensor, "b n c"]:
+        """Mel predicted from the text embedding alone, for an auxiliary loss."""
+        if self.mel_head is None:
+            raise UsageError("config.regression", "this network has no regression head")
+        return self.mel_head(cond.text)

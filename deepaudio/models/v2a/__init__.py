@@ -1,0 +1,1 @@
+"""M_v2a: video and prompt to audio latents. One backbone a file (`Config`, `Model`)."""
