@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-HOP_SECONDS = 256 / 24_000
-FRAME_RATE = 93.75
+BASE_HOP, BASE_RATE = 256, 24_000  # samples of a slice, at this many a second
+FRAME_RATE = BASE_RATE / BASE_HOP
 
 
 def energy_contour(
@@ -18,9 +18,8 @@ def energy_contour(
 ) -> Float[Tensor, " n"]:
     """(s) samples -> (n) values in [0, 1] at 93.75 Hz, zero-padded or cut to `frames` if given."""
     n_samples = waveform.shape[-1]
-    n = int(n_samples / sample_rate / HOP_SECONDS)
-    edges = torch.tensor([int(i * sample_rate * HOP_SECONDS) for i in range(n + 1)])
-    edges = edges.clamp(max=n_samples).to(waveform.device)
+    n = n_samples * BASE_RATE // (sample_rate * BASE_HOP)
+    edges = torch.arange(n + 1, device=waveform.device) * (sample_rate * BASE_HOP) // BASE_RATE
     total = F.pad(waveform.double().abs().cumsum(0), (1, 0))[edges]
     energy = total.diff() / edges.diff().clamp(min=1)
     peak = energy.max() if n else energy.new_zeros(())

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from deepaudio.errors import InputError, UsageError
-from deepaudio.models.tts.embedding import InputEmbedding, ReferenceSummary, TextEmbedding
+from deepaudio.models.tts._embedding import InputEmbedding, ReferenceSummary, TextEmbedding
 from deepaudio.nn.attention import SelfAttention
 from deepaudio.nn.embed import TimeEmbedding
 from deepaudio.nn.feedforward import FeedForward
