@@ -1,0 +1,1 @@
+"""The stages of training, one a file, each exporting `build(recipe) -> Stage`."""
