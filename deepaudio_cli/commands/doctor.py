@@ -1,0 +1,108 @@
+"""`deepaudio doctor`: what is installed, what works here, what is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from deepaudio import __version__
+from deepaudio.errors import DeepAudioError, ToolError
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+MATCHED = {"torch": "2.11.", "torchaudio": "2.11.", "torchvision": "0.26."}
+SHOWN = (*MATCHED, "transformers", "open_clip_torch", "vocos", "hibari-tts", "onnxruntime", "av",
+         "ai-edge-litert", "soundfile", "moviepy", "pyloudnorm", "pysubs2", "typer", "numpy")
+JUDGES = ("faster-whisper", "resemblyzer", "speechmos")
+LOW_DISK = 1 << 30
+
+
+def doctor(json: opt.Json = False, verbose: opt.Verbose = 0) -> None:
+    """Check versions, ffmpeg, device, disk, cache and presets; exit 4 when something needed is missing."""
+    console = Console("doctor", json, verbose)
+    faults: list[str] = []
+    facts = {
+        "deepaudio": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": _packages(faults),
+        "judges": {name: _installed(name) for name in JUDGES},
+        "ffmpeg": _ffmpeg(faults),
+        "device": _device(faults),
+        "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
+        "cpu_cores": os.cpu_count(),
+        "offline": any(os.environ.get(k) for k in ("HF_HUB_OFFLINE", "DEEPAUDIO_OFFLINE")),
+        "presets": _presets(faults),
+    }
+    if shutil.disk_usage(Path.cwd()).free < LOW_DISK:
+        faults.append("less than 1 GiB of disk is free here")
+    console.result(facts | {"faults": faults}, *_lines(facts), *(f"missing: {f}" for f in faults))
+    if faults:
+        count = f"{len(faults)} thing{'s' if len(faults) > 1 else ''} missing"
+        raise ToolError("doctor.faults", f"{count}: {'; '.join(faults)}")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _packages(faults: list[str]) -> dict[str, str | None]:
+    found = {name: _installed(name) for name in SHOWN}
+    faults += [f"package {name}" for name, version in found.items() if version is None]
+    for name, wanted in MATCHED.items():
+        if found[name] and not found[name].startswith(wanted):
+            faults.append(f"{name} {wanted}* (found {found[name]})")
+    return found
+
+
+def _ffmpeg(faults: list[str]) -> dict[str, Any]:
+    from deepaudio.media import ffmpeg
+
+    try:
+        return ffmpeg.describe()
+    except DeepAudioError as error:
+        faults.append(error.message)
+        return {"path": None}
+
+
+def _device(faults: list[str]) -> dict[str, Any]:
+    try:
+        import torch
+        import torchaudio  # noqa: F401 - refuses to import beside another torch
+    except (ImportError, OSError) as error:
+        faults.append(f"torch and torchaudio do not load: {error}")
+        return {"auto": None}
+    name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    mps = torch.backends.mps.is_available()
+    return {"auto": "cuda" if name else "mps" if mps else "cpu", "gpu": name, "threads": torch.get_num_threads()}
+
+
+def _presets(faults: list[str]) -> dict[str, Any]:
+    import deepaudio
+
+    room = Path(deepaudio.__file__).parent / "presets"
+    parts = {
+        folder.name: sorted(p.name for p in folder.iterdir() if (p / "model.safetensors").is_file())
+        for folder in sorted(room.iterdir()) if folder.is_dir() and not folder.name.startswith("_")
+    } if room.is_dir() else {}
+    if not parts.get("mini"):
+        faults.append("the embedded preset mini")
+    return parts
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"deepaudio {facts['deepaudio']}, python {facts['python']}, {sys.platform}"]
+    lines += [f"{name} {version or 'missing'}" for name, version in facts["packages"].items()]
+    lines += [f"{name} {version or 'not installed (extra: judges)'}" for name, version in facts["judges"].items()]
+    lines.append(f"ffmpeg {facts['ffmpeg'].get('version', '')} {facts['ffmpeg'].get('path') or 'missing'}")
+    gpu = facts["device"].get("gpu")
+    lines.append(f"device {facts['device']['auto']}" + (f" ({gpu})" if gpu else ""))
+    lines.append(f"disk {facts['disk_free_gib']} GiB free, {facts['cpu_cores']} cores")
+    lines += [f"preset {name}: {', '.join(parts) or 'no weights'}" for name, parts in facts["presets"].items()]
+    return lines

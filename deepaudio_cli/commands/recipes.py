@@ -1,0 +1,73 @@
+"""`deepaudio recipes`: list, show, copy and check training recipes."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from deepaudio.errors import UsageError
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy, check recipes.")
+Name = Annotated[str, typer.Argument(help="A shipped name, e.g. tts/smoke, or a YAML file.")]
+
+
+@app.command("ls")
+def ls(json: opt.Json = False) -> None:
+    """List the shipped recipes with their first comment line."""
+    console = Console("recipes ls", json)
+    from deepaudio.training import shelf
+
+    rows = []
+    for name in shelf.names():
+        first = shelf.find(name).read_text(encoding="utf-8").partition("\n")[0]
+        rows.append({"name": name, "about": first.lstrip("# ").strip() if first[:1] == "#" else ""})
+    width = max((len(row["name"]) for row in rows), default=0)
+    console.result({"recipes": rows}, *(f"{r['name']:<{width}}  {r['about']}".rstrip() for r in rows))
+
+
+@app.command("show")
+def show(name: Name) -> None:
+    """Print a recipe as it is written."""
+    from deepaudio.training import shelf
+
+    Console("recipes show").result({}, shelf.find(name).read_text(encoding="utf-8").rstrip("\n"))
+
+
+@app.command("cp")
+def cp(
+    name: Name,
+    target: Annotated[Path, typer.Argument(help="File or folder to copy to.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+) -> None:
+    """Copy a recipe to edit it."""
+    from deepaudio.training import shelf
+
+    source = shelf.find(name)
+    place = target / source.name if target.is_dir() else target
+    if place.exists() and not force:
+        raise UsageError("output.exists", f"{place} is there already", "--force overwrites it")
+    if not place.parent.is_dir():
+        raise UsageError("output.no_folder", f"no folder {place.parent}", "create it first")
+    shutil.copyfile(source, place)
+    Console("recipes cp").result({}, place)
+
+
+@app.command("validate")
+def validate(
+    recipes: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Names or files; all shipped ones when none is given."),
+    ] = None,
+    json: opt.Json = False,
+) -> None:
+    """Check recipes without running them."""
+    from deepaudio.training import recipe, shelf
+
+    names = recipes or shelf.names()
+    for name in names:
+        recipe.load(shelf.find(name))
+    console = Console("recipes validate", json)
+    console.result({"valid": names}, *(f"{name}: valid" for name in names))

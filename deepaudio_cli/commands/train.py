@@ -1,0 +1,54 @@
+"""`deepaudio train`: run one recipe; running it again resumes."""
+
+from typing import Annotated, Optional
+
+import typer
+
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A shipped name (deepaudio recipes ls) or a YAML file.")],
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, e.g. optim.lr=1e-4 steps=100."),
+    ] = None,
+    output: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("-o", "--output", help="Run folder, instead of the recipe's own."),
+    ] = None,
+    device: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="auto, cpu, cuda or mps, instead of the recipe's own."),
+    ] = None,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Train one stage by a recipe; an interrupted run goes on from its last save."""
+    console = Console("train", json, verbose, quiet)
+    from deepaudio import discover
+    from deepaudio.training import recipe as recipes
+    from deepaudio.training import shelf
+
+    pairs = list(overrides or [])
+    pairs += [f"output={output}"] if output else []
+    pairs += [f"device={device}"] if device else []
+    plan = recipes.load(shelf.find(recipe), pairs)
+    console.say(f"{plan.stage}: {plan.steps} steps into {plan.output}")
+
+    from deepaudio.training.fit import fit
+
+    stage = discover.find("deepaudio.training.stages", plan.stage).build(plan)
+    with console.progress() as progress:
+
+        def show(state) -> None:
+            if progress:
+                parts = " ".join(f"{name} {value:.3f}" for name, value in state.parts.items())
+                console.say(
+                    f"step {state.step}/{state.steps} loss {state.loss:.4f} lr {state.lr:.2e} {parts}"
+                )
+
+        folder = fit(stage, plan, show)
+    console.result({"model": folder, "recipe": plan.model_dump(mode="json")}, folder)
