@@ -41,3 +41,34 @@ class ConvNeXtV2Block(nn.Module):
         y = self.dwconv(zero_invalid(x, mask).mT).mT
         y = F.gelu(self.pwconv1(self.norm(y)))
         return x + self.pwconv2(self.grn(y, mask))
+
+
+class ChannelLastConv(nn.Conv1d):
+    """Convolution along the frames of a (b n d) tensor; keys are those of a plain Conv1d."""
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n e"]:
+        return super().forward(x.mT).mT
+
+
+def projection(dim_in: int, dim_out: int, kernel: int = 1, bias: bool = True) -> nn.Module:
+    """A linear map of every frame, or of `kernel` neighbouring frames."""
+    if kernel == 1:
+        return nn.Linear(dim_in, dim_out, bias=bias)
+    return ChannelLastConv(dim_in, dim_out, kernel, padding=kernel // 2, bias=bias)
+
+
+class SwiGLU(nn.Module):
+    """w2(silu(w1 x) * w3 x) (Shazeer, 2020), without biases, per frame or with a kernel.
+
+    The width is two thirds of `inner`, rounded up to a multiple of 256.
+    """
+
+    def __init__(self, dim: int, inner: int, kernel: int = 1):
+        super().__init__()
+        width = -(-(2 * inner // 3) // 256) * 256
+        self.w1 = projection(dim, width, kernel, bias=False)
+        self.w2 = projection(width, dim, kernel, bias=False)
+        self.w3 = projection(dim, width, kernel, bias=False)
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        return self.w2(F.silu(self.w1(x)) * self.w3(x))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 def frequencies(dim: int, theta: float = 10_000.0) -> Float[Tensor, " half"]:
     """Angular step per position of each of the dim/2 channel pairs."""
-    return theta ** -(torch.arange(0, dim, 2, dtype=torch.float32) / dim)
+    return 1.0 / theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
 
 
 def angles(

@@ -1,0 +1,129 @@
+"""A model on disk: a folder with config.json and model.safetensors, written atomically, read strictly."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from deepaudio.errors import WeightsError
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+NAMED_AT_MOST = 5
+
+
+def save(
+    folder: Path | str,
+    state_dict: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """Write `folder`; floating tensors are stored in `dtype` if given (float16 halves the size).
+
+    Each file is complete or absent: it is written beside its name, flushed to disk and renamed.
+    Raises WeightsError when a finite value does not fit into `dtype`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in state_dict.items()}
+    text = json.dumps(dict(config), indent=2, ensure_ascii=False) + "\n"
+    _replace(folder / WEIGHTS, lambda path: save_file(tensors, path))
+    _replace(folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
+    return folder
+
+
+def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(config, state dict) of `folder`; half-precision tensors come back as float32."""
+    folder = Path(folder)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise WeightsError("weights.missing", f"no {name} in {folder}", path=str(folder / name))
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError("weights.config", f"{folder / CONFIG}: {error}") from error
+    if not isinstance(config, dict):
+        raise WeightsError("weights.config", f"{folder / CONFIG}: expected an object")
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            "weights.damaged",
+            f"{folder / WEIGHTS}: {error}",
+            hint="fetch or train the weights again",
+            path=str(folder / WEIGHTS),
+        ) from error
+    return config, {name: _widened(tensor) for name, tensor in tensors.items()}
+
+
+def load_into(model: nn.Module, state_dict: Mapping[str, Tensor], where: str) -> None:
+    """Give `model` exactly the tensors it has; any difference is a WeightsError that names them."""
+    wanted = model.state_dict()
+    problems = [
+        ("missing", sorted(wanted.keys() - state_dict.keys())),
+        ("unknown", sorted(state_dict.keys() - wanted.keys())),
+        (
+            "misshapen",
+            [
+                f"{name} {list(state_dict[name].shape)} instead of {list(wanted[name].shape)}"
+                for name in sorted(wanted.keys() & state_dict.keys())
+                if state_dict[name].shape != wanted[name].shape
+            ],
+        ),
+    ]
+    found = [f"{kind} {_list(names)}" for kind, names in problems if names]
+    if found:
+        raise WeightsError(
+            "weights.mismatch",
+            f"{where}: {'; '.join(found)}",
+            hint="are the weights those of this config?",
+            **{kind: names for kind, names in problems},
+        )
+    model.load_state_dict(dict(state_dict), strict=True)
+
+
+def _list(names: Iterable[str]) -> str:
+    names = list(names)
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if dtype is not None and tensor.is_floating_point():
+        small = tensor.to(dtype)
+        if not torch.equal(small.isfinite(), tensor.isfinite()):
+            raise WeightsError("weights.range", f"{name}: values do not fit into {dtype}")
+        tensor = small
+    return tensor.contiguous().clone()  # safetensors refuses tensors that share memory
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _replace(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `target`, flush it and rename it over `target`."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        write(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.chmod(0o666 & ~_umask())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
