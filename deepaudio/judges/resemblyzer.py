@@ -1,0 +1,60 @@
+"""Resemblyzer: GE2E speaker embedding [256] of unit length, at 16 kHz.
+
+Same speaker about 0.86-0.89, different speakers 0.53-0.55 in cosine.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaudio.errors import InputError, WeightsError
+from deepaudio.judges._prepare import mono
+
+JUDGES = ("resemblyzer",)
+SAMPLE_RATE = 16_000
+# The encoder works on 1.6 s windows; below a quarter of one there is no voice to judge.
+MIN_SAMPLES = 6_400
+
+
+class Resemblyzer:
+    """A speaker embedder; silence and too short audio are errors, not embeddings."""
+
+    name = "resemblyzer"
+    kind = "speaker"
+
+    def __init__(self, encoder: object, preprocess: object):
+        self._encoder = encoder
+        self._preprocess = preprocess
+
+    def __call__(self, waveform: Tensor, sample_rate: int) -> Tensor:
+        """Embedding [256] of one waveform [s]; InputError where no voice is found."""
+        audio = mono(waveform, sample_rate, SAMPLE_RATE)
+        if not np.any(audio):
+            raise InputError("audio.silent", "the audio is silent: no speaker to embed")
+        voiced = self._preprocess(audio)
+        if len(voiced) < MIN_SAMPLES:
+            # The voice detector hears no speech; what there is still gets a verdict.
+            voiced = audio
+        if len(voiced) < MIN_SAMPLES:
+            raise InputError("audio.short", f"{len(voiced) / SAMPLE_RATE:.2f} s is too short to embed")
+        embedding = torch.from_numpy(self._encoder.embed_utterance(voiced))
+        if not torch.isfinite(embedding).all():
+            raise InputError("embedding.nan", "the speaker embedding is not finite")
+        return embedding.float()
+
+
+def load(name: str, folder: Path | None = None, device: str = "cpu") -> Resemblyzer:
+    """Open the embedder; its package carries the weights."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from resemblyzer import VoiceEncoder, preprocess_wav
+    except ImportError as error:
+        raise WeightsError(
+            "judge.missing", f"judge '{name}' needs the package Resemblyzer ({error})",
+            hint="pip install 'setuptools<80' Resemblyzer  (extra: judges)", judge=name,
+        ) from error
+    return Resemblyzer(VoiceEncoder(device=device, verbose=False), preprocess_wav)
