@@ -1,0 +1,1 @@
+"""Files: probing, decoding, writing and muxing; no models here."""

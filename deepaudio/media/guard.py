@@ -1,0 +1,58 @@
+"""What must not reach a demuxer: refused by the bytes alone, then opened with everything else out of reach."""
+
+from pathlib import Path
+
+import av
+import av.error
+
+from deepaudio.errors import InputError
+from deepaudio.media import boxes, ffmpeg, sniff
+from deepaudio.media.sniff import shown_path
+
+
+def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip") -> str:
+    """Refuse by the bytes alone whatever must not reach a demuxer; returns the kind of file."""
+    shown = shown_path(place)
+    kind = sniff.sniff(place, what)
+    if kind == "playlist":
+        hint = "give the media file itself"
+        raise InputError(f"{what}.playlist", f"playlist refused: {shown}", hint, path=shown)
+    if kind not in sniff.CONTAINERS and kind not in sniff.AUDIO:
+        message = f"not a supported media file (looks like {kind}): {shown}"
+        raise InputError(f"{what}.not_media", message, path=shown)
+    if kind != "mp4":
+        return kind
+    facts = boxes.read_facts(place)
+    if facts.external:
+        message = f"{shown} keeps its media data in another file, which is refused"
+        raise InputError(f"{what}.external_data", message, path=shown)
+    if facts.encrypted:
+        raise InputError(f"{what}.encrypted", f"{shown} is encrypted", path=shown)
+    if not facts.has_index:
+        message = f"moov atom not found: the file is incomplete: {shown}"
+        hint = (
+            "copy or download it again, or rebuild it from its source (an index cannot be guessed)"
+        )
+        raise InputError(f"{what}.truncated", message, hint, path=shown)
+    if facts.missing_bytes > 0:
+        damaged(f"{shown} ends {facts.missing_bytes} bytes early", allow_damaged, notes, what)
+    return kind
+
+
+def damaged(message: str, allowed: bool, notes: list[str], what: str = "clip") -> None:
+    """Note the damage when it is allowed, else raise InputError."""
+    if not allowed:
+        hint = "get a whole copy, or go on with what is there: --allow-damaged"
+        raise InputError(f"{what}.truncated", message, hint)
+    notes.append(message)
+
+
+def opened(place: Path, what: str = "clip") -> av.container.InputContainer:
+    """The file as a PyAV container with formats and protocols limited and no other file reachable."""
+    options = {"format_whitelist": ffmpeg.FORMATS, "protocol_whitelist": ffmpeg.PROTOCOLS}
+    try:
+        return av.open(ffmpeg.source(place), options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message = f"cannot read {shown_path(place)}: {reason}"
+        raise InputError(f"{what}.unreadable", message, path=shown_path(place)) from error

@@ -1,0 +1,137 @@
+"""Files that appear under their name only when they are whole."""
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from deepaudio.errors import InputError, ResourceError, UsageError
+from deepaudio.media.sniff import shown_path
+
+NAME_MAX = 255
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RESERVED = frozenset(
+    {
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        *(f"com{i}" for i in range(1, 10)),
+        *(f"lpt{i}" for i in range(1, 10)),
+    }
+)
+
+
+def preflight(
+    out: str | os.PathLike, inputs: Iterable[str | os.PathLike] = (), needed_bytes: int = 0
+) -> Path:
+    """The absolute path to write to, after every check that can be made before the work.
+
+    UsageError if it is one of the inputs (by name, hard or symbolic link); InputError if it cannot be a file
+    there; ResourceError if the disk has less than `needed_bytes` free.
+    """
+    shown = shown_path(out)
+    if "\0" in os.fspath(out):
+        raise InputError("output.name", f"not a file name: {shown}")
+    place = Path(os.path.abspath(os.fspath(out)))
+    for source in inputs:
+        if _same(place, Path(os.path.abspath(os.fspath(source)))):
+            message = f"the output {shown} is the input {shown_path(source)}"
+            raise UsageError("output.is_input", message, "choose another name with -o")
+    if place.stem.lower() in _RESERVED:
+        raise InputError("output.name", f"{place.stem!r} is a reserved name on some systems")
+    if len(os.fsencode(place.name)) > NAME_MAX:
+        hint = f"for example {fitting_name(place.name)!r}"
+        raise InputError("output.name", f"name longer than {NAME_MAX} bytes: {shown[:60]}...", hint)
+    if place.is_dir():
+        raise InputError("output.directory", f"the output {shown} is a directory")
+    if not place.parent.is_dir():
+        raise InputError(
+            "output.no_folder", f"no such folder: {shown_path(place.parent)}", "create it"
+        )
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise InputError("output.read_only", f"cannot write in {shown_path(place.parent)}")
+    free = shutil.disk_usage(place.parent).free
+    if free < needed_bytes:
+        raise full(place, free, needed_bytes)
+    return place
+
+
+@contextmanager
+def published(out: str | os.PathLike, *, keep_temp: bool = False) -> Iterator[Path]:
+    """A temporary path in the folder of `out`; moved to `out`, synced to disk, when the block ends well.
+
+    When the block raises, the temporary file goes and whatever was at `out` stays. A full disk becomes ResourceError.
+    """
+    place = Path(os.path.abspath(os.fspath(out)))
+    temp = temporary(place)
+    try:
+        yield temp
+        _sync(temp)
+        os.replace(temp, place)
+        _sync(place.parent)
+    except OSError as error:
+        if error.errno in _FULL:
+            written = temp.stat().st_size if temp.exists() else 0
+            raise full(place, shutil.disk_usage(place.parent).free, written) from error
+        message = f"cannot write {shown_path(place)}: {error.strerror or error}"
+        raise InputError("output.unwritable", message) from error
+    finally:
+        if not keep_temp:
+            with suppress(FileNotFoundError):
+                temp.unlink()
+
+
+def write_bytes(out: str | os.PathLike, content: bytes) -> Path:
+    """Write a whole file atomically; used for scripts, reports and other small files."""
+    place = Path(os.path.abspath(os.fspath(out)))
+    with published(place) as temp:
+        temp.write_bytes(content)
+    return place
+
+
+def temporary(place: Path, suffix: str | None = None) -> Path:
+    """An unused hidden name beside `place` with the same suffix, short enough for any file system."""
+    suffix = place.suffix if suffix is None else suffix
+    return place.parent / f".deepaudio-{secrets.token_hex(8)}.part{suffix[:16]}"
+
+
+def fitting_name(name: str, limit: int = NAME_MAX) -> str:
+    """The name itself, or its beginning and a hash of the whole if it is longer than `limit` bytes."""
+    if len(os.fsencode(name)) <= limit:
+        return name
+    stem, suffix = os.path.splitext(name)
+    mark = "-" + hashlib.sha256(os.fsencode(name)).hexdigest()[:10]
+    room = limit - len(os.fsencode(suffix + mark))
+    return os.fsencode(stem)[:room].decode("utf-8", "ignore") + mark + suffix
+
+
+def full(place: Path, free: int, needed: int) -> ResourceError:
+    """The error for a disk without room."""
+    message = (
+        f"disk full: {shown_path(place.parent)} has {free} bytes free, {needed} or more are needed"
+    )
+    return ResourceError(
+        "disk.full", message, "free some space or choose another folder", path=str(place)
+    )
+
+
+def _same(out: Path, source: Path) -> bool:
+    if out == source:
+        return True
+    try:
+        return os.path.samefile(out, source)
+    except OSError:
+        return os.path.realpath(out) == os.path.realpath(source)
+
+
+def _sync(place: Path) -> None:
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,249 @@
+"""What a clip is: streams, times and sizes, checked against limits before anything is decoded."""
+
+import itertools
+import logging
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import av.error
+
+from deepaudio.errors import InputError, ResourceError
+from deepaudio.media import sniff
+from deepaudio.media.clip import LIMITS, ClipInfo, Limits, StreamInfo, fingerprint
+from deepaudio.media.guard import damaged, guard, opened
+from deepaudio.media.sniff import shown_path
+
+log = logging.getLogger(__name__)
+
+
+def probe(
+    path: str | os.PathLike,
+    *,
+    video_stream: int | None = None,
+    audio_stream: int | None = None,
+    allow_damaged: bool = False,
+    limits: Limits = LIMITS,
+) -> ClipInfo:
+    """Look at a clip: all its packets are listed, none is decoded.
+
+    Raises InputError with a `clip.*` code and the reason for anything that is not a whole, plain, finite video;
+    with `allow_damaged` a clip that ends before its declared end is accepted with a note.
+    """
+    place = sniff.regular_file(path)
+    notes: list[str] = []
+    kind = guard(place, allow_damaged, notes)
+    with opened(place) as container:
+        streams = _streams(container, limits, place)
+        picture = _choose(container, streams, "video", video_stream, place, notes)
+        if picture is None:
+            _no_video(streams, place)
+        sound = _choose(container, streams, "audio", audio_stream, place, notes)
+        return _measure(
+            container, place, kind, streams, picture, sound, allow_damaged, limits, notes
+        )
+
+
+def _streams(container, limits: Limits, place: Path) -> tuple[StreamInfo, ...]:
+    shown = shown_path(place)
+    if len(container.streams) > limits.max_streams:
+        message = f"{shown} has {len(container.streams)} streams; at most {limits.max_streams}"
+        raise InputError("clip.limits", message, path=shown)
+    return tuple(_stream(stream, limits, shown) for stream in container.streams)
+
+
+def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
+    kind = stream.type or "unknown"
+    codec = getattr(stream, "codec_context", None)
+    tag = (getattr(codec, "codec_tag", None) or "").strip("\0")
+    rate = channels = 0
+    if kind == "video" and codec is not None:
+        sides = codec.width, codec.height
+        if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
+            message = f"{shown}: a picture of {sides[0]}x{sides[1]} is beyond {limits.max_side}"
+            raise InputError("clip.limits", message, path=shown)
+    if kind == "audio" and codec is not None:
+        rate, channels = codec.sample_rate or 0, codec.channels or 0
+        in_range = limits.min_sample_rate <= rate <= limits.max_sample_rate
+        if channels > limits.max_channels or (rate and not in_range):
+            message = f"{shown}: {channels} channels at {rate} Hz are beyond the limits"
+            raise InputError("clip.limits", message, path=shown)
+    base = stream.time_base or Fraction(1, 1000)
+    bits = stream.disposition
+    name = getattr(codec, "name", None)
+    return StreamInfo(
+        index=stream.index,
+        kind=kind,
+        codec=name or "unknown",
+        tag=tag,
+        language=stream.metadata.get("language"),
+        title=stream.metadata.get("title"),
+        default=bool(bits & bits.default),
+        attached_picture=bool(bits & bits.attached_pic),
+        start=float((stream.start_time or 0) * base),
+        duration=None if stream.duration is None else float(stream.duration * base),
+        time_base=base,
+        sample_rate=rate,
+        channels=channels,
+    )
+
+
+def _choose(container, streams, kind: str, asked: int | None, place: Path, notes: list[str]):
+    """The stream of that kind to use: the one asked for (n-th of its kind), else the default, else the first."""
+    real = [s for s in streams if s.kind == kind and not s.attached_picture]
+    if asked is not None:
+        if not 0 <= asked < len(real):
+            message = (
+                f"{shown_path(place)} has {len(real)} {kind} streams; there is no number {asked}"
+            )
+            raise InputError(f"clip.{kind}_stream", message)
+        return real[asked]
+    usable = [s for s in real if s.codec != "unknown" and (kind != "audio" or s.channels)]
+    if not usable:
+        return None
+    chosen = next((s for s in usable if s.default), usable[0])
+    if len(real) > 1:
+        position = real.index(chosen)
+        notes.append(f"{len(real)} {kind} streams; number {position} ({chosen.codec}) is used")
+    return chosen
+
+
+def _no_video(streams, place: Path) -> None:
+    shown = shown_path(place)
+    if any(s.kind == "video" and s.codec == "unknown" for s in streams):
+        raise InputError("clip.codec", f"no decoder for the picture of {shown}", path=shown)
+    if any(s.kind == "audio" for s in streams):
+        hint = "for speech without a picture: deepaudio tts"
+        raise InputError("clip.audio_only", f"no video in {shown}, only audio", hint, path=shown)
+    raise InputError("clip.no_video", f"no video in {shown}", path=shown)
+
+
+class Schedule(NamedTuple):
+    """When the pictures of a stream are shown, in its time base."""
+
+    times: list[int]
+    step: int
+    """The usual time from one picture to the next."""
+    last_step: int
+    end: float
+    """Seconds at which the last packet of any picture or sound ends."""
+    unordered: int
+
+
+def _measure(
+    container, place, kind, streams, picture, sound, allow_damaged, limits, notes
+) -> ClipInfo:
+    start = (container.start_time or 0) / av.time_base
+    track = container.streams[picture.index]
+    declared = None if container.duration is None else container.duration / av.time_base
+    plan = _schedule(container, track, notes)
+    base = track.time_base
+    duration = fps = gap = 0.0
+    if len(plan.times) > 1:
+        duration = float((plan.times[-1] + plan.last_step) * base) - start
+        fps = len(plan.times) / float((plan.times[-1] - plan.times[0] + plan.last_step) * base)
+        gap = float(max(b - a for a, b in zip(plan.times, plan.times[1:], strict=False)) * base)
+    _check_times(place, len(plan.times), duration, fps, gap, limits)
+    end = max(duration, plan.end - start)
+    # an MP4's declared duration may count what its edit list hides; its completeness was checked by its boxes
+    if (
+        kind in ("matroska", "avi", "flv")
+        and declared
+        and end < declared - max(0.5, 0.02 * declared)
+    ):
+        message = f"{shown_path(place)} declares {declared:.2f} s but its media end at {end:.2f} s"
+        damaged(message, allow_damaged, notes)
+    if plan.unordered:
+        notes.append(f"{plan.unordered} pictures have decoding times out of order")
+    if sound is None:
+        notes.append("the clip has no audio")
+    rotation = _rotation(place, picture.index)
+    sides = track.codec_context.width, track.codec_context.height
+    width, height = sides if rotation % 180 == 0 else sides[::-1]
+    return ClipInfo(
+        path=place,
+        format=container.format.name,
+        duration=duration,
+        start_time=start,
+        fps=fps,
+        n_frames=len(plan.times),
+        width=width,
+        height=height,
+        rotation=rotation,
+        variable_frame_rate=_varies(plan),
+        video_stream=picture.index,
+        audio_stream=None if sound is None else sound.index,
+        streams=streams,
+        n_chapters=len(container.chapters()),
+        size_bytes=place.stat().st_size,
+        fingerprint=fingerprint(place),
+        notes=tuple(notes),
+    )
+
+
+def _check_times(
+    place, n_frames: int, duration: float, fps: float, gap: float, limits: Limits
+) -> None:
+    shown = shown_path(place)
+    if n_frames < 2 or duration < limits.min_duration:
+        lasts = f"has {n_frames} frame(s)" if n_frames < 2 else f"lasts {max(duration, 0):.3f} s"
+        message = f"{shown} {lasts}: a clip needs at least {limits.min_duration} s"
+        raise InputError("clip.too_short", message, path=shown)
+    if duration > limits.max_duration or fps > limits.max_fps:
+        message = f"{shown}: {duration:.0f} s at {fps:.0f} frames/s is beyond the limits"
+        raise InputError("clip.limits", message, path=shown)
+    if gap > limits.max_gap:
+        raise ResourceError("clip.bomb", f"{shown}: one picture stands for {gap:.0f} s", path=shown)
+
+
+def _varies(plan: Schedule) -> bool:
+    """Whether any step differs from the usual one by more than rounding to the time base explains."""
+    steps = [b - a for a, b in zip(plan.times, plan.times[1:], strict=False)]
+    return max(steps) - min(steps) > max(2, 0.05 * plan.step)
+
+
+def _schedule(container, track, notes: list[str]) -> Schedule:
+    times: list[int] = []
+    length, last_dts, unordered, end = 0, None, 0, 0.0
+    try:
+        for packet in container.demux():
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if packet.size == 0 or packet.stream.type not in ("video", "audio"):
+                continue
+            mine = packet.stream.index == track.index
+            if stamp is None:
+                if not (mine and times):
+                    continue
+                stamp = times[-1] + max(length, 1)
+            end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
+            if not mine or packet.is_discard:
+                continue
+            if not times or stamp >= max(times[-1], times[0]):
+                length = packet.duration or length
+            times.append(stamp)
+            if packet.dts is not None:
+                unordered += last_dts is not None and packet.dts < last_dts
+                last_dts = packet.dts
+    except av.error.FFmpegError as error:
+        notes.append(f"reading stopped at damaged data: {error.strerror}")
+    times.sort()
+    steps = sorted(b - a for a, b in itertools.pairwise(times)) or [length]
+    step = max(steps[len(steps) // 2], 1)
+    return Schedule(times, step, length if 0 < length <= 10 * step else step, end, unordered)
+
+
+def _rotation(place: Path, index: int) -> int:
+    """From the first decodable picture, which also proves that there is one."""
+    with opened(place) as container:
+        for tries, packet in enumerate(container.demux(container.streams[index])):
+            try:
+                for frame in packet.decode():
+                    return round(frame.rotation / 90) * 90 % 360
+            except av.error.FFmpegError as error:
+                log.debug("undecodable picture: %s", error)
+            if tries > 300:
+                break
+    shown = shown_path(place)
+    raise InputError("clip.undecodable", f"no picture of {shown} can be decoded", path=shown)

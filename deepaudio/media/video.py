@@ -1,0 +1,214 @@
+"""Decoded pictures with their presentation times, one at a time."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import av.error
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from deepaudio.errors import InputError
+from deepaudio.media.clip import LIMITS, ClipInfo, Limits
+from deepaudio.media.guard import opened
+from deepaudio.media.probe import probe
+from deepaudio.media.sniff import shown_path
+
+log = logging.getLogger(__name__)
+
+# Containers round presentation times, Matroska to 1 ms; a picture this much early still counts as on time.
+ROUNDING = Fraction(1, 1000)
+MAX_DAMAGED_SHARE = 0.05
+
+
+class Frame(NamedTuple):
+    """A picture and the second, counted from the start of the clip, at which it is shown."""
+
+    time: float
+    pixels: UInt8[Tensor, "height width 3"]
+
+
+class _Moment(NamedTuple):
+    time: Fraction
+    picture: av.VideoFrame
+
+
+def frames(
+    clip: str | os.PathLike | ClipInfo,
+    *,
+    size: tuple[int, int] | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    allow_damaged: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[Frame]:
+    """Every picture shown in [start, start + duration), upright RGB, `size` = (width, height) if resized (bicubic).
+
+    Memory does not grow with the clip. Pictures that cannot be decoded are counted; more than 5 % of them raise
+    InputError unless `allow_damaged`. What the caller should report is appended to `notes`.
+    """
+    info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
+    for moment in _moments(info, start, duration, allow_damaged, notes):
+        yield Frame(float(moment.time), _pixels(moment.picture, size))
+
+
+def frames_at(
+    clip: str | os.PathLike | ClipInfo,
+    fps: float,
+    *,
+    size: tuple[int, int] | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    allow_damaged: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[Frame]:
+    """The clip at a fixed rate: slot k takes the first picture at or after start + k / fps.
+
+    MMAudio's sampling rule, counted exactly (its own float accumulator is late by a picture on some rates): a slower clip
+    repeats pictures, slots after the last picture get none. Frame.time is the time of the slot.
+    """
+    rates = [fps]
+    for _, frame in frames_at_rates(
+        clip,
+        rates,
+        sizes=[size],
+        start=start,
+        duration=duration,
+        allow_damaged=allow_damaged,
+        notes=notes,
+    ):
+        yield frame
+
+
+def frames_at_rates(
+    clip: str | os.PathLike | ClipInfo,
+    rates: Sequence[float],
+    *,
+    sizes: Sequence[tuple[int, int] | None] | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    allow_damaged: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[tuple[int, Frame]]:
+    """`frames_at` for several rates in one decoding pass; yields (index of the rate, frame)."""
+    info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
+    sizes = sizes or [None] * len(rates)
+    moments = _moments(info, start, duration, allow_damaged, notes)
+    ready: dict[tuple[int, int] | None, Tensor] = {}
+    shown: av.VideoFrame | None = None
+    for which, slot, picture in slots(moments, rates, start):
+        if picture is not shown:
+            ready.clear()
+            shown = picture
+        size = sizes[which]
+        if size not in ready:
+            ready[size] = _pixels(picture, size)
+        yield which, Frame(float(slot), ready[size])
+
+
+def slots(
+    moments: Iterable[tuple[Fraction, object]], rates: Sequence[float], start: float = 0.0
+) -> Iterator[tuple[int, Fraction, object]]:
+    """Which picture each slot of each rate takes: (rate index, slot time, picture), in order of the pictures."""
+    steps = [1 / Fraction(rate).limit_denominator(100_000) for rate in rates]
+    counts = [0] * len(rates)
+    begin = Fraction(start)
+    for time, picture in moments:
+        for which, step in enumerate(steps):
+            while time + ROUNDING >= begin + counts[which] * step:
+                yield which, begin + counts[which] * step, picture
+                counts[which] += 1
+
+
+def _moments(
+    info: ClipInfo,
+    start: float,
+    duration: float | None,
+    allow_damaged: bool,
+    notes: list[str] | None,
+) -> Iterator[_Moment]:
+    end = float("inf") if duration is None else start + duration
+    zero = Fraction(round(info.start_time * av.time_base), av.time_base)
+    count = damaged = 0
+    allowed = max(3, int(MAX_DAMAGED_SHARE * info.n_frames))
+    with opened(info.path) as container:
+        track = container.streams[info.video_stream]
+        track.thread_type = "AUTO"
+        _seek(container, track, start, zero)
+        for picture in _decoded(container, track):
+            if picture is None or picture.is_corrupt:
+                damaged += 1
+                if damaged > allowed and not allow_damaged:
+                    message = f"{shown_path(info.path)}: more than {allowed} damaged pictures"
+                    hint = (
+                        "get an undamaged copy, or go on with what can be decoded: --allow-damaged"
+                    )
+                    raise InputError("clip.damaged", message, hint, path=shown_path(info.path))
+            if picture is None or picture.pts is None:
+                continue
+            _check_size(picture, LIMITS, info)
+            time = picture.pts * picture.time_base - zero
+            if time >= end:
+                break
+            if time + ROUNDING >= start:
+                count += 1
+                yield _Moment(time, picture)
+    if damaged and notes is not None:
+        notes.append(f"{damaged} damaged pictures, {count} decoded")
+    if count == 0 and start < info.duration:
+        message = f"no picture of {shown_path(info.path)} could be decoded"
+        raise InputError("clip.undecodable", message, path=shown_path(info.path))
+
+
+def _seek(container, track, start: float, zero: Fraction) -> None:
+    """To the key picture before `start`; decoding from the beginning is the fallback and only slower."""
+    if start <= 2.0:
+        return
+    try:
+        container.seek(int((Fraction(start) + zero) / track.time_base), stream=track, backward=True)
+    except av.error.FFmpegError as error:
+        log.debug("no seeking in %s: %s", container.format.name, error)
+
+
+def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
+    """Pictures in presentation order; None for a packet that the decoder refused."""
+    packets = container.demux(track)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError as error:
+            log.debug("reading stopped: %s", error)
+            yield None
+            return
+        try:
+            pictures = packet.decode()
+        except av.error.FFmpegError as error:
+            log.debug("undecodable packet at %s: %s", packet.pts, error)
+            yield None
+            continue
+        yield from pictures
+
+
+def _check_size(picture: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:
+    sides = picture.width, picture.height
+    if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
+        message = (
+            f"{shown_path(info.path)}: a picture of {sides[0]}x{sides[1]} is beyond the limits"
+        )
+        raise InputError("clip.limits", message)
+
+
+def _pixels(picture: av.VideoFrame, size: tuple[int, int] | None) -> UInt8[Tensor, "h w 3"]:
+    turns = round(picture.rotation / 90) % 4
+    width, height = size or (None, None)
+    if turns % 2:
+        width, height = height, width
+    changed = picture.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
+    pixels = torch.from_numpy(changed.to_ndarray())
+    return torch.rot90(pixels, turns, (0, 1)).contiguous() if turns else pixels
