@@ -77,7 +77,7 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     for key, value in plain.items():
         default = fields[key].default
-        if isinstance(default, (int, float)) and not isinstance(default, bool):
+        if isinstance(default, (int, float)) and not isinstance(default, bool) and value is not None:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise InputError("config.wrong_type", f"{where}.{key}: expected a number, got {value!r}")
     try:
