@@ -1,0 +1,96 @@
+"""Shards for the speech module of `mini`: mel, content laid on it, energy contour and pitch of each utterance.
+
+A shard is NAME.safetensors with `KEY.mel` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n), float16,
+and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torchaudio.functional as AF
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.level import at_level
+from deepaudio.audio.mel import log_mel, n_frames
+from deepaudio.audio.pitch import pitch_track
+from deepaudio.data.prepare.align import Aligner
+from deepaudio.encoders.content import Anchors, ContentEncoder, Utterance, lay
+
+log = logging.getLogger(__name__)
+SAMPLE_RATE = 24_000
+LOWEST_SCORE = -200.0  # mean aligner score per frame below which text and sound disagree
+
+
+class Spoken(NamedTuple):
+    """A recording at 24 kHz with what is said in it and where."""
+
+    key: str
+    speaker: str
+    text: str
+    waveform: Tensor
+    utterance: Utterance
+    anchors: Anchors
+
+
+def align_all(items: Iterable[tuple[str, str, str, Tensor]], encoder: ContentEncoder) -> Iterator[Spoken]:
+    """(key, speaker, text, 24 kHz waveform) -> Spoken; what cannot be aligned is named in the log and left out."""
+    aligner = Aligner()
+    for key, speaker, text, waveform in items:
+        utterance = encoder.encode(text)
+        found = aligner.align(utterance, AF.resample(waveform, SAMPLE_RATE, 16_000).numpy())
+        if found is None or found[1] < LOWEST_SCORE:
+            log.warning("left out %s: text and sound disagree (%s)", key, found and round(found[1]))
+            continue
+        yield Spoken(key, speaker, text, waveform, utterance, found[0])
+
+
+def faster(spoken: Spoken, factor: float) -> Spoken:
+    """Another speaker by resampling: `factor` faster, higher and with a shorter vocal tract."""
+    waveform = AF.resample(spoken.waveform, round(SAMPLE_RATE * factor), SAMPLE_RATE)
+    name = f"@{factor:.2f}"
+    return spoken._replace(
+        key=spoken.key + name, speaker=spoken.speaker + name, waveform=waveform, anchors=spoken.anchors.scaled(1 / factor)
+    )
+
+
+def features(spoken: Spoken) -> dict[str, Tensor]:
+    """Mel (n 100), content (n 92, pitch movement as the teacher has it), energy (n) and pitch in Hz (n, 0 unvoiced)."""
+    waveform, _ = at_level(spoken.waveform)
+    n = n_frames(len(waveform))
+    median = 180.0  # the stage moves it to the reference's pitch
+    return {
+        "mel": log_mel(waveform[None])[0],
+        "content": lay(spoken.utterance, spoken.anchors, n, pitch=median),
+        "energy": energy_contour(waveform, SAMPLE_RATE, n),
+        "pitch": pitch_track(waveform, SAMPLE_RATE, n),
+    }
+
+
+def write_shard(path: Path, spoken: Iterable[Spoken], factors: tuple[float, ...] = (1.0,)) -> int:
+    """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
+    tensors, index = {}, []
+    for original in spoken:
+        for factor in factors:
+            one = original if factor == 1.0 else faster(original, factor)
+            found = features(one)
+            tensors |= {f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()}
+            index.append({"key": one.key, "speaker": one.speaker, "frames": len(found["mel"]), "text": one.text})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path.with_suffix(".safetensors"))
+    path.with_suffix(".json").write_text(json.dumps(index))
+    return len(index)
+
+
+def to_tensor(samples: np.ndarray, sample_rate: int) -> Tensor:
+    """(s) or (s channels) samples -> mono float32 at 24 kHz."""
+    waveform = torch.from_numpy(np.asarray(samples, np.float32))
+    if waveform.ndim == 2:
+        waveform = waveform.mean(1)
+    return AF.resample(waveform, sample_rate, SAMPLE_RATE)

@@ -1,0 +1,202 @@
+"""The acoustic text encoder of `mini`: text -> phonemes -> what is said frame by frame, in nobody's voice.
+
+A frozen one-voice synthesiser (`hibari-tts`, Apache-2.0) is stopped before its waveform: its harmonic and noise
+envelopes, voicing and pitch movement say which sound is made when. Time is free until the end: phonemes come with
+natural durations, and the frames are read off at any phone times.
+"""
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaudio.errors import InputError, ToolError
+
+TEACHER_RATE = 80.0  # frames of the teacher per second
+UNIT = 0.025  # seconds per unit of its duration predictor
+N_HARMONIC, N_NOISE = 60, 30
+DIM = N_HARMONIC + N_NOISE + 2
+FRAME_RATE = 24000 / 256
+VOICING, PITCH = N_HARMONIC + N_NOISE, N_HARMONIC + N_NOISE + 1  # the last two features
+PITCH_SCALE, _MIDDLE_PITCH, _FLOOR = 3.0, 180.0, 1e-5
+_WORD_GAP = set(" ;:,.!?—…\"()“”")
+
+
+class Phone(NamedTuple):
+    """One sound and its natural place in the teacher's time, in seconds; `word` is -1 for a pause."""
+
+    symbol: str
+    word: int
+    start: float
+    end: float
+
+
+class Utterance(NamedTuple):
+    """A sentence as the teacher would say it: frames (t DIM) at 80 Hz and the phones that tile them."""
+
+    frames: Tensor
+    phones: tuple[Phone, ...]
+
+    @property
+    def duration(self) -> float:
+        return self.phones[-1].end if self.phones else 0.0
+
+
+def _with_durations(model: bytes) -> bytes:
+    """The ONNX bytes with the tensor `/Clip_output_0` (durations) as one more output.
+
+    Protobuf merges a message appended to itself, so the output is declared without an ONNX library.
+    """
+
+    def field(number: int, payload: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(payload)]) + payload
+
+    return model + field(7, field(12, field(1, b"/Clip_output_0")))
+
+
+class ContentEncoder:
+    """Text to `Utterance`s. Raises ToolError when hibari-tts is missing, InputError for text without a sound."""
+
+    def __init__(self) -> None:
+        try:
+            import onnxruntime
+            from hibari.tts import Hibari
+        except ImportError as error:
+            raise ToolError("content.missing", f"cannot import {error.name}", hint="pip install hibari-tts") from error
+        self._teacher = Hibari()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        with open(self._teacher.model_path, "rb") as file:
+            model = _with_durations(file.read())
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def phonemize(self, text: str) -> list[str]:
+        """Phoneme strings (the teacher's alphabet), one per sentence."""
+        plain = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+        return self._teacher.phonemize(plain)
+
+    def encode(self, text: str) -> Utterance:
+        """All sentences of `text`, one after the other."""
+        parts = [self.from_phonemes(p) for p in self.phonemize(text)]
+        parts = [p for p in parts if any(phone.word >= 0 for phone in p.phones)]
+        if not parts:
+            raise InputError("script.nothing_to_say", f"no pronounceable words in {text!r}")
+        return join(parts)
+
+    def from_phonemes(self, phonemes: str) -> Utterance:
+        """One sentence; word numbers count from 0."""
+        ids = self._teacher.ids(phonemes)
+        symbols = ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
+        feed = {"ids": np.asarray([ids], np.int64), "speed": np.ones(1, np.float32)}
+        *spectra, f0, units = self._session.run(None, feed)
+        log_harmonic, _, log_noise, log_residual, _ = (s[0] for s in spectra)
+        frames = content_features(log_harmonic, log_noise, log_residual, f0[0])
+        return Utterance(frames, _phones(symbols, np.asarray(units).reshape(-1) * UNIT))
+
+
+@functools.lru_cache(maxsize=2)
+def _bands(n: int) -> np.ndarray:
+    """(601 n) mel averaging filters over the teacher's 0-12 kHz bins."""
+    from torchaudio.functional import melscale_fbanks
+
+    bank = melscale_fbanks(601, 40.0, 12000.0, n, 24000).numpy()
+    return bank / np.maximum(bank.sum(0, keepdims=True), 1e-8)
+
+
+def content_features(log_harmonic: np.ndarray, log_noise: np.ndarray, log_residual: np.ndarray, f0: np.ndarray) -> Tensor:
+    """(601 t) teacher spectra and f0 (t) -> (t DIM): voiced envelope, noise envelope, voicing, pitch movement."""
+    ceiling = 7.0
+    voiced = np.exp(2 * np.minimum(log_harmonic, ceiling)) + np.exp(2 * np.minimum(log_residual, ceiling))
+    envelope = np.log(np.sqrt(voiced).T @ _bands(N_HARMONIC) + _FLOOR)
+    noise = np.log(np.exp(np.minimum(log_noise, ceiling)).T @ _bands(N_NOISE) + _FLOOR)
+    sounding = (f0 > 40.0).astype(np.float32)
+    movement = np.where(sounding > 0, np.log(np.maximum(f0, 40.0) / _MIDDLE_PITCH), 0.0) * PITCH_SCALE
+    columns = [envelope / 3, noise / 3, sounding[:, None], movement[:, None]]
+    return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
+
+
+def _phones(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
+    """Tile the teacher's time with phones; stress marks join the sound after them, length marks the one before."""
+    phones: list[Phone] = []
+    word, clock, lead, in_word = -1, 0.0, None, False
+    for symbol, length in zip(symbols, seconds):
+        start, clock = clock, clock + float(length)
+        gap = symbol == "" or symbol in _WORD_GAP
+        if gap:
+            in_word = False
+            if phones and phones[-1].word < 0:
+                phones[-1] = phones[-1]._replace(end=clock, symbol=phones[-1].symbol + symbol)
+            else:
+                phones.append(Phone(symbol, -1, start, clock))
+            continue
+        if not in_word:
+            word, in_word = word + 1, True
+        if symbol in "ˈˌ":
+            lead = start if lead is None else lead
+        elif symbol in "ːʰʲ̃" and phones and phones[-1].word == word:
+            phones[-1] = phones[-1]._replace(end=clock, symbol=phones[-1].symbol + symbol)
+        else:
+            phones.append(Phone(symbol, word, start if lead is None else lead, clock))
+            lead = None
+    return tuple(phones)
+
+
+def join(parts: Sequence[Utterance]) -> Utterance:
+    """Sentences one after the other; phone times and word numbers go on counting."""
+    frames, phones, clock, words = [], [], 0.0, 0
+    for part in parts:
+        frames.append(part.frames)
+        phones += [
+            p._replace(start=p.start + clock, end=p.end + clock, word=p.word + words if p.word >= 0 else -1)
+            for p in part.phones
+        ]
+        clock += len(part.frames) / TEACHER_RATE
+        words = max((p.word for p in phones), default=-1) + 1
+    return Utterance(torch.cat(frames), tuple(phones))
+
+
+class Anchors(NamedTuple):
+    """Matching stretches in seconds, one row a phone: what the speaker says in `real` the teacher says in `teacher`."""
+
+    real: np.ndarray  # (p 2) start and end, in order, not overlapping
+    teacher: np.ndarray  # (p 2)
+
+    def scaled(self, factor: float) -> "Anchors":
+        """The same phones when all real times are multiplied by `factor`."""
+        return Anchors(self.real * factor, self.teacher)
+
+
+def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | None = None) -> Tensor:
+    """Content (n DIM) at 93.75 Hz with every phone where `anchors` puts it and silence where there is none.
+
+    `pitch` (Hz) moves the median of the teacher's pitch there; None leaves it out of the features.
+    """
+    times = np.arange(n_frames) / FRAME_RATE
+    source = np.interp(times, np.maximum.accumulate(anchors.real.reshape(-1)), anchors.teacher.reshape(-1))
+    place = torch.from_numpy(source * TEACHER_RATE - 0.5).clamp(0, len(utterance.frames) - 1).float()
+    low = place.floor().long()
+    high = (low + 1).clamp(max=len(utterance.frames) - 1)
+    mix = (place - low).unsqueeze(1)
+    frames = utterance.frames[low] * (1 - mix) + utterance.frames[high] * mix
+    frames[:, VOICING] = utterance.frames[place.round().long(), VOICING]
+    frames[~torch.from_numpy(_near(times, anchors.real))] = utterance.frames[:4].mean(0)
+    voiced = frames[:, VOICING] > 0.5
+    if pitch is not None and voiced.any():
+        own = utterance.frames[utterance.frames[:, VOICING] > 0.5, PITCH].median()
+        level = PITCH_SCALE * np.log(pitch / _MIDDLE_PITCH)
+        frames[:, PITCH] = torch.where(voiced, frames[:, PITCH] - own + level, torch.zeros(()))
+    elif pitch is None:
+        frames[:, PITCH] = 0
+    return frames
+
+
+def _near(times: np.ndarray, real: np.ndarray, margin: float = 0.03) -> np.ndarray:
+    """(n) True within `margin` seconds of a phone."""
+    following = np.searchsorted(real[:, 0] - margin, times, side="right") - 1
+    ends = np.maximum.accumulate(real[:, 1])[np.maximum(following, 0)]
+    return (following >= 0) & (times <= ends + margin)
