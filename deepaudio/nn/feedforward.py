@@ -60,12 +60,12 @@ def projection(dim_in: int, dim_out: int, kernel: int = 1, bias: bool = True) ->
 class SwiGLU(nn.Module):
     """w2(silu(w1 x) * w3 x) (Shazeer, 2020), without biases, per frame or with a kernel.
 
-    The width is two thirds of `inner`, rounded up to a multiple of 256.
+    The width is two thirds of `inner`, rounded up to a multiple (256 in the published networks).
     """
 
-    def __init__(self, dim: int, inner: int, kernel: int = 1):
+    def __init__(self, dim: int, inner: int, kernel: int = 1, multiple: int = 256):
         super().__init__()
-        width = -(-(2 * inner // 3) // 256) * 256
+        width = -(-(2 * inner // 3) // multiple) * multiple
         self.w1 = projection(dim, width, kernel, bias=False)
         self.w2 = projection(width, dim, kernel, bias=False)
         self.w3 = projection(dim, width, kernel, bias=False)

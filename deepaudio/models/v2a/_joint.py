@@ -52,14 +52,16 @@ class StreamBlock(nn.Module):
     With `last` the stream only contributes keys and values and ends there.
     """
 
-    def __init__(self, dim: int, heads: int, mlp_ratio: int, kernel: int, last: bool = False):
+    def __init__(
+        self, dim: int, heads: int, inner: int, kernel: int, last: bool = False, multiple: int = 256
+    ):
         super().__init__()
         self.last = last
         self.attn = FusedAttention(dim, heads)
         self.adaLN_modulation = adaptive(dim, 2 if last else 6)
         if not last:
             self.linear1 = projection(dim, dim, kernel)
-            self.ffn = SwiGLU(dim, mlp_ratio * dim, kernel)
+            self.ffn = SwiGLU(dim, inner, kernel, multiple)
 
     def modulation(self, condition: Float[Tensor, "b n d"]) -> tuple[Tensor, ...]:
         return self.adaLN_modulation(condition).chunk(2 if self.last else 6, dim=-1)
@@ -84,11 +86,11 @@ class StreamBlock(nn.Module):
 class JointBlock(nn.Module):
     """Latents, clip frames and text tokens, each with its own weights, in one attention."""
 
-    def __init__(self, dim: int, heads: int, mlp_ratio: int, last: bool):
+    def __init__(self, dim: int, heads: int, inner: int, last: bool, multiple: int = 256):
         super().__init__()
-        self.latent_block = StreamBlock(dim, heads, mlp_ratio, kernel=3)
-        self.clip_block = StreamBlock(dim, heads, mlp_ratio, kernel=3, last=last)
-        self.text_block = StreamBlock(dim, heads, mlp_ratio, kernel=1, last=last)
+        self.latent_block = StreamBlock(dim, heads, inner, 3, multiple=multiple)
+        self.clip_block = StreamBlock(dim, heads, inner, 3, last, multiple)
+        self.text_block = StreamBlock(dim, heads, inner, 1, last, multiple)
 
     def forward(
         self,

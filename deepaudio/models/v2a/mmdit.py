@@ -36,11 +36,21 @@ class Config:
     depth: int = 12
     fused_depth: int = 8
     mlp_ratio: int = 4
+    mlp_multiple: int = 256
     sync_segment: int | None = 8
     v2: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "clip_dim", "sync_dim", "text_dim", "text_len", "heads"):
+        for name in (
+            "latent_dim",
+            "clip_dim",
+            "sync_dim",
+            "text_dim",
+            "text_len",
+            "heads",
+            "mlp_ratio",
+            "mlp_multiple",
+        ):
             if getattr(self, name) < 1:
                 raise UsageError(
                     "config.size", f"{name} must be at least 1, got {getattr(self, name)}"
@@ -91,32 +101,32 @@ class Model(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.config = c = config
-        dim, inner = c.hidden_dim, c.mlp_ratio * c.hidden_dim
+        dim, inner, multiple = c.hidden_dim, c.mlp_ratio * c.hidden_dim, c.mlp_multiple
         act = nn.SiLU if c.v2 else nn.SELU
         between = [nn.SiLU()] if c.v2 else []
         self.audio_input_proj = nn.Sequential(
-            ChannelLastConv(c.latent_dim, dim, 7, padding=3), act(), SwiGLU(dim, inner, 7)
+            ChannelLastConv(c.latent_dim, dim, 7, padding=3), act(), SwiGLU(dim, inner, 7, multiple)
         )
         self.clip_input_proj = nn.Sequential(
-            nn.Linear(c.clip_dim, dim), *between, SwiGLU(dim, inner, 3)
+            nn.Linear(c.clip_dim, dim), *between, SwiGLU(dim, inner, 3, multiple)
         )
         self.sync_input_proj = nn.Sequential(
-            ChannelLastConv(c.sync_dim, dim, 7, padding=3), act(), SwiGLU(dim, inner, 3)
+            ChannelLastConv(c.sync_dim, dim, 7, padding=3), act(), SwiGLU(dim, inner, 3, multiple)
         )
         self.text_input_proj = nn.Sequential(
-            nn.Linear(c.text_dim, dim), *between, SwiGLU(dim, inner)
+            nn.Linear(c.text_dim, dim), *between, SwiGLU(dim, inner, 1, multiple)
         )
         self.clip_cond_proj = nn.Linear(dim, dim)
         self.text_cond_proj = nn.Linear(dim, dim)
-        self.global_cond_mlp = SwiGLU(dim, inner)
+        self.global_cond_mlp = SwiGLU(dim, inner, 1, multiple)
         self.t_embed = TimeEmbedding(dim, dim if c.v2 else 256, 10_000.0 if c.v2 else 1.0)
         joint_depth = c.depth - c.fused_depth
         self.joint_blocks = nn.ModuleList(
-            JointBlock(dim, c.heads, c.mlp_ratio, last=i == joint_depth - 1)
+            JointBlock(dim, c.heads, inner, i == joint_depth - 1, multiple)
             for i in range(joint_depth)
         )
         self.fused_blocks = nn.ModuleList(
-            StreamBlock(dim, c.heads, c.mlp_ratio, kernel=3) for _ in range(c.fused_depth)
+            StreamBlock(dim, c.heads, inner, 3, multiple=multiple) for _ in range(c.fused_depth)
         )
         self.final_layer = FinalBlock(dim, c.latent_dim)
         segment = c.sync_segment
