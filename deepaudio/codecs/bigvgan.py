@@ -111,7 +111,9 @@ class AMPBlock(nn.Module):
         self.convs2 = nn.ModuleList(
             nn.Conv1d(channels, channels, kernel, padding=kernel // 2) for _ in dilations
         )
-        self.activations = nn.ModuleList(AliasFreeSnake(channels) for _ in range(2 * len(dilations)))
+        self.activations = nn.ModuleList(
+            AliasFreeSnake(channels) for _ in range(2 * len(dilations))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for i, (first, second) in enumerate(zip(self.convs1, self.convs2, strict=True)):

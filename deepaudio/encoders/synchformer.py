@@ -66,7 +66,9 @@ class DividedAttention(nn.Module):
         """`groups` is "time" (same patch over time) or "space" (patches of one time step)."""
         qkv = rearrange(self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
         summary = F.scaled_dot_product_attention(qkv[0, :, :, :1], qkv[1], qkv[2])
-        split = "c b h (t p) d -> c b p h t d" if groups == "time" else "c b h (t p) d -> c b t h p d"
+        split = (
+            "c b h (t p) d -> c b p h t d" if groups == "time" else "c b h (t p) d -> c b t h p d"
+        )
         inner = rearrange(qkv[:, :, :, 1:], split, t=steps)
         shared = repeat(qkv[1:, :, :, :1], "c b h 1 d -> c b g h 1 d", g=inner.shape[2])
         k, v = torch.cat([shared, inner[1:]], dim=-2)

@@ -1,6 +1,6 @@
 """Official checkpoints (MMAudio, F5-TTS, DeepAudio-V1, Vocos, BigVGAN, Synchformer, YingSound family) as our modules.
 
-    model = deepaudio.upstream.load("mmaudio", "mmaudio_small_16k.pth")
+model = deepaudio.upstream.load("mmaudio", "mmaudio_small_16k.pth")
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,7 @@ from deepaudio.upstream.unwrap import state_dict_of
 __all__ = ["convert", "load"]
 
 
-def load(
-    kind: str, source: str | Path | Mapping[str, Any], config: Any | None = None
-) -> nn.Module:
+def load(kind: str, source: str | Path | Mapping[str, Any], config: Any | None = None) -> nn.Module:
     """Our module from an official state dict or file; float32, evaluation mode, on the CPU.
 
     `kind` is one of mmaudio, mmaudio-vae-16k, mmaudio-vae-44k, bigvgan-16k, bigvgan-v2, synchformer, f5-v0, f5-v1,
@@ -42,12 +40,12 @@ def convert(
 ) -> tuple[dict[str, Tensor], Any]:
     """(state dict under our names in float32, config), checked tensor by tensor; no network is allocated."""
     entry = kinds.find(kind)
+    sizes = None if config is None else entry.config(config)
     state = entry.prepare(state_dict_of(read(source), kind))
     if isinstance(source, Mapping):  # the caller keeps his tensors
         state = {name: tensor.clone() for name, tensor in state.items()}
-    if config is None and kind == "mmaudio":
-        config = kinds.mmaudio_variant(state)
-    sizes = entry.config(config)
+    if sizes is None:
+        sizes = entry.config(kinds.mmaudio_variant(state) if kind == "mmaudio" else None)
     with torch.device("meta"):
         wanted = entry.build(sizes).state_dict()
     if kind in kinds.PLAIN_F5:

@@ -67,7 +67,9 @@ def _flat(override: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(override) and not isinstance(override, type):
         return dataclasses.asdict(override)
     if not isinstance(override, Mapping):
-        raise UsageError("weights.config", f"config must be a mapping, got {type(override).__name__}")
+        raise UsageError(
+            "weights.config", f"config must be a mapping, got {type(override).__name__}"
+        )
     flat: dict[str, Any] = {}
     for key, value in override.items():
         flat |= _flat(value) if isinstance(value, Mapping) else {key: value}

@@ -106,7 +106,11 @@ def check_safetensors(path: Path) -> None:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
-    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    repeated = (
+        sorted({name for name in names if names.count(name) > 1})
+        if len(set(names)) < len(names)
+        else []
+    )
     if repeated:
         raise ValueError(f"duplicate name {repeated[0]!r}")
     return dict(pairs)
@@ -125,9 +129,7 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
         ) from error
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            "weights.corrupt", f"{path.name}: {reason}", path=str(path)
-        ) from error
+        raise WeightsError("weights.corrupt", f"{path.name}: {reason}", path=str(path)) from error
     if not isinstance(content, Mapping):
         raise WeightsError(
             "weights.not_weights",

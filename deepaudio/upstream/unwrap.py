@@ -12,7 +12,10 @@ from deepaudio.errors import WeightsError
 _WRAPPERS = ("ema_model_state_dict", "model_state_dict", "state_dict", "generator", "model")
 _EMA_COUNTERS = frozenset({"initted", "step", "update"})
 _EMA_PREFIX = "ema_model."
-_GAIN_ENDINGS = ((".weight_g", ".weight_v"), (".parametrizations.weight.original0", ".parametrizations.weight.original1"))
+_GAIN_ENDINGS = (
+    (".weight_g", ".weight_v"),
+    (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+)
 
 
 def state_dict_of(content: Mapping[str, Any], kind: str) -> dict[str, Tensor]:
@@ -24,7 +27,11 @@ def state_dict_of(content: Mapping[str, Any], kind: str) -> dict[str, Tensor]:
     flat = {name: value for name, value in content.items() if name not in _EMA_COUNTERS}
     strangers = [str(name) for name, value in flat.items() if not isinstance(value, Tensor)]
     if strangers or not flat:
-        found = f"entries that are not tensors: {', '.join(strangers[:5])}" if strangers else "no tensors"
+        found = (
+            f"entries that are not tensors: {', '.join(strangers[:5])}"
+            if strangers
+            else "no tensors"
+        )
         raise WeightsError("weights.not_weights", f"{kind}: found {found}")
     if all(name.startswith(_EMA_PREFIX) for name in flat):
         flat = {name.removeprefix(_EMA_PREFIX): value for name, value in flat.items()}
@@ -38,7 +45,9 @@ def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
     return dict(state)
 
 
-def without(state: Mapping[str, Tensor], names: Iterable[str] = (), prefixes: tuple[str, ...] = ()) -> dict[str, Tensor]:
+def without(
+    state: Mapping[str, Tensor], names: Iterable[str] = (), prefixes: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
     """Drop tensors that are known to be recomputed or to belong to another part."""
     dropped = frozenset(names)
     return {k: v for k, v in state.items() if k not in dropped and not k.startswith(prefixes)}
