@@ -1,0 +1,152 @@
+"""Vocoder training: energy distance of spectra, then small discriminators (hinge, feature matching), pitch beside them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.audio.mel import log_mel
+from deepaudio.audio.excitation import pulse_train
+from deepaudio.codecs.vocos_source import Config, SourceVocos
+from deepaudio.data.vocoder import Bank, Segments, segments
+from deepaudio.errors import InputError
+from deepaudio.training.discriminators import Discriminators, fooling_loss, judge_loss, matching_loss
+from deepaudio.training.recipe import Recipe
+from deepaudio.training.spectral_loss import Spectra, energy_distance
+
+OBJECTIVE = {
+    "adversarial_from": 4000,  # step at which the discriminators join
+    "adversarial_items": 4,  # segments of a batch that they hear
+    "own_pitch_from": 2000,  # before it the pulses follow the labelled pitch
+    "adversarial": 1.0,
+    "matching": 2.0,
+    "spectral": 1.0,
+    "pitch": 0.2,
+    "mel_noise": 0.1,  # deviation of the noise on half of the input mels
+}
+
+
+class VocoderStage:
+    """One update is a generator step and, later, a discriminator step."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        unknown = set(recipe.objective) - set(OBJECTIVE)
+        if unknown:
+            raise InputError("recipe.unknown_key", f"objective has no {sorted(unknown)}", hint=str(sorted(OBJECTIVE)))
+        self.objective = OBJECTIVE | recipe.objective
+        self.recipe = recipe
+        self.config = Config(**{key: value for key, value in recipe.model.items() if key != "name"})
+        self.model = SourceVocos(self.config)
+        self.discriminators = Discriminators()
+        self.spectra = Spectra()
+        betas = recipe.optim.betas
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=recipe.optim.lr, betas=betas, weight_decay=recipe.optim.weight_decay
+        )
+        self.judge_optimiser = torch.optim.AdamW(self.discriminators.parameters(), lr=recipe.optim.lr, betas=betas)
+        self.updates = 0
+
+    def batches(self, rng: torch.Generator) -> Iterator[Segments]:
+        """Random segments of the recipe's banks: `data: {banks: {FOLDER: weight}, frames, batch_items}`."""
+        data = self.recipe.data
+        banks = [Bank.open(folder) for folder in data["banks"]]
+        return segments(
+            banks, list(data["banks"].values()), data.get("frames", 64), data.get("batch_items", 8), rng
+        )
+
+    def step(self, batch: Segments, rng: torch.Generator, lr: float) -> dict[str, float]:
+        """One update of everything; returns the parts of the loss."""
+        o = self.objective
+        with torch.autocast(batch.waveform.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
+            mel = _disturbed(log_mel(batch.waveform), o["mel_noise"], rng)
+            pitch = self.model.pitch(mel)
+            pitch_loss = self._pitch_loss(pitch.scores, batch.pitch)
+            hertz = pitch.hertz.detach()
+            voiced = pitch.voiced.detach()
+            if self.updates < o["own_pitch_from"]:
+                hertz = torch.where(batch.pitch > 0, batch.pitch, hertz)
+                voiced = torch.where(torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced)
+            filters = self.model.filters(mel, hertz, voiced)
+        one, two = (self._draw(filters, hertz, rng) for _ in range(2))
+        spectral = energy_distance(self.spectra(batch.waveform), self.spectra(one), self.spectra(two))
+        loss = o["spectral"] * spectral + o["pitch"] * pitch_loss
+        parts = {"spectral": spectral.item(), "pitch": pitch_loss.item()}
+        if self.updates >= o["adversarial_from"]:
+            items = o["adversarial_items"]
+            real, fake = batch.waveform[:items], one[:items]
+            parts["judge"] = self._teach_judges(real, fake.detach(), lr)
+            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
+                heard = self.discriminators(fake)
+                with torch.no_grad():
+                    wanted = self.discriminators(real)
+            fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
+            loss = loss + o["adversarial"] * fooling + o["matching"] * matching
+            parts |= {"fooling": fooling.item(), "matching": matching.item()}
+        self._update(self.optimiser, self.model, loss, lr)
+        self.updates += 1
+        return parts | {"loss": loss.item()}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "updates": self.updates,
+            "discriminators": self.discriminators.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "judge_optimiser": self.judge_optimiser.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.updates = state["updates"]
+        self.discriminators.load_state_dict(state["discriminators"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+
+    def _draw(self, filters: Tensor, hertz: Tensor, rng: torch.Generator) -> Float[Tensor, "b s"]:
+        c = self.config
+        start = torch.rand(len(hertz), generator=rng).to(hertz.device)
+        pulses = pulse_train(hertz, c.hop_length, c.sample_rate, start)
+        noise = torch.randn(pulses.shape, generator=rng).to(hertz.device)
+        return self.model.synthesise(filters, pulses, noise)
+
+    def _pitch_loss(self, scores: Tensor, pitch: Tensor) -> Tensor:
+        """Cross-entropy with a Gaussian of one bin around the label, and voicing."""
+        heard = pitch > 0
+        voicing = F.binary_cross_entropy_with_logits(scores[..., -1], heard.float())
+        place = (pitch.clamp(min=1.0).log() - self.model.pitch.log_centres[0]) / (
+            self.model.pitch.log_centres[1] - self.model.pitch.log_centres[0]
+        )
+        bins = torch.arange(self.config.pitch_bins, device=pitch.device)
+        target = torch.softmax(-0.5 * (bins - place[..., None]) ** 2, -1)
+        each = -(target * scores[..., :-1].log_softmax(-1)).sum(-1)
+        return voicing + (each * heard).sum() / heard.sum().clamp(min=1)
+
+    def _teach_judges(self, real: Tensor, fake: Tensor, lr: float) -> float:
+        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
+            loss = judge_loss(self.discriminators(real), self.discriminators(fake))
+        self._update(self.judge_optimiser, self.discriminators, loss, lr)
+        return loss.item()
+
+    def _update(self, optimiser: torch.optim.Optimizer, model: torch.nn.Module, loss: Tensor, lr: float) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.optim.clip_norm)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        optimiser.step()
+
+
+def build(recipe: Recipe) -> VocoderStage:
+    """The stage of a recipe."""
+    return VocoderStage(recipe)
+
+
+def _disturbed(mel: Float[Tensor, "b n c"], deviation: float, rng: torch.Generator) -> Float[Tensor, "b n c"]:
+    """Half of the items get noise and half a blur over neighbours, as mels of an acoustic model have."""
+    b = len(mel)
+    noisy = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * 2 * deviation
+    blur = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * float(deviation > 0)
+    near = F.avg_pool2d(mel[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
+    drawn = torch.randn(mel.shape, generator=rng)
+    return mel + blur.to(mel.device) * (near - mel) * 0.5 + noisy.to(mel.device) * drawn.to(mel.device)
