@@ -5,6 +5,7 @@ weights are normalised to unit norm per output, activations keep unit variance. 
 official files; the normalisation is part of the forward pass.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,7 +116,7 @@ class Level(nn.Module):
     def __init__(self, dim_in: int, dim_out: int, blocks: int) -> None:
         super().__init__()
         dims = [dim_in] + [dim_out] * blocks
-        self.block = nn.ModuleList(ResBlock(a, b) for a, b in zip(dims, dims[1:], strict=False))
+        self.block = nn.ModuleList(ResBlock(a, b) for a, b in itertools.pairwise(dims))
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.block:

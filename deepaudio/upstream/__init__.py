@@ -29,19 +29,25 @@ def load(kind: str, source: str | Path | Mapping[str, Any], config: Any | None =
     Raises WeightsError that names unknown, missing, misshapen or non-finite tensors. One exception: plain F5 weights
     may lack the energy input when the config asks for it; it starts at zero then.
     """
-    state, sizes = convert(kind, source, config)
-    entry = kinds.find(kind)
-    module = strict.fill(lambda: entry.build(sizes), state, kind)
-    return module.requires_grad_(False) if kind == "synchformer" else module
+    state, sizes, entry = _converted(kind, source, config)
+    return strict.fill(lambda: entry.build(sizes), state, kind)
 
 
 def convert(
     kind: str, source: str | Path | Mapping[str, Any], config: Any | None = None
 ) -> tuple[dict[str, Tensor], Any]:
     """(state dict under our names in float32, config), checked tensor by tensor; no network is allocated."""
+    state, sizes, _ = _converted(kind, source, config)
+    return state, sizes
+
+
+def _converted(
+    kind: str, source: str | Path | Mapping[str, Any], config: Any | None
+) -> tuple[dict[str, Tensor], Any, kinds.Kind]:
     entry = kinds.find(kind)
     sizes = None if config is None else entry.config(config)
     state = entry.prepare(state_dict_of(read(source), kind))
+    entry = kinds.for_state(entry, state)
     if isinstance(source, Mapping):  # the caller keeps his tensors
         state = {name: tensor.clone() for name, tensor in state.items()}
     if sizes is None:
@@ -51,4 +57,4 @@ def convert(
     if kind in kinds.PLAIN_F5:
         state = kinds.add_energy_input(state, wanted)
     strict.check(state, wanted, kind)
-    return {name: strict.float32(tensor) for name, tensor in state.items()}, sizes
+    return {name: strict.float32(tensor) for name, tensor in state.items()}, sizes, entry

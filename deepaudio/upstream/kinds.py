@@ -120,8 +120,11 @@ def _vocos(state: State) -> State:
     return without(state, prefixes=("feature_extractor.",))
 
 
-def _ys(state: State) -> State:
-    return without_prefix(state, "transformer.")
+def for_state(kind: Kind, state: Mapping[str, Tensor]) -> Kind:
+    """The kind as it is, or for a file that holds the YingSound transformer alone the kind of that."""
+    if kind.name == "ys-24k" and "registers" in state:
+        return dataclasses.replace(kind, network="Transformer")
+    return kind
 
 
 def add_energy_input(state: State, wanted: Mapping[str, Tensor]) -> State:
@@ -169,7 +172,8 @@ _BIGVGAN_44K = {
     "bias_at_final": False,
 }
 _SYNCHFORMER_RENAMES = {"embed": "dim", "embed_dim": "dim", "num_heads": "heads"}
-_VOCOS_RENAMES = {"input_channels": "n_mels"}
+_VOCOS_RENAMES = {"input_channels": "n_mels", "num_layers": "n_layers", "padding": _UNUSED}
+_YS_RENAMES = {"dim_text": "visual_dim", "max_seq_len": "max_len", "num_registers": "registers"}
 
 _VAE = "deepaudio.codecs.mel_vae"
 _DIT = "deepaudio.models.tts.dit"
@@ -220,7 +224,7 @@ KINDS: dict[str, Kind] = {
             prepare=_f5,
         ),
         Kind("vocos", "deepaudio.codecs.vocos", "Vocos", renames=_VOCOS_RENAMES, prepare=_vocos),
-        Kind("ys-24k", "deepaudio.models.v2a.crossdit", "Model", prepare=_ys),
+        Kind("ys-24k", "deepaudio.models.v2a.crossdit", "Model", renames=_YS_RENAMES),
     )
 }
 PLAIN_F5 = frozenset({"f5-v0", "f5-v1"})

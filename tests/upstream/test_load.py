@@ -1,9 +1,9 @@
 """`upstream.load`: every form official files come in, and every way they can be wrong."""
 
+import fractions
 import json
 import pickle
 import struct
-import fractions
 
 import pytest
 import torch
@@ -132,13 +132,13 @@ def test_unknown_missing_and_misshapen_are_all_named(f5):
 def test_only_plain_f5_may_lack_the_energy_input(f5):
     module = upstream.load("f5-v0", f5, DIT | {"energy": True})
     assert not any(p.any() for p in module.input_embed.proj_energy.parameters())
-    with pytest.raises(WeightsError, match="missing tensors: input_embed.proj_energy"):
+    with pytest.raises(WeightsError, match=r"missing tensors: input_embed.proj_energy"):
         upstream.load("deepaudio-v2s", f5, DIT)
     tuned = fresh("deepaudio-v2s", DIT)
-    with pytest.raises(WeightsError, match="unknown tensors: input_embed.proj_energy"):
+    with pytest.raises(WeightsError, match=r"unknown tensors: input_embed.proj_energy"):
         upstream.load("f5-v0", tuned, DIT)
     del tuned["input_embed.proj_energy.bias"]
-    with pytest.raises(WeightsError, match="missing tensors: input_embed.proj_energy.bias"):
+    with pytest.raises(WeightsError, match=r"missing tensors: input_embed.proj_energy.bias"):
         upstream.load("f5-v0", tuned, DIT | {"energy": True})
 
 
@@ -157,7 +157,7 @@ def test_mmaudio_tables_are_dropped_and_statistics_checked():
     }
     assert_holds(upstream.load("mmaudio", state | tables, MMAUDIO), state)
     state["latent_std"] = torch.full_like(state["latent_std"], torch.nan)
-    with pytest.raises(WeightsError, match="latent_std holds NaN") as caught:
+    with pytest.raises(WeightsError, match=r"latent_std holds NaN") as caught:
         upstream.load("mmaudio", state, MMAUDIO)
     assert caught.value.code == "weights.latent_statistics"
 
@@ -165,7 +165,7 @@ def test_mmaudio_tables_are_dropped_and_statistics_checked():
 def test_other_non_finite_weights_are_refused():
     state = fresh("mmaudio", MMAUDIO)
     state["fused_blocks.0.attn.qkv.bias"][0] = torch.inf
-    with pytest.raises(WeightsError, match="fused_blocks.0.attn.qkv.bias holds NaN or infinite"):
+    with pytest.raises(WeightsError, match=r"fused_blocks.0.attn.qkv.bias holds NaN or infinite"):
         upstream.load("mmaudio", state, MMAUDIO)
 
 
@@ -199,7 +199,7 @@ def test_weight_norm_is_folded(gain, direction):
     mel = torch.randn(1, 6, 8, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(folded(mel), plain(mel), atol=1e-4)
     del split["conv_pre" + gain]
-    with pytest.raises(WeightsError, match="conv_pre.*is missing"):
+    with pytest.raises(WeightsError, match=r"conv_pre.*is missing"):
         upstream.load("bigvgan-16k", split, BIGVGAN)
 
 
@@ -268,7 +268,7 @@ def test_tampered_headers(saved):
 def test_another_models_file_is_refused(tmp_path):
     save_file(fresh("mmaudio", MMAUDIO), tmp_path / "model.safetensors")
 
-    with pytest.raises(WeightsError, match="unknown tensors: .*missing tensors: "):
+    with pytest.raises(WeightsError, match=r"unknown tensors: .*missing tensors: "):
         upstream.load("f5-v0", tmp_path / "model.safetensors", DIT)
 
 
@@ -276,5 +276,5 @@ def test_unknown_kind_and_variant_name_the_nearest():
     with pytest.raises(UsageError) as caught:
         upstream.load("f5-v3", {})
     assert "did you mean 'f5-v" in caught.value.hint
-    with pytest.raises(UsageError, match="no variant 'small_16'"):
+    with pytest.raises(UsageError, match=r"no variant 'small_16'"):
         upstream.load("mmaudio", {}, "small_16")
