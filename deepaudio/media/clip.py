@@ -59,6 +59,8 @@ class ClipInfo:
     """The container's own start, which is second 0 of everything here."""
     fps: float
     n_frames: int
+    n_hidden: int
+    """Pictures that an edit list keeps from being shown."""
     width: int
     height: int
     """As shown, after the rotation."""

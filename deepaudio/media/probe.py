@@ -130,6 +130,7 @@ class Schedule(NamedTuple):
     end: float
     """Seconds at which the last packet of any picture or sound ends."""
     unordered: int
+    hidden: int
 
 
 def _measure(
@@ -169,6 +170,7 @@ def _measure(
         start_time=start,
         fps=fps,
         n_frames=len(plan.times),
+        n_hidden=plan.hidden,
         width=width,
         height=height,
         rotation=rotation,
@@ -206,7 +208,7 @@ def _varies(plan: Schedule) -> bool:
 
 def _schedule(container, track, notes: list[str]) -> Schedule:
     times: list[int] = []
-    length, last_dts, unordered, end = 0, None, 0, 0.0
+    length, last_dts, unordered, hidden, end = 0, None, 0, 0, 0.0
     try:
         for packet in container.demux():
             stamp = packet.pts if packet.pts is not None else packet.dts
@@ -219,6 +221,7 @@ def _schedule(container, track, notes: list[str]) -> Schedule:
                 stamp = times[-1] + max(length, 1)
             end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
             if not mine or packet.is_discard:
+                hidden += mine
                 continue
             if not times or stamp >= max(times[-1], times[0]):
                 length = packet.duration or length
@@ -231,7 +234,9 @@ def _schedule(container, track, notes: list[str]) -> Schedule:
     times.sort()
     steps = sorted(b - a for a, b in itertools.pairwise(times)) or [length]
     step = max(steps[len(steps) // 2], 1)
-    return Schedule(times, step, length if 0 < length <= 10 * step else step, end, unordered)
+    return Schedule(
+        times, step, length if 0 < length <= 10 * step else step, end, unordered, hidden
+    )
 
 
 def _rotation(place: Path, index: int) -> int:

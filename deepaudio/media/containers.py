@@ -1,0 +1,233 @@
+"""What each container can carry, so that a mux is planned before any work is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepaudio.errors import InputError
+from deepaudio.media.clip import ClipInfo, StreamInfo
+from deepaudio.media.sniff import shown_path
+
+TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text"})
+_CHAPTER_TAG = "text"
+_BITMAP = frozenset({"dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"})
+
+
+@dataclass(frozen=True)
+class Container:
+    """One muxer of ffmpeg. Empty `video` means every codec."""
+
+    muxer: str
+    video: frozenset[str]
+    audio: frozenset[str]
+    encoders: tuple[str, ...]
+    """For the new sound, the first that this ffmpeg has."""
+    text: str | None = None
+    """What text subtitles become; None if there is no place for them."""
+    subtitles: frozenset[str] = frozenset()
+    attachments: bool = False
+    data_tags: frozenset[str] = frozenset()
+    chapters: bool = False
+    cover: bool = False
+    free_times: bool = True
+    """Any presentation times can be written, not only a fixed frame rate."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One stream of the clip that goes into the output: copied, or a subtitle turned to another text form."""
+
+    stream: StreamInfo
+    codec: str = "copy"
+
+
+@dataclass(frozen=True)
+class MuxPlan:
+    """Where the output goes and what is in it, known before anything is written."""
+
+    out: Path
+    container: Container
+    kept: tuple[Planned, ...]
+    audio: str
+    notes: tuple[str, ...]
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_MP4 = Container(
+    muxer="mp4",
+    video=_names("h264 hevc av1 vp9 vvc mpeg4 mpeg1video mpeg2video mjpeg png"),
+    audio=_names("aac mp3 mp2 ac3 eac3 alac flac opus dts"),
+    encoders=("aac",),
+    text="mov_text",
+    subtitles=_names("mov_text dvd_subtitle"),
+    data_tags=_names("gpmd"),
+    chapters=True,
+    cover=True,
+)
+_MOV = Container(
+    muxer="mov",
+    video=_MP4.video
+    | _names("prores dnxhd rawvideo qtrle dvvideo h263 jpeg2000 ffv1 svq3 cinepak rle"),
+    audio=_names(
+        "aac mp3 ac3 eac3 alac pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_f32le"
+    ),
+    encoders=("aac",),
+    text="mov_text",
+    subtitles=_names("mov_text"),
+    data_tags=_names("gpmd"),
+    chapters=True,
+    cover=True,
+)
+_MKV = Container(
+    muxer="matroska",
+    video=frozenset(),
+    audio=_names(
+        "aac mp3 mp2 ac3 eac3 alac flac opus vorbis dts truehd tta wavpack pcm_s16le pcm_s24le pcm_s32le pcm_f32le pcm_u8"
+    ),
+    encoders=("flac",),
+    text="subrip",
+    subtitles=_names("subrip ass ssa webvtt") | _BITMAP,
+    attachments=True,
+    chapters=True,
+)
+_WEBM = Container(
+    muxer="webm",
+    video=_names("vp8 vp9 av1"),
+    audio=_names("opus vorbis"),
+    encoders=("libopus", "libvorbis"),
+    text="webvtt",
+    subtitles=_names("webvtt"),
+    chapters=True,
+)
+_TS = Container(
+    muxer="mpegts",
+    video=_names("h264 hevc mpeg1video mpeg2video mpeg4"),
+    audio=_names("aac mp3 mp2 ac3 eac3 opus dts"),
+    encoders=("aac",),
+    subtitles=_names("dvb_subtitle dvb_teletext"),
+)
+_PS = Container(
+    muxer="vob",
+    video=_names("mpeg1video mpeg2video"),
+    audio=_names("mp2 mp3 ac3"),
+    encoders=("mp2",),
+    free_times=False,
+)
+_AVI = Container(
+    muxer="avi",
+    video=_names(
+        "mpeg4 mjpeg msmpeg4v3 msmpeg4v2 h263 rawvideo huffyuv ffv1 dvvideo mpeg1video mpeg2video"
+    ),
+    audio=_names("mp3 mp2 ac3 pcm_s16le"),
+    encoders=("libmp3lame", "pcm_s16le"),
+    free_times=False,
+)
+_FLV = Container(
+    muxer="flv", video=_names("h264 flv1 vp6f"), audio=_names("aac mp3"), encoders=("aac",)
+)
+_OGG = Container(
+    muxer="ogg",
+    video=_names("theora"),
+    audio=_names("vorbis opus flac"),
+    encoders=("libopus", "libvorbis"),
+)
+
+BY_SUFFIX = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": _MOV,
+    ".qt": _MOV,
+    ".mkv": _MKV,
+    ".webm": _WEBM,
+    ".ts": _TS,
+    ".m2ts": _TS,
+    ".mts": _TS,
+    ".mpg": _PS,
+    ".mpeg": _PS,
+    ".avi": _AVI,
+    ".flv": _FLV,
+    ".ogv": _OGG,
+    ".ogg": _OGG,
+}
+
+
+def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = False) -> MuxPlan:
+    """Decide the container and the fate of every stream; pure.
+
+    A picture that the asked container cannot carry moves the output to `.mkv` (under `strict`: InputError); every other
+    stream that has to be converted or left out is named in the notes (under `strict`: InputError).
+    """
+    notes: list[str] = []
+    box = BY_SUFFIX.get(out.suffix.lower())
+    if box is None:
+        known = " ".join(sorted(BY_SUFFIX))
+        message = f"no container known for {shown_path(out.name)!r}"
+        raise InputError("output.container", message, f"end the name with one of: {known}")
+    reason = _obstacle(info, box)
+    if reason:
+        if strict:
+            raise InputError("output.codec", f"{out.suffix}: {reason}", "write to .mkv")
+        out, box = out.with_suffix(".mkv"), _MKV
+        notes.append(f"{reason}; written as {shown_path(out.name)}")
+    kept: list[Planned] = []
+    if info.n_hidden and box not in (_MP4, _MOV):
+        notes.append(
+            f"{info.n_hidden} pictures that an edit list hides become visible in {box.muxer}"
+        )
+    for stream in info.streams:
+        planned, word = _fate(stream, info, box, audio)
+        if planned is not None:
+            kept.append(planned)
+        if word and strict:
+            raise InputError("output.stream", f"stream {stream.index}: {word}", "write to .mkv")
+        if word:
+            notes.append(f"stream {stream.index} ({stream.codec}): {word}")
+    if info.n_chapters and not box.chapters:
+        notes.append(f"{info.n_chapters} chapters are left out: no place for them in {box.muxer}")
+    return MuxPlan(out, box, tuple(kept), audio, tuple(notes))
+
+
+def _obstacle(info: ClipInfo, box: Container) -> str | None:
+    codec = info.stream(info.video_stream).codec
+    if box.video and codec not in box.video:
+        return f"{box.muxer} cannot carry {codec} pictures"
+    if info.variable_frame_rate and not box.free_times and box is not _PS:
+        return f"{box.muxer} cannot carry a variable frame rate"
+    return None
+
+
+def _fate(
+    stream: StreamInfo, info: ClipInfo, box: Container, audio: str
+) -> tuple[Planned | None, str | None]:
+    """What happens to a stream, and the words for the report if something is lost."""
+    if stream.kind == "video":
+        if stream.attached_picture:
+            return (Planned(stream), None) if box.cover else (None, "cover picture left out")
+        if box.video and stream.codec not in box.video:
+            return None, f"second picture left out: not possible in {box.muxer}"
+        return Planned(stream), None
+    if stream.kind == "audio":
+        if audio == "replace":
+            return None, None
+        if stream.codec in box.audio and stream.channels:
+            return Planned(stream), None
+        if stream.channels:
+            return Planned(stream, "encode"), f"original sound converted for {box.muxer}"
+        return None, "original sound left out: it cannot be read"
+    if stream.kind == "subtitle":
+        if stream.codec in box.subtitles:
+            return Planned(stream), None
+        if stream.codec in TEXT_SUBTITLES and box.text:
+            return Planned(stream, box.text), f"subtitles converted to {box.text}"
+        return None, f"subtitles left out: not possible in {box.muxer}"
+    if stream.kind == "attachment":
+        return (Planned(stream), None) if box.attachments else (None, "attachment left out")
+    if stream.tag == _CHAPTER_TAG and info.n_chapters:
+        return None, None  # the chapters themselves, seen as a track
+    if stream.tag == "tmcd" and box in (_MP4, _MOV):
+        return None, None  # written anew from the stream's time code tag
+    if stream.tag in box.data_tags:
+        return Planned(stream), None
+    return None, f"{stream.kind} track {stream.tag or stream.codec!r} left out"

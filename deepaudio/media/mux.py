@@ -1,0 +1,231 @@
+"""New sound under an untouched picture: packets are copied, never re-encoded."""
+
+import hashlib
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.error
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.errors import DeepAudioError, ResourceError, ToolError, UsageError
+from deepaudio.media import ffmpeg
+from deepaudio.media.audio import write_pcm
+from deepaudio.media.clip import ClipInfo, check_unchanged
+from deepaudio.media.containers import MuxPlan, plan
+from deepaudio.media.guard import opened
+from deepaudio.media.output import full, preflight, published, temporary
+from deepaudio.media.probe import probe
+
+log = logging.getLogger(__name__)
+
+AUDIO_MODES = ("replace", "add")
+BITS_PER_CHANNEL = (64_000, 96_000)  # below 32 kHz and above
+LOSSLESS = ("pcm_s16le", "flac")
+# their demuxers cut packets out of a byte stream, so a copy into another container is framed anew
+_BYTE_STREAMS = ("mpegts", "mpeg", "mpegvideo", "avi", "flv")
+
+
+@dataclass(frozen=True)
+class Muxed:
+    """What was written; `path` may end in .mkv where the asked container could not carry the picture."""
+
+    path: Path
+    duration: float
+    audio_codec: str
+    notes: tuple[str, ...]
+
+
+def mux(
+    video: str | os.PathLike | ClipInfo,
+    waveform: Float[Tensor, "*channels s"],
+    sample_rate: int,
+    out: str | os.PathLike,
+    *,
+    audio: str = "replace",
+    language: str | None = None,
+    title: str | None = None,
+    strict: bool = False,
+    allow_damaged: bool = False,
+    keep_temp: bool = False,
+) -> Muxed:
+    """Write `out`: the picture of `video` bit for bit, `waveform` ([s] or [channels s]) as its first, default sound.
+
+    Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the picture, a
+    longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
+    Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.notes` names what is not.
+    `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
+    """
+    if audio not in AUDIO_MODES:
+        raise UsageError("audio.mode", f"audio is {audio!r}; one of {', '.join(AUDIO_MODES)}")
+    info = video if isinstance(video, ClipInfo) else probe(video, allow_damaged=allow_damaged)
+    if not torch.isfinite(waveform).all():
+        raise ValueError("the waveform has NaN or infinite samples")
+    plans = plan(info, Path(os.path.abspath(os.fspath(out))), audio=audio, strict=strict)
+    needed = info.size_bytes + 8 * waveform.numel() + (1 << 20)
+    place = preflight(plans.out, [info.path], needed)
+    sound = _covering(waveform, sample_rate, info.duration)
+    encoder = _encoder(plans)
+    wav = temporary(place, ".wav")
+    try:
+        with published(place, keep_temp=keep_temp) as temp:
+            write_pcm(wav, sound, sample_rate, bits=24)
+            rate = BITS_PER_CHANNEL[sample_rate >= 32_000] * (
+                sound.shape[0] if sound.ndim > 1 else 1
+            )
+            _write(
+                plans, info, arguments_for(plans, info, wav, temp, encoder, rate, language, title)
+            )
+            seconds = sound.shape[-1] / sample_rate
+            duration = _verified(temp, info, plans, seconds)
+            check_unchanged(info.path, info.fingerprint)
+    finally:
+        with suppress(FileNotFoundError):
+            wav.unlink()
+    return Muxed(place, duration, encoder, (*info.notes, *plans.notes))
+
+
+def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[int, str]:
+    """Number of the picture's packets and a hash over their bytes in file order."""
+    info = path if isinstance(path, ClipInfo) else probe(path)
+    digest, count = hashlib.sha256(), 0
+    with opened(info.path) as container:
+        track = container.streams[info.video_stream if stream is None else stream]
+        for packet in container.demux(track):
+            if packet.size:
+                count += 1
+                digest.update(packet.size.to_bytes(8, "big"))
+                digest.update(packet)
+    return count, digest.hexdigest()
+
+
+def _covering(waveform: Tensor, sample_rate: int, duration: float) -> Tensor:
+    """The waveform, followed by silence if it ends before the picture."""
+    missing = round(duration * sample_rate) - waveform.shape[-1]
+    sound = waveform.detach().to("cpu", torch.float32)
+    return torch.nn.functional.pad(sound, (0, missing)) if missing > 0 else sound
+
+
+def _encoder(plans: MuxPlan) -> str:
+    for name in plans.container.encoders:
+        if name in ffmpeg.encoders():
+            return name
+    wanted = " or ".join(plans.container.encoders)
+    hint = "install a complete ffmpeg, or write to .mp4 or .mkv"
+    raise ToolError("ffmpeg.encoder", f"{ffmpeg.executable()} has no encoder {wanted}", hint)
+
+
+def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str]) -> None:
+    seconds = 60 + info.duration + info.size_bytes / 2e6
+    try:
+        words = ffmpeg.run(arguments, timeout=seconds)
+    except ToolError as error:
+        if "No space left" in error.message or "quota exceeded" in error.message.lower():
+            raise full(plans.out, 0, info.size_bytes) from error
+        raise
+    if words:
+        log.info("ffmpeg: %s", words)
+
+
+def arguments_for(
+    plans: MuxPlan,
+    info: ClipInfo,
+    wav: Path,
+    temp: Path,
+    encoder: str,
+    bit_rate: int,
+    language: str | None = None,
+    title: str | None = None,
+) -> list[str]:
+    """The ffmpeg command line of a plan."""
+    line = ["-y", "-fflags", "+genpts", *ffmpeg.GUARDS, "-i", ffmpeg.source(info.path)]
+    line += [*ffmpeg.GUARDS, "-i", ffmpeg.source(wav)]
+    pictures = [p for p in plans.kept if p.stream.kind == "video"]
+    others = [p for p in plans.kept if p.stream.kind not in ("video", "audio")]
+    sounds = [p for p in plans.kept if p.stream.kind == "audio"]
+    pictures.sort(key=lambda p: p.stream.index != info.video_stream)
+    for planned in pictures:
+        line += ["-map", f"0:{planned.stream.index}"]
+    line += ["-map", "1:a:0"]
+    for planned in [*sounds, *others]:
+        line += ["-map", f"0:{planned.stream.index}"]
+    line += ["-map_metadata", "0", "-map_chapters", "0"]
+    line += ["-c:v", "copy", "-c:d", "copy", "-c:t", "copy", "-c:a:0", encoder]
+    if encoder not in LOSSLESS:
+        line += ["-b:a:0", str(bit_rate)]
+    for number, planned in enumerate(sounds, start=1):
+        line += [f"-c:a:{number}", encoder if planned.codec == "encode" else "copy"]
+        line += [f"-disposition:a:{number}", "0"]
+        line += [f"-metadata:s:a:{number}", f"title={planned.stream.title or 'Original'}"]
+    texts = [p for p in others if p.stream.kind == "subtitle"]
+    for number, planned in enumerate(texts):
+        line += [f"-c:s:{number}", planned.codec]
+    line += ["-disposition:a:0", "default", "-metadata:s:a:0", f"title={title or 'Dub'}"]
+    if language:
+        line += ["-metadata:s:a:0", f"language={language}"]
+    base = info.stream(info.video_stream).time_base
+    if plans.container.muxer in ("mp4", "mov"):
+        line += ["-movflags", "+faststart"]
+        if base.numerator == 1:
+            line += ["-video_track_timescale", str(base.denominator)]
+    line += ["-max_muxing_queue_size", "4096", "-strict", "-2"]
+    return [*line, "-f", plans.container.muxer, ffmpeg.source(temp)]
+
+
+def _verified(temp: Path, info: ClipInfo, plans: MuxPlan, seconds: float) -> float:
+    """The duration of the new file, or ResourceError if it is not what was planned."""
+    try:
+        made = probe(temp)
+    except DeepAudioError as error:
+        raise _bad(f"cannot be read back: {error.message}") from error
+    if made.audio_stream is None:
+        raise _bad("has no sound")
+    wanted = len([p for p in plans.kept if p.stream.kind in ("video", "audio")]) + 1
+    found = len([s for s in made.streams if s.kind in ("video", "audio")])
+    if found != wanted:
+        raise _bad(f"has {found} streams of picture and sound instead of {wanted}")
+    if info.format not in _BYTE_STREAMS and made.format not in _BYTE_STREAMS:
+        if picture_digest(made) != picture_digest(info):
+            raise _bad("does not have the picture of the clip")
+    elif not info.n_frames - 1 <= made.n_frames <= info.n_frames + info.n_hidden + 1:
+        raise _bad(f"has {made.n_frames} pictures instead of {info.n_frames}")
+    _check_end(made, made.audio_stream, seconds)
+    _check_end(made, made.video_stream, made.duration)
+    return max(made.duration, seconds)
+
+
+def _check_end(made: ClipInfo, index: int, end: float) -> None:
+    """Decode the last seconds of a stream; its last frame must be there."""
+    # a byte stream may be entered where no key picture follows; then only the whole of it tells
+    last = _last_time(made, index, end - 2.0)
+    if last is None or last < end - 0.5:
+        last = _last_time(made, index, None)
+    if last is None or last < end - 0.5:
+        kind = made.stream(index).kind
+        raise _bad(f"has a {kind} that cannot be decoded to its end ({last} of {end:.2f} s)")
+
+
+def _last_time(made: ClipInfo, index: int, start: float | None) -> float | None:
+    last = None
+    with opened(made.path) as container:
+        track = container.streams[index]
+        if start is not None and start > 0:
+            with suppress(av.error.FFmpegError):
+                offset = int((start + made.start_time) / track.time_base)
+                container.seek(offset, stream=track, backward=True)
+        for packet in container.demux(track):
+            with suppress(av.error.FFmpegError):
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        last = float(frame.pts * track.time_base) - made.start_time
+    return last
+
+
+def _bad(reason: str) -> ResourceError:
+    message = f"the file ffmpeg wrote {reason}"
+    return ResourceError("output.verify", message, "is the disk full or ffmpeg damaged?")
