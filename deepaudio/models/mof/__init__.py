@@ -1,0 +1,1 @@
+"""M_mof: the gate over directions and the knowledge it fuses."""
