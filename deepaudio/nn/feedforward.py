@@ -70,5 +70,5 @@ class SwiGLU(nn.Module):
         self.w2 = projection(width, dim, kernel, bias=False)
         self.w3 = projection(dim, width, kernel, bias=False)
 
-    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+    def forward(self, x: Float[Tensor, "b *n d"]) -> Float[Tensor, "b *n d"]:
         return self.w2(F.silu(self.w1(x)) * self.w3(x))

@@ -1,7 +1,7 @@
 """Rotary position embedding on adjacent channel pairs (Su et al., 2021, RoFormer)."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 
@@ -11,7 +11,7 @@ def frequencies(dim: int, theta: float = 10_000.0) -> Float[Tensor, " half"]:
 
 
 def angles(
-    positions: Float[Tensor, " n"], inv_freq: Float[Tensor, " half"]
+    positions: Real[Tensor, " n"], inv_freq: Float[Tensor, " half"]
 ) -> Float[Tensor, "n half"]:
     """Rotation angle of every pair at every position, always in float32."""
     return positions.float()[:, None] * inv_freq.float()[None, :]

@@ -1,0 +1,51 @@
+"""The energy contour: known slices, silence, lengths, and the numbers of DeepAudio-V1."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from deepaudio.audio.energy import FRAME_RATE, energy_contour
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+
+
+def test_mean_magnitude_of_slices_over_the_largest():
+    wave = torch.cat([torch.full((256,), level) for level in (0.1, -0.4, 0.2)])
+    assert torch.allclose(energy_contour(wave, 24_000), torch.tensor([0.25, 1.0, 0.5]))
+
+
+def test_silence_is_zero_and_not_nan():
+    assert energy_contour(torch.zeros(4800), 24_000).tolist() == [0.0] * 18
+    assert energy_contour(torch.zeros(10), 24_000).shape == (0,)
+    assert energy_contour(torch.zeros(10), 24_000, frames=3).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("sample_rate", [16_000, 24_000, 44_100])
+def test_two_seconds_at_any_rate(sample_rate):
+    n = 2 * sample_rate
+    wave = torch.sin(torch.arange(n) * 0.3) * torch.linspace(0, 1, n)
+    energy = energy_contour(wave, sample_rate)
+    assert len(energy) == int(2 * FRAME_RATE) and energy.max() == 1
+    assert abs(energy[93] - 0.5) < 0.05
+
+
+def test_padded_or_cut():
+    wave = torch.ones(2560)
+    assert energy_contour(wave, 24_000, frames=12).tolist() == [1.0] * 10 + [0.0] * 2
+    assert energy_contour(wave, 24_000, frames=4).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("name", ["0235", "0778"])
+def test_numbers_of_the_release(name):
+    soundfile = pytest.importorskip("soundfile")
+    numbers = SHARED / "parity" / "fixtures" / "energy.safetensors"
+    wavs = sorted((SHARED / "media").glob(f"**/*Gobber-00-{name}.wav"))
+    if not numbers.is_file() or not wavs:
+        pytest.skip("the wavs behind these numbers are not in ../shared")
+    wave, sample_rate = soundfile.read(wavs[0], dtype="float32", always_2d=True)
+    energy = energy_contour(torch.from_numpy(wave[:, 0].copy()), sample_rate)
+    expected = load_file(numbers)[name]
+    assert energy.shape == expected.shape
+    assert (energy - expected).abs().max() < 1e-4
