@@ -1,13 +1,15 @@
 """The gate in use: an instruction in, a direction and its probabilities out (eq. 8-9)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from deepaudio import checkpoint, discover
+from deepaudio import checkpoint
 from deepaudio.config import build
+from deepaudio.encoders import ngrams
 from deepaudio.errors import UsageError, WeightsError
 from deepaudio.models.mof import gate
 from deepaudio.models.mof.gate import DIRECTIONS, Direction
@@ -26,37 +28,54 @@ class Route:
 
 
 class Gate:
-    """Text encoder and gate network of a preset."""
+    """The gate of a preset and the text encoder it reads with: `encode(texts) -> (features, mask)`."""
 
-    def __init__(self, model: nn.ModuleDict, device: torch.device):
-        self.model = model.to(device).eval()
-        self.device = device
+    def __init__(self, encode: Callable[[Sequence[str]], tuple[Tensor, Tensor]], network: gate.Model):
+        self.encode, self.network = encode, network
 
     @classmethod
-    def load(cls, preset: Path, device: torch.device) -> "Gate":
-        """From the part `mof` of a preset; WeightsError when it is absent or does not fit."""
-        config, state = checkpoint.load(preset / "mof")
-        if set(config) != {"text_encoder", "encoder", "gate"}:
-            message = f"{preset / 'mof'}: not a gate (keys {', '.join(sorted(config))})"
-            raise WeightsError("weights.config", message)
-        encoder = discover.find("deepaudio.encoders", config["text_encoder"])
-        sizes = build(encoder.Config, config["encoder"], "mof.encoder")
-        head = build(gate.Config, config["gate"], "mof.gate")
-        model = nn.ModuleDict({"text_encoder": encoder.Model(sizes), "gate": gate.Model(head)})
-        checkpoint.load_into(model, state, str(preset / "mof"))
-        return cls(model, device)
+    def load(cls, preset: Path | str, device: torch.device | str = "cpu") -> "Gate":
+        """The gate in `preset`/mof.
+
+        config.json names the text encoder. The weights of `ngrams` lie in model.safetensors with the gate's, those of
+        `flan_t5` in the folder `text_encoder` beside it, else in the folder that config.json names.
+        """
+        folder = Path(preset) / "mof"
+        config, state = checkpoint.load(folder)
+        missing = {"text_encoder", "encoder", "gate"} - config.keys()
+        if missing:
+            raise WeightsError("weights.config", f"{folder}/config.json: no '{min(missing)}'")
+        parts = nn.ModuleDict({"gate": gate.Model(build(gate.Config, config["gate"], "gate"))})
+        if config["text_encoder"] == "ngrams":
+            parts["text_encoder"] = ngrams.Model(build(ngrams.Config, config["encoder"], "encoder"))
+        checkpoint.load_into(parts, state, str(folder))
+        parts.to(device).eval()
+        if config["text_encoder"] == "ngrams":
+            return cls(lambda texts: _read(parts["text_encoder"], texts, device), parts["gate"])
+        from deepaudio.encoders.flan_t5 import FlanT5  # transformers is slow to import
+
+        beside = folder / "text_encoder"
+        encoder = FlanT5.load(beside if beside.is_dir() else config["encoder"]["folder"])
+        return cls(encoder.to(device), parts["gate"])
 
     def route(self, instruction: str) -> Route:
-        """Probabilities of the three directions; UsageError for an empty or endless instruction."""
-        if not instruction.strip():
-            hint = "e.g. dub the speaker"
-            raise UsageError("instruction.empty", "the instruction is empty", hint)
-        if len(instruction) > MAX_CHARACTERS:
-            message = f"the instruction has {len(instruction)} characters; at most {MAX_CHARACTERS}"
-            raise UsageError("instruction.too_long", message)
-        with torch.inference_mode():
-            ids = self.model["text_encoder"].tokenize([instruction])
-            logits = self.model["gate"](*self.model["text_encoder"](ids.to(self.device)))
-        shares = logits.float().softmax(-1)[0].tolist()
-        named = dict(zip(DIRECTIONS, shares, strict=True))
-        return Route(max(named, key=named.__getitem__), named)
+        """Where one instruction goes."""
+        return self.routes([instruction])[0]
+
+    @torch.inference_mode()
+    def routes(self, instructions: Sequence[str]) -> list[Route]:
+        """Where each of several instructions goes; UsageError for an empty or endless one."""
+        for instruction in instructions:
+            if not instruction.strip():
+                raise UsageError("instruction.empty", "the instruction is empty", "e.g. dub the speaker")
+            if len(instruction) > MAX_CHARACTERS:
+                message = f"the instruction has {len(instruction)} characters; at most {MAX_CHARACTERS}"
+                raise UsageError("instruction.too_long", message)
+        found = self.network(*self.encode(instructions)).float().softmax(-1).cpu()
+        return [
+            Route(DIRECTIONS[int(row.argmax())], dict(zip(DIRECTIONS, row.tolist(), strict=True))) for row in found
+        ]
+
+
+def _read(encoder: ngrams.Model, texts: Sequence[str], device: torch.device | str) -> tuple[Tensor, Tensor]:
+    return encoder(encoder.tokenize(texts).to(device))

@@ -4,6 +4,7 @@ The text encoder stands outside (`encoders/ngrams.py` in `mini`, `encoders/flan_
 sizes), so one gate serves both: it sees token features and which of them are real.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,7 +47,7 @@ class Model(nn.Module):
         self.config = config
         widths = [config.text_dim, *[config.hidden_dim] * config.hidden_layers]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
         self.mlp = nn.Sequential(*layers, nn.Linear(widths[-1], len(DIRECTIONS)))
 

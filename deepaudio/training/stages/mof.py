@@ -3,18 +3,29 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from deepaudio import discover
 from deepaudio.config import build as build_config
 from deepaudio.data import mof as data
+from deepaudio.discover import suggest
+from deepaudio.encoders import ngrams
+from deepaudio.errors import InputError
 from deepaudio.models.mof import gate
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.start import initialise
+
+TEXT_ENCODERS = ("flan_t5", "ngrams")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """FLAN-T5 from a local folder with config.json, model.safetensors and its tokenizer."""
+
+    folder: str = "weights/flan-t5-large"
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class Config:
     """What config.json of a gate says: the text encoder by name, its config, the gate's."""
 
     text_encoder: str
-    encoder: Any
+    encoder: ngrams.Config | Frozen
     gate: gate.Config
 
 
@@ -36,54 +47,87 @@ class Data:
 
 @dataclass(frozen=True)
 class Objective:
-    """`word_drop`: share of words hidden from the text encoder, so that no single word decides alone."""
+    """`word_drop`: share of words hidden from a trained text encoder, so that no word decides alone."""
 
     word_drop: float = 0.0
 
 
 class Batch(NamedTuple):
-    ids: Tensor  # what the text encoder's `tokenize` gives
-    directions: Tensor  # (b)
+    texts: list[str]
+    directions: Tensor  # (b), places in gate.DIRECTIONS
 
 
-class Mof:
-    """Gate and, when it is trained with it, text encoder."""
+class GateStage:
+    """The gate and, where it is small enough to be trained with it, the text encoder."""
 
     def __init__(self, recipe: Recipe):
-        values = dict(recipe.model)
-        name = values.pop("text_encoder", "ngrams")
-        encoder = discover.find("deepaudio.encoders", name)
-        sizes = build_config(encoder.Config, values.pop("encoder", {}), "model.encoder")
-        head = {"text_dim": sizes.dim} | values.pop("gate", {})
-        self.config = Config(name, sizes, build_config(gate.Config, head, "model.gate"))
+        self.config = _config(recipe.model)
         self.data = build_config(Data, recipe.data, "data")
         self.objective = build_config(Objective, recipe.objective, "objective")
         torch.manual_seed(recipe.seed)
-        self.model = nn.ModuleDict({"text_encoder": encoder.Model(sizes), "gate": gate.Model(self.config.gate)})
+        self.model = nn.ModuleDict({"gate": gate.Model(self.config.gate)})
+        if isinstance(self.config.encoder, ngrams.Config):
+            self.model["text_encoder"] = ngrams.Model(self.config.encoder)
+        self.frozen: nn.Module | None = None
         initialise(self.model, recipe)
 
     def batches(self, rng: torch.Generator) -> Iterator[Batch]:
         """Generated instructions for ever, each batch drawn from `rng` alone."""
+        noise = data.scaled(self.data.noise)
         while True:
             draw = random.Random(int(torch.randint(2**62, (), generator=rng)))
-            items = [data.sample(draw, data.scaled(self.data.noise)) for _ in range(self.data.batch_items)]
-            ids = self.model["text_encoder"].tokenize([item.text for item in items])
-            yield Batch(ids, torch.tensor([gate.DIRECTIONS.index(item.direction) for item in items]))
+            items = [data.sample(draw, noise) for _ in range(self.data.batch_items)]
+            places = [gate.DIRECTIONS.index(item.direction) for item in items]
+            yield Batch([item.text for item in items], torch.tensor(places))
 
     def loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         """Summed cross-entropy; the share routed right beside it."""
         device = next(self.model.parameters()).device
-        ids = batch.ids
-        if self.objective.word_drop:
-            hidden = torch.rand(ids.shape[:2], generator=rng) < self.objective.word_drop
-            ids = self.model["text_encoder"].hide(ids, hidden)
-        features, mask = self.model["text_encoder"](ids.to(device))
+        features, mask = self._features(batch.texts, rng, device)
         logits = self.model["gate"](features, mask)
         directions = batch.directions.to(device)
         right = (logits.argmax(-1) == directions).float().mean()
         return Loss(gate.gate_loss(logits, directions), len(directions), {"accuracy": float(right)})
 
+    def _features(self, texts: list[str], rng: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+        if isinstance(self.config.encoder, Frozen):
+            if self.frozen is None:
+                from deepaudio.encoders.flan_t5 import FlanT5  # transformers is slow to import
 
-def build(recipe: Recipe) -> Mof:
+                self.frozen = FlanT5.load(self.config.encoder.folder).to(device)
+                if self.frozen.dim != self.config.gate.text_dim:
+                    message = f"text_dim is {self.config.gate.text_dim}, {self.config.encoder.folder} has {self.frozen.dim}"
+                    raise InputError("recipe.text_dim", message, hint=f"model.gate.text_dim={self.frozen.dim}")
+            return self.frozen(texts)
+        encoder = self.model["text_encoder"]
+        ids = encoder.tokenize(texts)
+        if self.objective.word_drop:
+            ids = encoder.hide(ids, torch.rand(ids.shape[:2], generator=rng) < self.objective.word_drop)
+        return encoder(ids.to(device))
+
+
+def build(recipe: Recipe) -> GateStage:
     """The stage of a recipe."""
-    return Mof(recipe)
+    return GateStage(recipe)
+
+
+def _config(model: dict) -> Config:
+    values = dict(model)
+    name = values.pop("text_encoder", "ngrams")
+    if name not in TEXT_ENCODERS:
+        raise InputError("recipe.text_encoder", f"no text encoder '{name}'", suggest(str(name), list(TEXT_ENCODERS)))
+    kind = ngrams.Config if name == "ngrams" else Frozen
+    encoder = build_config(kind, _mapping(values.pop("encoder", {}), "model.encoder"), "model.encoder")
+    head = {"text_dim": encoder.dim} if isinstance(encoder, ngrams.Config) else {}
+    head |= _mapping(values.pop("gate", {}), "model.gate")
+    if values:
+        key = min(values)
+        hint = suggest(key, ["text_encoder", "encoder", "gate"])
+        raise InputError("config.unknown_key", f"model.{key}: unknown key", hint)
+    return Config(name, encoder, build_config(gate.Config, head, "model.gate"))
+
+
+def _mapping(value: object, where: str) -> dict:
+    if not isinstance(value, dict):
+        raise InputError("config.wrong_type", f"{where}: expected `key: value`, got {value!r}")
+    return value
