@@ -65,3 +65,16 @@ def log_mel(
     )
     mel = spectrum.abs().mT @ _filterbank(config, str(waveform.device))
     return mel.clamp(min=config.floor).log()[:, :n]
+
+
+MEAN, STD = -4.0, 2.5  # of log-mel speech at the usual level, for networks that want about N(0, 1)
+
+
+def standardize(mel: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Log-mel to the scale in which `mini` generates."""
+    return (mel - MEAN) / STD
+
+
+def unstandardize(latent: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Back from the scale of `mini` to log-mel."""
+    return latent * STD + MEAN

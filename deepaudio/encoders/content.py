@@ -6,6 +6,7 @@ natural durations, and the frames are read off at any phone times.
 """
 
 import functools
+import math
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -188,11 +189,15 @@ def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | No
     voiced = frames[:, VOICING] > 0.5
     if pitch is not None and voiced.any():
         own = utterance.frames[utterance.frames[:, VOICING] > 0.5, PITCH].median()
-        level = PITCH_SCALE * np.log(pitch / _MIDDLE_PITCH)
-        frames[:, PITCH] = torch.where(voiced, frames[:, PITCH] - own + level, torch.zeros(()))
+        frames[:, PITCH] = torch.where(voiced, frames[:, PITCH] - own + pitch_level(pitch), torch.zeros(()))
     elif pitch is None:
         frames[:, PITCH] = 0
     return frames
+
+
+def pitch_level(pitch: float | None) -> float:
+    """Median pitch in Hz as it enters the pitch feature of voiced frames; unknown counts as the middle."""
+    return PITCH_SCALE * math.log((pitch or _MIDDLE_PITCH) / _MIDDLE_PITCH)
 
 
 def _near(times: np.ndarray, real: np.ndarray, margin: float = 0.03) -> np.ndarray:

@@ -1,0 +1,85 @@
+"""Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from deepaudio.audio.mel import standardize
+from deepaudio.config import build as build_config
+from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
+from deepaudio.discover import find
+from deepaudio.flow.objective import flow_matching_loss
+from deepaudio.flow.path import interpolate
+from deepaudio.flow.time import logit_normal, uniform
+from deepaudio.training.fit import Loss
+from deepaudio.training.recipe import Recipe
+from deepaudio.training.start import initialise
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Drops act per item. F5-TTS drops the reference in 0.3 and everything in 0.2 of the items (its code)."""
+
+    time: str = "logit_normal"
+    drop_audio: float = 0.15
+    drop_all: float = 0.1
+    drop_text: float = 0.0
+    drop_energy: float = 1.0  # 1: no energy input, plain text to speech
+    regression: float = 0.2  # weight of the mel regressed from the content alone
+
+
+class SpeechStage:
+    """Text to speech and, with energy, video to speech: the same batch and the same loss (eq. 7, 11)."""
+
+    def __init__(self, recipe: Recipe):
+        sizes = dict(recipe.model)
+        network = find("deepaudio.models.tts", sizes.pop("name", "dit"))
+        self.config = build_config(network.Config, sizes, "model")
+        self.objective = build_config(Objective, dict(recipe.objective), "objective")
+        self.model = network.Model(self.config)
+        initialise(self.model, recipe, new=("input_embed.proj_energy.",))
+        self.data = build_config(SpeechData, dict(recipe.data), "data")
+
+    def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
+        shards = SpeechShards(self.data)
+        while True:
+            yield shards.batch(rng)
+
+    def loss(self, batch: SpeechBatch, rng: torch.Generator) -> Loss:
+        o, device = self.objective, next(self.model.parameters()).device
+        n_items = len(batch.mel)
+        drop_all = torch.rand(n_items, generator=rng) < o.drop_all
+        drop_audio = drop_all | (torch.rand(n_items, generator=rng) < o.drop_audio)
+        drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
+        keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
+        t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
+        x0 = torch.randn(batch.mel.shape, generator=rng).to(device)
+        batch = SpeechBatch(*(value.to(device) for value in batch))
+        x1 = standardize(batch.mel)
+        cond = self.model.encode(
+            content=batch.content,
+            content_mask=batch.target,
+            cond=x1 * batch.prompt[..., None],
+            cond_mask=batch.prompt,
+            energy=batch.energy * keep_energy.to(device)[:, None, None] if self.config.energy else None,
+            mask=batch.prompt | batch.target,
+            drop_audio=drop_audio.to(device),
+            drop_text=drop_text.to(device),
+        )
+        sample = interpolate(x0, x1, t)
+        v = self.model(sample.x_t, t, cond)
+        total, weight = flow_matching_loss(v.float(), sample.v, batch.target)
+        parts = {"flow": float(total.detach() / weight)}
+        if self.config.regression:
+            heard = batch.target & ~drop_text.to(device)[:, None]
+            error = (self.model.regress(cond).float() - x1).abs().mean(-1)
+            regressed = (error * heard).sum()
+            parts["regression"] = float(regressed.detach() / heard.sum().clamp(min=1))
+            total = total + o.regression * regressed
+        return Loss(total, float(weight), parts)
+
+
+def build(recipe: Recipe) -> SpeechStage:
+    """The stage of a recipe with `stage: tts`."""
+    return SpeechStage(recipe)
