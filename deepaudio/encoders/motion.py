@@ -1,4 +1,4 @@
-"""What `mini` sees: lips and motion at 25 Hz in place of Synchformer, thumbnails at 4 Hz in place of CLIP.
+"""What `mini` sees: lips and motion at 47 Hz in place of Synchformer, thumbnails at 4 Hz in place of CLIP.
 
 Every value is a length over the face or the frame and a rate per second, so frame rate and resolution do not matter:
 frames are measured at their own times and the measures resampled.
@@ -18,7 +18,8 @@ from deepaudio.encoders import lips, sight
 from deepaudio.encoders.face import FaceTracker
 from deepaudio.errors import InputError
 
-SYNC_RATE = 25.0
+SYNC_RATE = 24_000 / 256 / 2  # two mel frames a step, so that sound and sight share one grid
+RATE = 25.0  # speeds are given per 1/RATE second
 CLIP_RATE = 4.0
 MAX_RATE = (
     31.0  # faster video is thinned to at most this many frames a second before it is measured
@@ -55,8 +56,18 @@ SYNC_DIM = len(SYNC_FIELDS)
 CLIP_DIM = 3 * THUMB**2 + EDGES**2
 
 
+class Track(NamedTuple):
+    """What was measured on each frame, at its own time."""
+
+    times: np.ndarray  # [f] seconds
+    grey: np.ndarray  # [f 48 48] 0 .. 1
+    clip: np.ndarray  # [f 124] thumbnail and edges
+    face: np.ndarray  # [f 17] presence (0: none), mouth shape, pose, place
+    patch: np.ndarray  # [f 12 16] the mouth
+
+
 class Seen(NamedTuple):
-    """Features of one clip: `sync` at 25 Hz, `clip` at 4 Hz, and how much of it shows a face (0 .. 1)."""
+    """Features of a clip: `sync` at SYNC_RATE, `clip` at CLIP_RATE; share of frames with a face."""
 
     sync: Float[Tensor, "f d"]
     clip: Float[Tensor, "g d"]
@@ -66,79 +77,89 @@ class Seen(NamedTuple):
 class MotionEncoder:
     """Frames with their times to features; `folder` holds the two face models."""
 
-    sync_dim, clip_dim = SYNC_DIM, CLIP_DIM
-
     def __init__(self, folder: Path):
         self.tracker = FaceTracker(folder)
 
     def encode(self, frames: Iterable[tuple[float, np.ndarray]], duration: float) -> Seen:
-        """`frames` yields (seconds, (h w 3) uint8 RGB) in order of time; they are read once and not kept.
+        """`frames` yields (seconds, (h w 3) uint8 RGB) in order of time; read once, not kept.
 
         Raises InputError when there is no frame.
         """
+        return describe(self.measure(frames), duration)
+
+    def measure(self, frames: Iterable[tuple[float, np.ndarray]]) -> Track:
+        """The measures of each frame; video faster than MAX_RATE is thinned."""
         self.tracker.reset()
-        times, greys, thumbs, edges, faces = [], [], [], [], []
+        rows: list[tuple] = []
         last = -np.inf
         for time, frame in frames:
             if time - last < 1 / MAX_RATE - 1e-4:
                 continue
             last = time
-            times.append(time)
-            grey, thumb, edge = _look(frame)
-            greys.append(grey)
-            thumbs.append(thumb)
-            edges.append(edge)
-            faces.append(self._face(frame))
-        if not times:
+            rows.append((time, *_look(frame), *self._face(frame)))
+        if not rows:
             raise InputError("clip.no_frames", "the clip has no picture", hint="deepaudio tts")
-        at = np.asarray(times)
-        grid = (np.arange(max(1, round(duration * SYNC_RATE))) + 0.5) / SYNC_RATE
-        slow = (np.arange(max(1, round(duration * CLIP_RATE))) + 0.5) / CLIP_RATE
-        face, share = _face_track(faces, at, grid)
-        sync = np.concatenate([face, _sight_track(np.stack(greys), at, grid)], axis=1)
-        clip = _resample(np.concatenate([np.stack(thumbs), np.stack(edges)], axis=1), at, slow)
-        finite = np.nan_to_num(sync, nan=0.0, posinf=0.0, neginf=0.0)
-        return Seen(
-            torch.from_numpy(np.clip(finite, -6, 6).astype(np.float32)),
-            torch.from_numpy(clip.astype(np.float32)),
-            share,
+        return Track(
+            *(
+                np.asarray(column, dtype=np.float64 if i == 0 else np.float32)
+                for i, column in enumerate(zip(*rows, strict=True))
+            )
         )
 
-    def _face(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, float] | None:
+    def _face(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         face = self.tracker.follow(frame)
         if face is None:
-            return None
+            return np.zeros(1 + len(lips.SHAPE) + 6), np.zeros(lips.PATCH)
         height, width = frame.shape[:2]
-        measures = np.concatenate(
-            [lips.shape(face), lips.pose(face), lips.place(face, width, height)]
-        )
-        return measures, lips.patch(face), face.presence
+        parts = [
+            [face.presence],
+            lips.shape(face),
+            lips.pose(face),
+            lips.place(face, width, height),
+        ]
+        return np.concatenate(parts), lips.patch(face)
 
 
-def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Small grey picture, colour thumbnail and edge strength of one frame."""
+def describe(track: Track, duration: float) -> Seen:
+    """Features on the fixed grids from the measures of a clip of `duration` seconds."""
+    grid = sync_times(duration)
+    slow = (np.arange(max(1, round(duration * CLIP_RATE))) + 0.5) / CLIP_RATE
+    face = _face_track(track, grid)
+    sync = np.concatenate([face, _sight_track(track.grey, track.times, grid)], axis=1)
+    finite = np.nan_to_num(sync, nan=0.0, posinf=0.0, neginf=0.0)
+    return Seen(
+        torch.from_numpy(np.clip(finite, -6, 6).astype(np.float32)),
+        torch.from_numpy(_resample(track.clip, track.times, slow).astype(np.float32)),
+        float((track.face[:, 0] > 0).mean()),
+    )
+
+
+def sync_times(duration: float) -> np.ndarray:
+    """Seconds of the sync features: the middle of each pair of mel frames (24 kHz, hop 256)."""
+    return (2 * np.arange(max(1, round(duration * SYNC_RATE))) + 0.5) * 256 / 24_000
+
+
+def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Small grey picture; colour thumbnail with edge strengths, of one frame."""
     grey = sight.shrink(frame)
     image = Image.fromarray(frame).resize((THUMB, THUMB), Image.Resampling.BOX)
     thumb = np.asarray(image, dtype=np.float32).reshape(-1) / 127.5 - 1
     slope_y, slope_x = np.gradient(grey)
     edge = sight.cells(np.hypot(slope_x, slope_y)[None], EDGES)[0]
-    return grey, thumb, np.sqrt(edge) * 4 - 0.5
+    return grey, np.concatenate([thumb, np.sqrt(edge) * 4 - 0.5])
 
 
-def _face_track(faces: list, times: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, float]:
-    """FACE_FIELDS at the times of `grid`; zeros where no face was near. Second value: share of frames with a face."""
+def _face_track(track: Track, grid: np.ndarray) -> np.ndarray:
+    """FACE_FIELDS at the times of `grid`; zeros where no face was near."""
     out = np.zeros((len(grid), len(FACE_FIELDS)), dtype=np.float32)
-    known = np.array([i for i, face in enumerate(faces) if face is not None], dtype=int)
-    share = len(known) / len(faces)
+    known = np.flatnonzero(track.face[:, 0] > 0)
     if len(known) < 3:
-        return out, share
-    at = times[known]
-    measures = np.stack([faces[i][0] for i in known])
-    patches = np.stack([faces[i][1] for i in known])
-    sure = np.array([faces[i][2] for i in known])
+        return out
+    at, sure = track.times[known], track.face[known, 0]
+    measures, patches = track.face[known, 1:], track.patch[known]
     patches = patches - patches.mean((1, 2), keepdims=True)
     step = np.maximum(np.diff(at), 1e-3)
-    moved = np.abs(np.diff(patches, axis=0)).mean((1, 2)) / (step * SYNC_RATE)
+    moved = np.abs(np.diff(patches, axis=0)).mean((1, 2)) / (step * RATE)
     moved = np.where(step > 0.2, 0.0, moved)
     patch_motion = _resample(np.concatenate([[0.0], moved])[:, None], at - _half_step(at), grid)
     values = _resample(measures, at, grid)
@@ -158,14 +179,14 @@ def _face_track(faces: list, times: np.ndarray, grid: np.ndarray) -> tuple[np.nd
         _speed(turned).mean(1, keepdims=True) * 30, _speed(placed) * 30, placed[:, 2:] / 3 + 0.5,
     ]  # fmt: skip
     out[:] = np.concatenate(columns, axis=1) * (presence > 0)[:, None]
-    return out, share
+    return out
 
 
 def _sight_track(grey: np.ndarray, times: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """SIGHT_FIELDS at the times of `grid`."""
     absolute, signed = sight.change(grey, times)
     moving = sight.things(absolute)
-    thing = sight.things(sight.foreground(grey))
+    thing = sight.things(sight.foreground(grey, times))
     between = times - _half_step(times)  # a difference belongs to the middle of its two frames
     fast = np.concatenate(
         [
@@ -215,7 +236,6 @@ def _resample(values: np.ndarray, times: np.ndarray, grid: np.ndarray) -> np.nda
 
 
 def _speed(values: np.ndarray) -> np.ndarray:
-    """Change per sync frame, centred: [f d]."""
-    if len(values) < 2:
-        return np.zeros_like(values)
-    return np.gradient(values, axis=0)
+    """Change per 1/RATE second of rows at SYNC_RATE, over a window of about two video frames: [f d]."""
+    wide = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+    return (wide[4:] - wide[:-4]) * (SYNC_RATE / RATE / 4)

@@ -7,6 +7,8 @@ SIZE = 48  # the frame is squeezed to SIZE x SIZE grey pixels
 GRID = 6  # cells a side for change
 FLOW = 3  # cells a side for flow
 NOISE = 0.012  # grey-level change (0 .. 1) below which a pixel counts as still: compression noise
+CUT = 0.08  # mean grey-level change that is another shot
+BACKGROUND = 2.0  # seconds to each side
 RATE = 25.0  # changes are given per 1/RATE second
 
 # What `things` yields for one frame.
@@ -20,15 +22,14 @@ def shrink(frame: np.ndarray) -> np.ndarray:
 
 
 def change(grey: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel change per 1/RATE s for frames [f h w] at `times` [f]: (absolute above noise, signed); frame 0 is still."""
-    signed = np.zeros_like(grey)
-    if len(grey) > 1:
-        step = np.maximum(np.diff(times), 1e-3)[:, None, None]
-        signed[1:] = np.diff(grey, axis=0)
-        absolute = np.maximum(np.abs(signed[1:]) - NOISE, 0) / (step * RATE)
-        signed[1:] /= step * RATE
-        return np.concatenate([np.zeros_like(grey[:1]), absolute]), signed
-    return np.zeros_like(grey), signed
+    """Pixel change per 1/RATE s for frames [f h w] at `times` [f]: (absolute above noise, signed).
+
+    The first frame of a shot counts as still.
+    """
+    step = np.maximum(np.diff(times, prepend=times[0] - 1 / RATE), 1e-3)[:, None, None] * RATE
+    signed = np.diff(grey, axis=0, prepend=grey[:1])
+    signed[cuts(grey)] = 0
+    return np.maximum(np.abs(signed) - NOISE, 0) / step, signed / step
 
 
 def cells(values: np.ndarray, count: int) -> np.ndarray:
@@ -79,12 +80,30 @@ def things(weight: np.ndarray) -> np.ndarray:
     )
 
 
-def foreground(grey: np.ndarray) -> np.ndarray:
-    """Difference of each frame from the clip's own background (its median over time), above noise: [f h w]."""
-    if len(grey) < 3:
-        return np.zeros_like(grey)
-    background = np.median(grey[:: max(1, len(grey) // 60)], axis=0)
-    return np.maximum(np.abs(grey - background) - 3 * NOISE, 0)
+def cuts(grey: np.ndarray) -> np.ndarray:
+    """Whether each frame of [f h w] begins another shot: most of the picture changes at once."""
+    jump = np.abs(np.diff(grey, axis=0, prepend=grey[:1])).mean((1, 2))
+    usual = np.median(jump)
+    return jump > max(CUT, 6 * usual)
+
+
+def foreground(grey: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Difference of each frame from its surroundings in time, above noise: [f h w].
+
+    The background is the median of the shot over BACKGROUND seconds to both sides, renewed every second.
+    """
+    out = np.zeros_like(grey)
+    starts = np.flatnonzero(cuts(grey))
+    for low, high in zip([0, *starts], [*starts, len(grey)], strict=True):
+        shot, at = grey[low:high], times[low:high]
+        if len(shot) < 3:
+            continue
+        for block in np.unique(np.floor(at)):
+            near = shot[np.abs(at - block - 0.5) < BACKGROUND + 0.5]
+            background = np.median(near[:: max(1, len(near) // 40)], axis=0)
+            inside = np.flatnonzero(np.floor(at) == block)
+            out[low + inside] = np.maximum(np.abs(shot[inside] - background) - 3 * NOISE, 0)
+    return out
 
 
 def _quantile(sums: np.ndarray, level: float, axis: np.ndarray) -> np.ndarray:

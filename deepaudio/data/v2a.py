@@ -1,0 +1,193 @@
+"""Windows of seen and heard material for training V2A: random pieces of shards, spliced, dimmed and disturbed."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from safetensors.torch import load_file
+from torch import Generator, Tensor
+
+from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE
+from deepaudio.errors import InputError
+
+FACE = slice(0, len(FACE_FIELDS))
+SHAPES = slice(
+    1, FACE_FIELDS.index("yaw")
+)  # mouth measures that depend on the face and the tracker
+SPEEDS = slice(FACE_FIELDS.index("patch_motion"), FACE_FIELDS.index("ranged_aperture"))
+
+
+@dataclass(frozen=True)
+class V2AData:
+    """Which shards, how often each is drawn, the window in seconds, and what is done to it.
+
+    `splice`: share of windows made of two clips after one another. `hide_sight`, `hide_face`: share of windows
+    with a face that show the network only one of the two kinds of motion. `jitter`: spread of the gain of mouth
+    measures. `noise`: added to every feature. `say_nothing`: share without a prompt.
+    """
+
+    shards: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    batch_items: int = 16
+    seconds: float = 3.0
+    splice: float = 0.15
+    hide_sight: float = 0.25
+    hide_face: float = 0.1
+    jitter: float = 0.2
+    noise: float = 0.03
+    say_nothing: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.shards:
+            raise ValueError("shards: name at least one")
+        if self.weights and len(self.weights) != len(self.shards):
+            raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
+
+
+class V2ABatch(NamedTuple):
+    """Features and latents of a batch: (b f ds), (b g dc), (b l dt), (b n c)."""
+
+    sync: Tensor
+    clip: Tensor
+    text: Tensor
+    latent: Tensor
+
+
+class Clip(NamedTuple):
+    """One item of a shard, in memory."""
+
+    key: str
+    kind: str
+    prompts: tuple[str, ...]
+    onsets: tuple[float, ...]
+    sync: Float[Tensor, "f ds"]
+    clip: Float[Tensor, "g dc"]
+    latent: Float[Tensor, "n c"]
+
+
+def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
+    """Rows and tensors of a shard written by `deepaudio.data.synthetic`. InputError when it is not there."""
+    place = Path(path)
+    for suffix in (".json", ".safetensors"):
+        if not place.with_suffix(suffix).is_file():
+            raise InputError(
+                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.data.synthetic --help"
+            )  # fmt: skip
+    return json.loads(place.with_suffix(".json").read_text()), load_file(
+        place.with_suffix(".safetensors")
+    )
+
+
+def fold_sync(sync: Float[Tensor, "f d"], fold: int = 2) -> Float[Tensor, "m e"]:
+    """`fold` neighbouring steps side by side, so that sight has the rate of the latents."""
+    missing = -sync.shape[0] % fold
+    if missing:
+        sync = torch.cat([sync, sync[-1:].expand(missing, -1)])
+    return rearrange(sync, "(m k) d -> m (k d)", k=fold)
+
+
+class V2AShards:
+    """All shards in memory as latents; draws batches of windows."""
+
+    def __init__(
+        self,
+        data: V2AData,
+        encode: Callable[[Tensor], Tensor],
+        words: Callable[[str], Tensor],
+        latent_rate: float,
+    ):
+        """`encode`: mel (1 n c) to latents; `words`: prompt to (l d); `latent_rate` in latents a second."""
+        self.data, self.words, self.rate = data, words, latent_rate
+        self.shards: list[list[Clip]] = []
+        self.window = round(data.seconds * latent_rate)
+        self.fold = round(SYNC_RATE / latent_rate)
+        for path in data.shards:
+            rows, tensors = read_shard(path)
+            clips = [_clip(row, tensors, encode) for row in rows]
+            self.shards.append([c for c in clips if len(c.latent) >= self.window])
+            if not self.shards[-1]:
+                raise InputError("shard.short", f"no clip of {path} lasts {data.seconds} s")
+
+    def batches(self, rng: Generator) -> Iterator[V2ABatch]:
+        """Random batches for ever."""
+        weights = torch.tensor(self.data.weights or [float(len(shard)) for shard in self.shards])
+        while True:
+            picks = torch.multinomial(weights, self.data.batch_items, True, generator=rng).tolist()
+            yield V2ABatch(
+                *(
+                    torch.stack(column)
+                    for column in zip(*(self._draw(p, rng) for p in picks), strict=True)
+                )
+            )
+
+    def _draw(self, shard: int, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        sync, clip, latent, prompt = self._window(self._any(self.shards[shard], rng), rng)
+        if _chance(self.data.splice, rng):
+            other = self.shards[_pick(len(self.shards), rng)]
+            sync2, clip2, latent2, prompt2 = self._window(self._any(other, rng), rng)
+            cut = int(self.window * (0.25 + 0.5 * _uniform(rng)))
+            sync = torch.cat([sync[: cut * self.fold], sync2[cut * self.fold :]])
+            clip_cut = round(cut / self.window * len(clip))
+            clip = torch.cat([clip[:clip_cut], clip2[clip_cut:]])
+            latent = torch.cat([latent[:cut], latent2[cut:]])
+            prompt = f"{prompt}, then {prompt2}" if _chance(0.5, rng) else ""
+        if _chance(self.data.say_nothing, rng):
+            prompt = ""
+        return fold_sync(self._disturbed(sync, rng), self.fold), clip, self.words(prompt), latent
+
+    def _any(self, clips: list[Clip], rng: Generator) -> Clip:
+        return clips[_pick(len(clips), rng)]
+
+    def _window(self, clip: Clip, rng: Generator) -> tuple[Tensor, Tensor, Tensor, str]:
+        start = _pick(len(clip.latent) - self.window + 1, rng)
+        stop = start + self.window
+        sync = clip.sync[start * self.fold : stop * self.fold]
+        sync = torch.cat([sync, sync[-1:].expand(self.window * self.fold - len(sync), -1)])
+        count = round(self.data.seconds * CLIP_RATE)
+        first = min(round(start / self.rate * CLIP_RATE), max(0, len(clip.clip) - count))
+        seen = clip.clip[first : first + count]
+        seen = torch.cat([seen, seen[-1:].expand(count - len(seen), -1)])
+        return sync, seen, clip.latent[start:stop], clip.prompts[_pick(len(clip.prompts), rng)]
+
+    def _disturbed(self, sync: Tensor, rng: Generator) -> Tensor:
+        """Another tracker, another face, another camera."""
+        sync = sync.clone()
+        if bool(sync[:, 0].any()):
+            spread = self.data.jitter
+            gain = 1 + spread * torch.randn(1, generator=rng)
+            shapes = gain * (1 + 0.5 * spread * torch.randn(SHAPES.stop - 1, generator=rng))
+            sync[:, SHAPES] *= shapes.clamp(0.3, 2)
+            sync[:, SPEEDS] *= gain.clamp(0.3, 2)
+            if _chance(self.data.hide_sight, rng):
+                sync[:, FACE.stop :] = 0
+            elif _chance(self.data.hide_face, rng):
+                sync[:, FACE] = 0
+        return sync + self.data.noise * torch.randn(sync.shape, generator=rng)
+
+
+def _clip(row: dict, tensors: dict[str, Tensor], encode: Callable[[Tensor], Tensor]) -> Clip:
+    key = row["key"]
+    latent = tensors.get(f"{key}.latent")
+    if latent is None:
+        latent = encode(tensors[f"{key}.mel"].float()[None])[0]
+    return Clip(
+        key, row["kind"], tuple(row["prompts"]), tuple(row["onsets"]),
+        tensors[f"{key}.sync"].float(), tensors[f"{key}.clip"].float(), latent.float(),
+    )  # fmt: skip
+
+
+def _uniform(rng: Generator) -> float:
+    return float(torch.rand((), generator=rng))
+
+
+def _chance(share: float, rng: Generator) -> bool:
+    return _uniform(rng) < share
+
+
+def _pick(count: int, rng: Generator) -> int:
+    return int(torch.randint(count, (), generator=rng))

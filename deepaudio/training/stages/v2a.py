@@ -1,0 +1,122 @@
+"""Stage 1: M_v2a learns the velocity of audio latents given video and prompt (eq. 3-5, section 4.1)."""
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Generator, nn
+
+from deepaudio import checkpoint
+from deepaudio.codecs import mel_linear
+from deepaudio.config import build as build_config
+from deepaudio.data.v2a import V2ABatch, V2AData, V2AShards, read_shard
+from deepaudio.discover import find
+from deepaudio.encoders.words import encode_words
+from deepaudio.flow import time
+from deepaudio.flow.objective import flow_matching_loss
+from deepaudio.flow.path import interpolate
+from deepaudio.training.fit import Loss
+from deepaudio.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How t is drawn and how often conditions are dropped.
+
+    `at_noise`: share of items with t = 0, where the velocity is the expected sound minus the noise; the
+    energy contour is read from it in a single step.
+    """
+
+    time: Literal["uniform", "logit_normal"] = "logit_normal"
+    drop: float = 0.1  # of the video, and independently of the prompt
+    at_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.time not in ("uniform", "logit_normal"):
+            raise ValueError(f"time: '{self.time}' is neither uniform nor logit_normal")
+
+
+class Stage:
+    """V2A over shards of features; `mini` folds mel frames with a linear codec kept beside the weights."""
+
+    def __init__(self, model: nn.Module, config: Any, shards: V2AShards, objective: Objective):
+        self.model, self.config = model, config
+        self.shards, self.objective = shards, objective
+
+    def batches(self, rng: Generator) -> Iterator[V2ABatch]:
+        return self.shards.batches(rng)
+
+    def loss(self, batch: V2ABatch, rng: Generator) -> Loss:
+        device = next(self.model.parameters()).device
+        sync, clip, text, latent = (part.to(device) for part in batch)
+        b = len(latent)
+        o = self.objective
+        t = getattr(time, o.time)(b, rng)
+        t = torch.where(torch.rand(b, generator=rng) < o.at_noise, torch.zeros_like(t), t)
+        drop_video = (torch.rand(b, generator=rng) < o.drop).to(device)
+        drop_text = (torch.rand(b, generator=rng) < o.drop).to(device)
+        x1 = self.model.normalize(latent)
+        x0 = torch.randn(x1.shape, generator=rng).to(device)
+        t = t.to(device)
+        sample = interpolate(x0, x1, t)
+        cond = self.model.encode(clip, sync, text, drop_video=drop_video, drop_text=drop_text)
+        summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)
+        return Loss(summed.sum, float(summed.weight))
+
+
+def build(recipe: Recipe) -> Stage:
+    """The stage of a recipe: `model` {name, preset | sizes}, `data` {V2AData}, `objective` {Objective}, `codec` in data."""
+    values = dict(recipe.data)
+    codec = _codec(recipe, dict(values.pop("codec", {})), values.get("shards", []))
+    data = build_config(V2AData, values, "data")
+    objective = build_config(Objective, recipe.objective, "objective")
+    model, config = _model(recipe)
+    rate = codec.config.frame_rate / codec.config.fold
+    torch.manual_seed(recipe.seed)
+
+    def words(prompt: str) -> torch.Tensor:
+        return encode_words(prompt, config.text_len, config.text_dim)
+
+    shards = V2AShards(data, codec.encode, words, rate)
+    with torch.no_grad():
+        everything = torch.cat([c.latent for shard in shards.shards for c in shard])
+        model.latent_mean.copy_(everything.mean(0))
+        model.latent_std.fill_(float(everything.std(0).mean()))
+    if recipe.init_from:
+        checkpoint.load_into(model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
+    return Stage(model, config, shards, objective)
+
+
+def _model(recipe: Recipe) -> tuple[nn.Module, Any]:
+    values = dict(recipe.model)
+    module = find("deepaudio.models.v2a", values.pop("name", "mmdit"))
+    if values == {"preset": "tiny"}:
+        config = module.Config.tiny()
+    else:
+        config = build_config(module.Config, values, "model")
+    torch.manual_seed(recipe.seed)
+    return module.Model(config), config
+
+
+def _codec(recipe: Recipe, values: dict[str, Any], shards: list[str]) -> mel_linear.Codec:
+    """The codec in the run folder; on the first start it is fitted to the shards and written there."""
+    folder = Path(values.pop("folder", Path(recipe.output) / "codec"))
+    if (folder / checkpoint.CONFIG).is_file():
+        stored, state = checkpoint.load(folder)
+        codec = mel_linear.Codec(build_config(mel_linear.Config, stored, "codec"))
+        checkpoint.load_into(codec, state, str(folder))
+        return codec
+    codec = mel_linear.Codec(build_config(mel_linear.Config, values, "data.codec"))
+    mels = []
+    for path in shards:
+        rows, tensors = read_shard(path)
+        mels += [tensors[f"{row['key']}.mel"].float() for row in rows]
+    codec.fit(torch.cat(mels))
+    checkpoint.save(folder, codec.state_dict(), dataclasses.asdict(codec.config))
+    return codec
