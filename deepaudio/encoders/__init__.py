@@ -1,0 +1,1 @@
+"""Frozen feature extractors of video and text."""

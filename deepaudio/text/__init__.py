@@ -1,0 +1,1 @@
+"""From written text to what the speech models read."""
