@@ -30,7 +30,11 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, dim: int, theta: float = 10_000.0):
         super().__init__()
+        self.dim, self.theta = dim, theta
         self.register_buffer("inv_freq", frequencies(dim, theta))
 
     def forward(self, n: int) -> Float[Tensor, "n half"]:
-        return angles(torch.arange(n, device=self.inv_freq.device), self.inv_freq)
+        inv_freq = self.inv_freq
+        if inv_freq.dtype != torch.float32:  # a network cast to half: its buffer has lost digits
+            inv_freq = frequencies(self.dim, self.theta).to(inv_freq.device)
+        return angles(torch.arange(n, device=inv_freq.device), inv_freq)

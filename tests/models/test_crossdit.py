@@ -100,6 +100,17 @@ def test_nearest_frames():
     assert nearest_frames(5, 1, 1.0).tolist() == [0] * 5
 
 
+@torch.no_grad()
+def test_half_precision_is_near():
+    model, x, visual, text = network()
+    mask = torch.arange(20).expand(2, -1) < 18
+    exact = model(x, T, model.encode(visual, text, mask=mask))
+    model.bfloat16()
+    half = model(x.bfloat16(), T, model.encode(visual.bfloat16(), text.bfloat16(), mask=mask))
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - exact).norm() < 0.05 * exact.norm()
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="depth = 3 must be even"):
         Config(depth=3)

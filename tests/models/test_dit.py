@@ -265,6 +265,19 @@ def test_every_parameter_is_trained():
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
 
 
+@torch.no_grad()
+def test_half_precision_is_near():
+    model = network(**MINI, frames_per_token=2)
+    arguments, x = inputs(model, 31)
+    more, longer = padded(arguments, x, 4)
+    exact = model(longer, T, model.encode(**more))
+    small = {k: v.bfloat16() if v.is_floating_point() else v for k, v in more.items()}
+    model.bfloat16()
+    half = model(longer.bfloat16(), T, model.encode(**small))
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - exact).norm() < 0.05 * exact.norm()
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match=r"4 x 16 = 64 is not dim = 80"):
         Config(dim=80, heads=4, dim_head=16)

@@ -142,6 +142,16 @@ def test_starts_with_zero_velocity_and_trains_everything_but_statistics():
     assert not [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
 
 
+@torch.no_grad()
+def test_half_precision_is_near():
+    model, x, features = network()
+    exact = model(x, T, model.encode(*features))
+    model.bfloat16()
+    half = model(x.bfloat16(), T, model.encode(*(f.bfloat16() for f in features)))
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - exact).norm() < 0.05 * exact.norm()
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match=r"hidden_dim = 100 .* 7 heads"):
         Config(hidden_dim=100)

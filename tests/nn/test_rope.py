@@ -57,3 +57,8 @@ def test_rotating_one_head_leaves_the_others_without_position():
     first, second = attention(x, angle)[0, 0], attention(swapped, angle)[0, 0]
     assert torch.allclose(first[8:], second[8:], atol=1e-6)
     assert not torch.allclose(first[:8], second[:8], atol=1e-4)
+
+
+def test_a_network_cast_to_half_turns_by_exact_angles():
+    exact = RotaryEmbedding(16)(300)
+    assert torch.equal(RotaryEmbedding(16).bfloat16()(300), exact)

@@ -167,5 +167,6 @@ class FourierTime(nn.Module):
         self.register_buffer("weights", torch.randn(dim // 2))
 
     def forward(self, t: Float[Tensor, " b"]) -> Float[Tensor, "b d"]:
-        angle = t[:, None] * self.weights * 2 * torch.pi
-        return torch.cat((t[:, None], angle.sin(), angle.cos()), dim=-1)
+        t = t.float()[:, None]
+        angle = t * self.weights * 2 * torch.pi
+        return torch.cat((t, angle.sin(), angle.cos()), dim=-1).to(self.weights.dtype)
