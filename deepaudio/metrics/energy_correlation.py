@@ -8,9 +8,10 @@ from torch import Tensor
 
 from deepaudio.metrics.contour import padded_pair, pearson, smooth
 
+TITLE = "energy r"
 NEEDS = ("output_energy", "target_energy")
 BETTER = "higher"
-PER = "item"
+TASKS = ("v2s", "v2a")
 
 
 def compute(output_energy: Tensor, target_energy: Tensor) -> float:

@@ -4,9 +4,10 @@ from torch import Tensor
 
 from deepaudio.metrics.contour import FRAME_RATE, aligned, padded_pair, pearson, smooth
 
+TITLE = "energy lag (s)"
 NEEDS = ("output_energy", "target_energy")
 BETTER = "lower"
-PER = "item"
+TASKS = ("v2s", "v2a")
 MAX_LAG_SECONDS = 0.5
 
 

@@ -2,9 +2,12 @@
 
 from deepaudio.metrics.words import count
 
+TITLE = "WER"
 NEEDS = ("text", "output_transcript")
 BETTER = "lower"
-PER = "item"
+TASKS = ("v2s", "tts")
+SCALE = 100.0
+SILENT = 1.0
 
 
 def compute(text: str, output_transcript: str) -> float:

@@ -1,0 +1,34 @@
+"""Mel cepstral distortion in dB, the base of MCD and MCD-SL.
+
+Path on c1..c13, distance over all of c0..c13 (energy included), as DeepAudio-V1 measures it.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.metrics.warping import fast_dtw
+
+DECIBEL = 10.0 / math.log(10.0) * math.sqrt(2.0)
+
+
+def plain(output: Float[Tensor, "n c"], target: Float[Tensor, "m c"]) -> float:
+    """Frame by frame without alignment; the shorter is continued with zeros."""
+    a, b = output.numpy(), target.numpy()
+    frames = max(len(a), len(b))
+    a, b = (np.pad(x, ((0, frames - len(x)), (0, 0))) for x in (a, b))
+    return DECIBEL * float(np.linalg.norm(a - b, axis=1).mean())
+
+
+def warped(output: Float[Tensor, "n c"], target: Float[Tensor, "m c"]) -> float:
+    """Mean distance along the warping path."""
+    a, b = target.numpy(), output.numpy()
+    rows, columns = zip(*fast_dtw(a[:, 1:], b[:, 1:]), strict=True)
+    return DECIBEL * float(np.linalg.norm(a[list(rows)] - b[list(columns)], axis=1).mean())
+
+
+def length_ratio(output: Float[Tensor, "n c"], target: Float[Tensor, "m c"]) -> float:
+    """The longer number of frames over the shorter (1 for equal lengths)."""
+    return max(len(output), len(target)) / min(len(output), len(target))
