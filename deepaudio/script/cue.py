@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from deepaudio.errors import InputError
 
@@ -67,6 +68,14 @@ class Skipped:
     row: int
     text: str
     reason: str
+
+
+class Parsed(NamedTuple):
+    """What a parser of one format found."""
+
+    lines: list[Line]
+    skipped: list[Skipped]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)

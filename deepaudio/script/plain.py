@@ -5,16 +5,14 @@ from collections.abc import Collection
 
 from deepaudio.errors import InputError
 from deepaudio.script import clean
-from deepaudio.script.cue import Line, Skipped
+from deepaudio.script.cue import Line, Parsed, Skipped
 from deepaudio.script.speakers import accepted_names, split_name
 from deepaudio.script.times import parse_clock
 
 _TIMES = re.compile(r"\[\s*(-?[\d:.,]+)\s*(?:(?:-->|[-–—])\s*(-?[\d:.,]+)\s*)?\]\s*(.*)", re.DOTALL)
 
 
-def parse(
-    text: str, *, known: Collection[str] = (), speak_sdh: bool = False
-) -> tuple[list[Line], list[Skipped]]:
+def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) -> Parsed:
     """Lines of `MARA: text`, `[MARA] text`, `[00:01.2-00:03.0] text`, or only text; `#` begins a comment line."""
     rows: list[tuple[int, float | None, float | None, str]] = []
     skipped: list[Skipped] = []
@@ -30,9 +28,14 @@ def parse(
                 skipped.append(Skipped(number, content, "no text"))
     names = accepted_names((row[3] for row in rows), known)
     lines: list[Line] = []
+    warnings: list[str] = []
     for number, start, end, content in rows:
         speaker, spoken = split_name(content)
         if speaker not in names:
+            if speaker and not known:
+                warnings.append(
+                    f"line {number}: {speaker!r} is spoken; write {speaker.upper()!r} to name a speaker"
+                )
             speaker, spoken = None, content
         spoken = clean.strip_tags(spoken, subtitle=False)
         if not speak_sdh:
@@ -43,7 +46,7 @@ def parse(
             lines.append(Line(str(len(lines) + 1), start, end, speaker, spoken, row=number))
         elif spoken:
             skipped.append(Skipped(number, spoken, "nothing to speak"))
-    return lines, skipped
+    return Parsed(lines, skipped, warnings)
 
 
 def _times(content: str, row: int) -> tuple[float | None, float | None, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deepaudio.errors import InputError
 from deepaudio.script import check, clean, plain, subtitles
-from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Line, Script, Skipped
+from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script
 
 FORMATS = {
     ".txt": "text",
@@ -45,8 +45,8 @@ def read(
     """
     found = _content(source, encoding)
     kind = format or _kind(source, found.text)
-    lines, skipped = _parse(kind, found.text, speakers, speak_sdh)
-    warnings = list(found.warnings)
+    lines, skipped, warnings = _parse(kind, found.text, speakers, speak_sdh)
+    warnings = [*found.warnings, *warnings]
     if len(lines) > MAX_LINES:
         message = f"the script has {len(lines)} lines; at most {MAX_LINES}"
         raise InputError("script.limits", message, "split it into several scripts")
@@ -60,7 +60,7 @@ def read(
     return Script(tuple(lines), found.encoding, tuple(skipped), tuple(warnings), kind)
 
 
-def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> tuple[list[Line], list[Skipped]]:
+def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> Parsed:
     options = {"known": speakers, "speak_sdh": speak_sdh}
     parsers = {
         "text": plain.parse,

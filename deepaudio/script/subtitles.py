@@ -8,7 +8,7 @@ import pysubs2
 
 from deepaudio.errors import InputError
 from deepaudio.script import clean
-from deepaudio.script.cue import MAX_LINES, Line, Skipped
+from deepaudio.script.cue import MAX_LINES, Line, Parsed, Skipped
 from deepaudio.script.speakers import accepted_names, split_name
 from deepaudio.script.times import parse_clock
 
@@ -27,12 +27,12 @@ class Cue(NamedTuple):
     text: str
 
 
-def parse_srt(text: str, *, known=(), speak_sdh: bool = False) -> tuple[list[Line], list[Skipped]]:
+def parse_srt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     """Lines of a SubRip file."""
     return spoken_lines(list(_scan(text.split("\n"), [])), known, speak_sdh)
 
 
-def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> tuple[list[Line], list[Skipped]]:
+def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     """Lines of a WebVTT file; `<v Name>` names the speaker, NOTE, STYLE and REGION blocks are left out."""
     rows = text.split("\n")
     if not re.match(r"WEBVTT(?:[ \t].*)?$", rows[0]):
@@ -41,11 +41,11 @@ def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> tuple[list[Lin
     cues: list[Cue] = []
     for cue in _scan(rows, skipped, vtt=True):
         cues += _voices(cue)
-    lines, left_out = spoken_lines(cues, known, speak_sdh)
-    return lines, skipped + left_out
+    lines, left_out, warnings = spoken_lines(cues, known, speak_sdh)
+    return Parsed(lines, skipped + left_out, warnings)
 
 
-def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> tuple[list[Line], list[Skipped]]:
+def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     """Lines of an ASS or SSA file: dialogue events without override tags; comments and drawings are left out."""
     rows = [
         n for n, row in enumerate(text.split("\n"), 1) if re.match(r"(?:Dialogue|Comment):", row)
@@ -67,13 +67,11 @@ def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> tuple[list[Lin
         speaker = event.name.strip() or None
         times = event.start / 1000, event.end / 1000
         cues.append(Cue(row, str(number), *times, speaker, event.plaintext))
-    lines, left_out = spoken_lines(cues, known, speak_sdh)
-    return lines, skipped + left_out
+    lines, left_out, warnings = spoken_lines(cues, known, speak_sdh)
+    return Parsed(lines, skipped + left_out, warnings)
 
 
-def spoken_lines(
-    cues: list[Cue], known=(), speak_sdh: bool = False
-) -> tuple[list[Line], list[Skipped]]:
+def spoken_lines(cues: list[Cue], known=(), speak_sdh: bool = False) -> Parsed:
     """Cues to lines: mark-up removed, speakers taken from the front of the text, sounds left out."""
     skipped: list[Skipped] = []
     texts = [clean.strip_tags(cue.text, subtitle=True).strip(" \n") for cue in cues]
@@ -93,7 +91,7 @@ def spoken_lines(
             lines.append(Line(cue.id, cue.start, cue.end, speaker, text, row=cue.row))
         else:
             skipped.append(Skipped(cue.row, text, "nothing to speak"))
-    return lines, skipped
+    return Parsed(lines, skipped, [])
 
 
 def _scan(rows: list[str], skipped: list[Skipped], vtt: bool = False) -> Iterator[Cue]:
