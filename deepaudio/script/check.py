@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from deepaudio.script.cue import MIN_LENGTH, Line, Skipped
 
+MAX_WARNINGS = 20
+MIN_KEPT = 0.2
+"""Seconds that a cue must keep when the next one of its speaker cuts it short."""
 SLACK = 0.05
 """Seconds by which a cue may pass the end of the clip without a word: subtitles are rounded."""
 
@@ -29,27 +32,44 @@ def without_overlaps(lines: list[Line], warnings: list[str]) -> list[Line]:
     """
     made: list[Line] = []
     latest: dict[str | None, int] = {}
+    longest: list[Line] = []  # of two different speakers, the lines that end last
+    found: list[str] = []
     for line in lines:
-        before = made[latest[line.speaker]] if line.speaker in latest else None
-        if before is not None and None not in (before.end, line.start) and line.start < before.end:
-            if line.start >= before.start + 0.2:
-                made[latest[line.speaker]] = replace(before, end=line.start)
-                warnings.append(
-                    f"cue {before.id} is cut at {line.start:.2f} s: cue {line.id} begins there"
+        place = latest.get(line.speaker)
+        before = None if place is None else made[place]
+        if before is not None and _overlap(before, line):
+            if line.start >= before.start + MIN_KEPT:
+                made[place] = replace(before, end=line.start)
+                found.append(
+                    f"cue {before.id} ends at {line.start:.2f} s, where cue {line.id} begins"
                 )
             else:
-                ends = [e for e in (before.end, line.end) if e is not None]
-                text = before.text if before.text == line.text else f"{before.text} {line.text}"
-                made[latest[line.speaker]] = replace(before, end=max(ends), text=text)
-                warnings.append(f"cues {before.id} and {line.id} of one speaker are spoken as one")
+                made[place] = _joined(before, line)
+                found.append(f"cues {before.id} and {line.id} of one speaker are spoken as one")
                 continue
-        others = [i for name, i in latest.items() if name != line.speaker]
-        for other in (made[i] for i in others):
-            if None not in (other.end, line.start) and line.start < other.end:
-                warnings.append(f"cues {other.id} and {line.id} overlap and are mixed")
+        other = next((o for o in longest if o.speaker != line.speaker), None)
+        if other is not None and _overlap(other, line):
+            found.append(f"cues {other.id} and {line.id} overlap and are mixed")
         latest[line.speaker] = len(made)
         made.append(line)
+        if line.end is not None:
+            same = [o for o in longest if o.speaker == line.speaker and o.end > line.end]
+            others = [o for o in longest if o.speaker != line.speaker]
+            longest = sorted([*others, *(same or [line])], key=lambda o: -o.end)[:2]
+    warnings += found[:MAX_WARNINGS]
+    if len(found) > MAX_WARNINGS:
+        warnings.append(f"{len(found) - MAX_WARNINGS} more overlaps of cues")
     return made
+
+
+def _overlap(first: Line, second: Line) -> bool:
+    return None not in (first.end, second.start) and second.start < first.end
+
+
+def _joined(first: Line, second: Line) -> Line:
+    ends = [end for end in (first.end, second.end) if end is not None]
+    text = first.text if first.text == second.text else f"{first.text} {second.text}"
+    return replace(first, end=max(ends), text=text)
 
 
 def inside_clip(

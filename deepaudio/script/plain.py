@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from deepaudio.errors import InputError
 from deepaudio.script import clean
-from deepaudio.script.cue import Line, Parsed, Skipped
+from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
 from deepaudio.script.speakers import accepted_names, split_name
 from deepaudio.script.times import parse_clock
 
@@ -18,6 +18,12 @@ def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) ->
     skipped: list[Skipped] = []
     for number, content in enumerate(text.split("\n"), 1):
         content = content.strip()
+        if len(rows) + len(skipped) > MAX_LINES:
+            message = f"the script has more than {MAX_LINES} lines"
+            raise InputError("script.limits", message, "split it into several scripts")
+        if len(content) > 10 * MAX_CHARS_PER_LINE:
+            message = f"line {number}: {len(content)} characters; at most {MAX_CHARS_PER_LINE}"
+            raise InputError("script.limits", message, "split it into sentences", line=number)
         if content.startswith("#"):
             skipped.append(Skipped(number, content, "comment"))
         elif content:

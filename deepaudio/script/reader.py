@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from deepaudio.errors import InputError
-from deepaudio.script import check, clean, plain, subtitles
+from deepaudio.script import check, clean, plain, subtitles, table, ttml
 from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script
 
 FORMATS = {
@@ -67,6 +67,10 @@ def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> Parsed:
         "srt": subtitles.parse_srt,
         "vtt": subtitles.parse_vtt,
         "ass": subtitles.parse_ass,
+        "ttml": ttml.parse_ttml,
+        "csv": table.parse_csv,
+        "json": table.parse_json,
+        "lst": table.parse_lst,
     }
     if kind not in parsers:
         raise InputError("script.format", f"no script format {kind!r}; one of {', '.join(parsers)}")
@@ -113,6 +117,10 @@ def _kind(source: str | os.PathLike, text: str) -> str:
     named = isinstance(source, os.PathLike) or _names_file(source)
     if named and (kind := FORMATS.get(os.path.splitext(os.fspath(source))[1].lower())):
         return kind
+    if start.startswith("<") and "<tt" in start:
+        return "ttml"
+    if start.startswith("{") and '"lines"' in start:
+        return "json"
     if "-->" in text[:5000]:
         return "srt"
     return "text"

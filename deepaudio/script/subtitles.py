@@ -8,7 +8,7 @@ import pysubs2
 
 from deepaudio.errors import InputError
 from deepaudio.script import clean
-from deepaudio.script.cue import MAX_LINES, Line, Parsed, Skipped
+from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
 from deepaudio.script.speakers import accepted_names, split_name
 from deepaudio.script.times import parse_clock
 
@@ -74,6 +74,10 @@ def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
 def spoken_lines(cues: list[Cue], known=(), speak_sdh: bool = False) -> Parsed:
     """Cues to lines: mark-up removed, speakers taken from the front of the text, sounds left out."""
     skipped: list[Skipped] = []
+    for cue in cues:
+        if len(cue.text) > 10 * MAX_CHARS_PER_LINE:
+            message = f"line {cue.row}, cue {cue.id}: {len(cue.text)} characters in one cue"
+            raise InputError("script.limits", message, line=cue.row)
     texts = [clean.strip_tags(cue.text, subtitle=True).strip(" \n") for cue in cues]
     plain = [re.sub(r"^\s*[-–—]\s+", "", text) for text in texts]
     names = accepted_names(plain, known)
