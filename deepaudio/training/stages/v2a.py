@@ -87,7 +87,8 @@ def build(recipe: Recipe) -> Stage:
     with torch.no_grad():
         everything = torch.cat([c.latent for shard in shards.shards for c in shard])
         model.latent_mean.copy_(everything.mean(0))
-        model.latent_std.fill_(float(everything.std(0).mean()))
+        root = everything.std(0).sqrt()  # halfway between equal variances and the codec's own
+        model.latent_std.copy_(root * root.mean())
     if recipe.init_from:
         checkpoint.load_into(model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
     return Stage(model, config, shards, objective)
