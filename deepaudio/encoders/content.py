@@ -83,11 +83,15 @@ class ContentEncoder:
 
     def encode(self, text: str) -> Utterance:
         """All sentences of `text`, one after the other."""
+        return join(self.sentences(text))
+
+    def sentences(self, text: str) -> tuple[Utterance, ...]:
+        """One utterance a sentence."""
         parts = [self.from_phonemes(p) for p in self.phonemize(text)]
         parts = [p for p in parts if any(phone.word >= 0 for phone in p.phones)]
         if not parts:
             raise InputError("script.nothing_to_say", f"no pronounceable words in {text!r}")
-        return join(parts)
+        return tuple(parts)
 
     def from_phonemes(self, phonemes: str) -> Utterance:
         """One sentence; word numbers count from 0."""
@@ -193,6 +197,12 @@ def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | No
     elif pitch is None:
         frames[:, PITCH] = 0
     return frames
+
+
+def loudness(content: Tensor) -> Tensor:
+    """(n DIM) content -> (n) amplitude of the teacher's envelopes, at most 1."""
+    amplitude = torch.exp(3 * content[:, : N_HARMONIC + N_NOISE]).mean(1)
+    return amplitude / amplitude.max().clamp(min=1e-6)
 
 
 def pitch_level(pitch: float | None) -> float:

@@ -1,0 +1,201 @@
+"""M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchaudio.functional as AF
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio import checkpoint
+from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.level import at_level
+from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
+from deepaudio.audio.pitch import median_pitch, pitch_track
+from deepaudio.audio.timing import active_span, smoothed, warp_path
+from deepaudio.codecs import vocos
+from deepaudio.config import build
+from deepaudio.encoders.content import Anchors, ContentEncoder, Utterance, join, lay, loudness
+from deepaudio.errors import InputError
+from deepaudio.flow.guidance import guided
+from deepaudio.flow.solver import euler
+from deepaudio.flow.time import linear, sway
+from deepaudio.models.tts import dit
+from deepaudio.pipelines.options import SampleOptions
+
+SAMPLE_RATE, HOP = 24_000, 256
+EDGE = 0.06  # seconds of quiet kept before and after a line
+LONGEST_PAUSE = 0.4
+MAX_REFERENCE = 6.0
+MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A few seconds of a voice: mono waveform (s), its rate, and what it says if that is known."""
+
+    waveform: Tensor
+    sample_rate: int
+    text: str | None = None
+
+
+class TextToSpeech:
+    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, network: dit.Model, vocoder: torch.nn.Module, device: torch.device | str = "cpu"):
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.vocoder = vocoder.eval().to(self.device)
+        self.encode = functools.lru_cache(maxsize=64)(ContentEncoder().sentences)
+
+    @classmethod
+    def load(cls, preset: Path, device: torch.device | str = "cpu") -> "TextToSpeech":
+        """The module from `preset`/tts and `preset`/vocoder. Raises WeightsError for missing or wrong weights."""
+        config, state = checkpoint.load(preset / "tts")
+        network = dit.Model(build(dit.Config, config, "tts"))
+        checkpoint.load_into(network, state, str(preset / "tts"))
+        return cls(network, vocos.load(preset / "vocoder"), device)
+
+    def natural_duration(self, text: str) -> float:
+        """Seconds that `text` takes at an unhurried pace."""
+        return sum(_length(s) for s in self.encode(text)) + 2 * EDGE
+
+    @torch.inference_mode()
+    def speak(
+        self,
+        text: str,
+        reference: Reference,
+        *,
+        duration: float | None = None,
+        energy: Float[Tensor, " n"] | None = None,
+        options: SampleOptions = SampleOptions(),
+    ) -> Float[Tensor, " s"]:
+        """Speech in the voice of `reference`, round(duration * 24000) samples when `duration` is given.
+
+        `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
+        speech at RMS 0.1. Raises InputError for text without a sound.
+        """
+        sentences = self.encode(text)
+        natural = self.natural_duration(text)
+        seconds = natural if duration is None else duration
+        samples = max(HOP, round(seconds * SAMPLE_RATE))
+        pieces = _pieces(sentences, seconds / natural)
+        shares = np.cumsum([0.0] + [sum(_length(s) for s in piece) for piece in pieces])
+        edges = [round(samples * share / shares[-1]) for share in shares]
+        voice = self._voice(reference)
+        made = []
+        for number, piece in enumerate(pieces):
+            first, last = edges[number], edges[number + 1]
+            part = None if energy is None else energy[round(first / HOP) : round(last / HOP)]
+            own = replace(options, seed=options.seed + number)
+            made.append(self._piece(piece, voice, last - first, part, own))
+        return torch.cat(made)
+
+    def _voice(self, reference: Reference) -> tuple[Tensor, Tensor, float | None]:
+        """Standardised mel (n c), energy (n) and median pitch of the reference without its silent ends."""
+        waveform = AF.resample(reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE)
+        waveform, _ = at_level(waveform)
+        first, last = active_span(energy_contour(waveform, SAMPLE_RATE), 0.03)
+        first = max(0, first - 4)
+        last = min(last + 4, first + round(MAX_REFERENCE * FRAME_RATE))
+        waveform = waveform[first * HOP : last * HOP]
+        if len(waveform) < SAMPLE_RATE // 4:
+            raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
+        n = n_frames(len(waveform))
+        pitch = median_pitch(pitch_track(waveform, SAMPLE_RATE, n))
+        return standardize(log_mel(waveform[None])[0]), energy_contour(waveform, SAMPLE_RATE, n), pitch
+
+    def _piece(self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions) -> Tensor:
+        mel, own_energy, pitch = voice
+        n_ref, n = len(mel), n_frames(samples)
+        content = torch.cat([torch.zeros(n_ref, self.network.config.content_dim), content_of(piece, n, energy, pitch)])
+        spoken = torch.arange(n_ref + n) >= n_ref
+        cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
+        contour = torch.zeros(n_ref + n)
+        if energy is not None:
+            wanted = energy[:n]
+            contour[:n_ref] = own_energy[:n_ref]
+            contour[n_ref : n_ref + len(wanted)] = wanted / wanted.max().clamp(min=1e-3)
+        noise = torch.randn(n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed))
+        generated = self._sample(noise, content, spoken, cond, contour, options)
+        waveform = self.vocoder(unstandardize(generated[None, n_ref:]))[0]
+        return torch.nn.functional.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
+
+    def _sample(self, noise, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
+        place = lambda value: value[None].to(self.device)  # noqa: E731
+        conditions = self.network.encode(
+            content=place(content),
+            content_mask=place(spoken),
+            cond=place(cond),
+            cond_mask=place(~spoken),
+            energy=place(contour[:, None]) if self.network.config.energy else None,
+        )
+        null = None if options.guidance_scale == 1 else self.network.null(conditions)
+        field = guided(
+            lambda x, t, c: self.network(x, torch.as_tensor(t, device=self.device), c),
+            conditions,
+            null,
+            options.guidance_scale,
+        )
+        return euler(field, place(noise), sway(linear(options.steps), options.sway).to(self.device))[0].float()
+
+
+def _length(sentence: Utterance) -> float:
+    """Seconds from its first sound to its last, pauses shortened, plus the pause that follows."""
+    return float(natural_times(sentence)[-1, 1]) + 0.25
+
+
+def natural_times(sentence: Utterance) -> np.ndarray:
+    """(p 2) start and end of every sounding phone, the first at 0, no pause longer than LONGEST_PAUSE."""
+    clock, times = 0.0, []
+    for phone in sentence.phones:
+        length = phone.end - phone.start
+        if phone.word >= 0:
+            times.append((clock, clock + length))
+        clock = clock + (length if phone.word >= 0 else min(length, LONGEST_PAUSE)) if times else 0.0
+    return np.array(times)
+
+
+def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utterance]]:
+    """Sentences in groups of at most MAX_PIECE seconds."""
+    pieces: list[list[Utterance]] = [[]]
+    for sentence in sentences:
+        long = sum(_length(s) for s in pieces[-1]) + _length(sentence)
+        if pieces[-1] and long * stretch > MAX_PIECE:
+            pieces.append([])
+        pieces[-1].append(sentence)
+    return pieces
+
+
+def content_of(piece: list[Utterance], n: int, energy: Tensor | None, pitch: float | None) -> Tensor:
+    """Content (n c) of sentences that fill `n` frames, warped so that their own loudness meets `energy`."""
+    whole = join(piece)
+    spoken = [p for p in whole.phones if p.word >= 0]
+    teacher = np.array([(p.start, p.end) for p in spoken])
+    real = np.zeros_like(teacher)
+    clock, index = 0.0, 0
+    for sentence in piece:
+        times = natural_times(sentence)
+        real[index : index + len(times)] = times + clock
+        clock, index = clock + times[-1, 1] + 0.25, index + len(times)
+    end = n / FRAME_RATE
+    first, last = EDGE, max(end - EDGE, end / 2)
+    if energy is not None and float(energy.max()) > 0:
+        begin, stop = active_span(energy)
+        if (stop - begin) / FRAME_RATE > 0.4 * real[-1, 1]:
+            first, last = begin / FRAME_RATE, stop / FRAME_RATE
+    straight = Anchors(first + real * (last - first) / real[-1, 1], teacher)
+    if energy is None or float(energy.max()) <= 0:
+        return lay(whole, straight, n, pitch)
+    a, b = round(first * FRAME_RATE), min(round(last * FRAME_RATE), n, len(energy))
+    if b - a < 8:
+        return lay(whole, straight, n, pitch)
+    own = loudness(lay(whole, straight, n, pitch))[a:b]
+    path = a + warp_path(own, smoothed(energy, 5)[a:b]).numpy()
+    moved = np.interp(straight.real * FRAME_RATE, np.arange(a, b), path) / FRAME_RATE
+    return lay(whole, Anchors(moved, teacher), n, pitch)
