@@ -84,6 +84,14 @@ def _bigvgan(state: State) -> State:
     return fold_weight_norm(state, "bigvgan")
 
 
+def _clip(state: State) -> State:
+    """Names as open_clip has them; some releases hold the scale of the logits as a vector of one."""
+    named = without_prefix(state, "towers.")
+    if "logit_scale" in named and named["logit_scale"].numel() == 1:
+        named["logit_scale"] = named["logit_scale"].reshape(())
+    return {f"towers.{name}": tensor for name, tensor in named.items()}
+
+
 def _synchformer(state: State) -> State:
     return without(state, prefixes=_SYNCHFORMER_OTHERS)
 
@@ -213,6 +221,7 @@ KINDS: dict[str, Kind] = {
             renames=_SYNCHFORMER_RENAMES,
             prepare=_synchformer,
         ),
+        Kind("clip", "deepaudio.encoders.clip", "Clip", prepare=_clip),
         Kind("f5-v0", _DIT, "Model", renames=_F5_RENAMES, prepare=_f5),
         Kind("f5-v1", _DIT, "Model", sizes=_F5_V1, renames=_F5_RENAMES, prepare=_f5),
         Kind(

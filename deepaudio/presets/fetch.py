@@ -1,0 +1,142 @@
+"""Download official files with resume and sum check, then import them; offline once that is done."""
+
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from http.client import HTTPResponse
+from pathlib import Path
+
+from deepaudio.errors import ResourceError, WeightsError
+from deepaudio.presets import store
+from deepaudio.presets.importing import check_published, import_part
+from deepaudio.presets.official import OfficialFile, Part
+
+OFFLINE_VARIABLES = ("DEEPAUDIO_OFFLINE", "HF_HUB_OFFLINE")
+_TIMEOUT_SECONDS = 30
+_BLOCK = 1 << 20
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids the network."""
+    return any(
+        os.environ.get(name, "").lower() not in ("", "0", "false") for name in OFFLINE_VARIABLES
+    )
+
+
+def offline_error(wanted: Sequence[Part]) -> WeightsError:
+    """What is not here and cannot be fetched: every file, the size, the folder."""
+    files = [f"{file.name} ({file.place})" for part in wanted for file in part.files]
+    total = sum(part.size for part in wanted)
+    return WeightsError(
+        "weights.offline",
+        f"the network is off and {', '.join(p.name for p in wanted)} "
+        f"{'is' if len(wanted) == 1 else 'are'} not in {store.home()}: "
+        f"{', '.join(files)}; {store.readable(total)} in all",
+        hint="deepaudio models import FILE, for files that you have",
+        parts=[part.name for part in wanted],
+        files=[file.name for part in wanted for file in part.files],
+        bytes=total,
+    )
+
+
+def pull(wanted: Part, *, progress: store.Progress | None = None) -> Path:
+    """Bring a part to this machine; returns its folder.
+
+    Raises WeightsError at once when offline, and for files that are not what was published. Finished downloads are
+    removed once they are converted; unfinished ones are resumed by the next pull.
+    """
+    if store.is_there(wanted):
+        return store.checked(wanted)
+    if not wanted.published:
+        hint = f"deepaudio models import FILE --part {wanted.name}"
+        raise WeightsError("weights.unpublished", f"{wanted.name}: {wanted.note}", hint)
+    if is_offline():
+        raise offline_error([wanted])
+    store.need_space(2 * wanted.size, store.home())
+    staging = store.home() / ".downloads" / wanted.name
+    staging.mkdir(parents=True, exist_ok=True)
+    paths = [_download(file, staging, progress) for file in wanted.files]
+    whole = paths[0].parent if wanted.kind in store.FOLDER_KINDS else paths[0]
+    folder = import_part(wanted, whole, allow_pickle=True, progress=progress)
+    shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def _download(file: OfficialFile, staging: Path, progress: store.Progress | None) -> Path:
+    path = _from_hub(file, staging) if file.repository else _from_address(file, staging, progress)
+    try:
+        check_published(file, path, progress)
+    except WeightsError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _from_hub(file: OfficialFile, staging: Path) -> Path:
+    """Through huggingface_hub, which resumes and compares sizes and its own sums."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        return Path(
+            hf_hub_download(file.repository, file.path, revision=file.revision, local_dir=staging)
+        )
+    except (EntryNotFoundError, RepositoryNotFoundError) as error:
+        hint = "was it moved? `deepaudio models import` takes the file from anywhere"
+        raise WeightsError("weights.not_found", f"{file.place}: no {file.path}", hint) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise _unreachable(file, error) from error
+
+
+def _from_address(file: OfficialFile, staging: Path, progress: store.Progress | None) -> Path:
+    """A plain download that continues where an earlier one stopped."""
+    path, partial = staging / file.name, staging / f"{file.name}.partial"
+    if path.is_file():
+        return path
+    start = partial.stat().st_size if partial.is_file() else 0
+    headers = {"User-Agent": "deepaudio"} | ({"Range": f"bytes={start}-"} if start else {})
+    request = urllib.request.Request(str(file.url), headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
+            total = _write(response, file, partial, start, progress)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # 416: everything is here already
+            raise _unreachable(file, error) from error
+        total = start
+    except OSError as error:
+        raise _unreachable(file, error) from error
+    if partial.stat().st_size < total:
+        message = f"{file.name}: the connection ended early"
+        raise ResourceError("download.cut", message, "pull again: it continues")
+    partial.rename(path)
+    return path
+
+
+def _write(
+    response: HTTPResponse,
+    file: OfficialFile,
+    partial: Path,
+    start: int,
+    progress: store.Progress | None,
+) -> int:
+    """Append the answer to the partial file, or begin anew when the server does not resume; returns the full size."""
+    if "html" in response.headers.get("Content-Type", ""):
+        raise WeightsError("weights.not_weights", f"{file.url} answered with a web page")
+    resumed = response.status == 206
+    done = start if resumed else 0
+    total = done + int(response.headers.get("Content-Length") or 0)
+    with partial.open("ab" if resumed else "wb") as target:
+        while block := response.read(_BLOCK):
+            target.write(block)
+            done += len(block)
+            if progress:
+                progress(file.name, done, max(total, done))
+    return total
+
+
+def _unreachable(file: OfficialFile, error: Exception) -> WeightsError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    hint = "is there a network? `deepaudio models import FILE` works without one"
+    return WeightsError("weights.unreachable", f"{file.place}: {reason}", hint)
