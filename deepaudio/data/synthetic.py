@@ -61,7 +61,7 @@ def scenes(count: int, seed: int, encoder: MotionEncoder) -> Iterator[Example]:
         kind = str(rng.choice(list(SHARES), p=shares / shares.sum()))
         scene = make(kind, float(rng.uniform(3.1, 5.0)), rng)
         camera = Camera(rng)
-        track = encoder.measure(camera.frames(scene.draw, scene.duration))
+        track = encoder.measure(camera.frames(scene.draw, scene.duration), faces=False)
         yield Example(
             f"{kind}-{seed}-{index}", kind, track, scene.waveform, (scene.prompt,), scene.onsets
         )

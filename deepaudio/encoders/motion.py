@@ -87,8 +87,8 @@ class MotionEncoder:
         """
         return describe(self.measure(frames), duration)
 
-    def measure(self, frames: Iterable[tuple[float, np.ndarray]]) -> Track:
-        """The measures of each frame; video faster than MAX_RATE is thinned."""
+    def measure(self, frames: Iterable[tuple[float, np.ndarray]], faces: bool = True) -> Track:
+        """The measures of each frame; video faster than MAX_RATE is thinned. Without `faces` none is looked for."""
         self.tracker.reset()
         rows: list[tuple] = []
         last = -np.inf
@@ -96,7 +96,7 @@ class MotionEncoder:
             if time - last < 1 / MAX_RATE - 1e-4:
                 continue
             last = time
-            rows.append((time, *_look(frame), *self._face(frame)))
+            rows.append((time, *_look(frame), *(self._face(frame) if faces else _no_face())))
         if not rows:
             raise InputError("clip.no_frames", "the clip has no picture", hint="deepaudio tts")
         return Track(
@@ -109,7 +109,7 @@ class MotionEncoder:
     def _face(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         face = self.tracker.follow(frame)
         if face is None:
-            return np.zeros(1 + len(lips.SHAPE) + 6), np.zeros(lips.PATCH)
+            return _no_face()
         height, width = frame.shape[:2]
         parts = [
             [face.presence],
@@ -118,6 +118,10 @@ class MotionEncoder:
             lips.place(face, width, height),
         ]
         return np.concatenate(parts), lips.patch(face)
+
+
+def _no_face() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(1 + len(lips.SHAPE) + 6), np.zeros(lips.PATCH)
 
 
 def describe(track: Track, duration: float) -> Seen:
