@@ -6,8 +6,8 @@ model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init
 
 import dataclasses
 import hashlib
-import json
 import logging
+import math
 import os
 import shutil
 import time
@@ -17,16 +17,20 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from deepaudio.errors import InputError, ResourceError
+from deepaudio import checkpoint
+from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.ema import Ema
 from deepaudio.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 Batch = Any
+SKIPS_AT_MOST = 10  # updates in a row without a finite gradient
 
 
 class Loss(NamedTuple):
@@ -40,7 +44,8 @@ class Loss(NamedTuple):
 class Stage(Protocol):
     """All that the loop knows of a stage.
 
-    `batches` yields for ever. A stage with several optimisers (the vocoder's discriminators) has, in addition,
+    `batches` yields for ever and draws each batch from `rng` alone, so that a resumed run sees the same ones: a place in
+    an epoch kept inside the iterator would be lost. A stage with several optimisers (the vocoder's discriminators) has, in addition,
     `step(batch, rng, lr) -> dict[str, float]` that does one whole update, and `state()` / `restore(state)`.
     """
 
@@ -68,12 +73,27 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
-def fit(stage: Stage, recipe: Recipe, progress: Callable[[Progress], None] | None = None) -> Path:
-    """Train until `recipe.steps` or `recipe.minutes`; resumes from the run folder. Returns the model folder.
+def fit(
+    stage: Stage,
+    recipe: Recipe,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
 
-    Raises InputError when the run folder belongs to another recipe, ResourceError when the loss is not finite.
+    Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
+    ResourceError when loss or gradients are not finite or a save fails.
     """
     folder = Path(recipe.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            return _fit(stage, recipe, folder, progress, stop)
+    except Timeout as error:
+        raise UsageError("train.locked", f"another run trains into {folder}", "wait, or choose another output=") from error
+
+
+def _fit(stage, recipe, folder, progress, stop) -> Path:
     device = device_of(recipe.device)
     stage.model.to(device).train()
     rng = torch.Generator().manual_seed(recipe.seed)
@@ -81,35 +101,48 @@ def fit(stage: Stage, recipe: Recipe, progress: Callable[[Progress], None] | Non
     own_step = getattr(stage, "step", None)
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
-    first = _restore(folder, recipe, stage, optimiser, ema, rng)
+    step = _restore(folder, recipe, stage, optimiser, ema, rng)
     started, amp = time.monotonic(), _autocast(device, recipe.dtype)
     batches = stage.batches(rng)
-    step = first
+    skipped = 0
     while step < recipe.steps:
         lr = optimisers.learning_rate(step, recipe.steps, recipe.optim)
         if own_step:
             parts = own_step(next(batches), rng, lr)
-            mean = parts.get("loss", 0.0)
+            mean, taken = parts.get("loss", 0.0), True
         else:
-            mean, parts = _update(stage, recipe, optimiser, batches, rng, lr, amp)
-        if not mean == mean or abs(mean) == float("inf"):
+            mean, parts, taken = _update(stage, recipe, optimiser, batches, rng, lr, amp)
+        if not math.isfinite(mean):
             raise ResourceError("train.not_finite", f"loss is {mean} at step {step}", hint="lower optim.lr and resume")
+        skipped = 0 if taken else skipped + 1
+        if skipped:
+            log.warning("step %d left out: its gradient is not finite", step)
+        if skipped > SKIPS_AT_MOST:
+            message = f"no finite gradient in {skipped} steps up to step {step}"
+            raise ResourceError("train.not_finite", message, hint="lower optim.lr and resume")
         if ema:
             ema.update(stage.model, step)
         step += 1
         over = recipe.minutes is not None and time.monotonic() - started > recipe.minutes * 60
+        over = over or (stop is not None and stop())
         if progress and (step % recipe.log_every == 0 or step == recipe.steps or over):
             progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
         if step % recipe.save_every == 0 or step == recipe.steps or over:
-            _save(folder, recipe, stage, optimiser, ema, rng, step)
+            try:
+                _save(folder, recipe, stage, optimiser, ema, rng, step)
+            except (OSError, SafetensorError) as error:
+                raise ResourceError("train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)) from error
         if over:
-            log.info("stopped at step %d after %.1f minutes; run again to go on", step, recipe.minutes)
+            log.info("stopped at step %d of %d; run again to go on", step, recipe.steps)
             break
     return folder / "model"
 
 
-def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dict[str, float]]:
-    """One optimiser update over `accumulate` batches, divided once by their summed weight."""
+def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dict[str, float], bool]:
+    """One optimiser update over `accumulate` batches, divided once by their summed weight.
+
+    Returns the mean loss, its parts, and whether the update was taken: not where the gradient is not finite.
+    """
     optimiser.zero_grad(set_to_none=True)
     total, weight, parts = 0.0, 0.0, {}
     for _ in range(recipe.accumulate):
@@ -120,6 +153,8 @@ def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dic
         total += float(loss.value.detach())
         weight += loss.weight
         parts = loss.parts
+    if weight <= 0:
+        raise InputError("train.no_weight", "a batch has no weight: nothing in it counts for the loss", hint="see data in the recipe")
     for group in optimiser.param_groups:
         group["lr"] = lr
         for parameter in group["params"]:
@@ -127,9 +162,10 @@ def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dic
                 parameter.grad.div_(weight)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     norm = nn.utils.clip_grad_norm_(parameters, recipe.optim.clip_norm)
-    if torch.isfinite(norm):
+    taken = bool(torch.isfinite(norm))
+    if taken:
         optimiser.step()
-    return total / weight, parts | {"norm": float(norm)}
+    return total / weight, parts | {"norm": float(norm)}, taken
 
 
 def _autocast(device: torch.device, dtype: str) -> Callable:
@@ -163,6 +199,8 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     stage.model.load_state_dict(load_file(last / "model.safetensors"))
     rng.set_state(state["rng"])
     torch.set_rng_state(state["torch_rng"])
+    if torch.cuda.is_available() and "cuda_rng" in state:
+        torch.cuda.set_rng_state_all(state["cuda_rng"])
     if optimiser:
         optimiser.load_state_dict(state["optimiser"])
     if ema:
@@ -174,13 +212,15 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
 
 
 def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
-    """Write `last/` whole or not at all, then `model/`."""
+    """Write `model/`, and `last/` whole or not at all."""
     partial, last, old = folder / "last.partial", folder / "last", folder / "last.old"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()}
     save_file(weights, partial / "model.safetensors")
     state = {"step": step, "rng": rng.get_state(), "torch_rng": torch.get_rng_state(), "recipe": _fingerprint(recipe)}
+    if torch.cuda.is_available():
+        state["cuda_rng"] = torch.cuda.get_rng_state_all()
     if optimiser:
         state["optimiser"] = optimiser.state_dict()
     if hasattr(stage, "state"):
@@ -189,18 +229,11 @@ def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
         weights = {name: value.cpu().contiguous() for name, value in ema.shadow.items()}
         save_file(weights, partial / "ema.safetensors")
     torch.save(state, partial / "state.pt")
+    # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model
+    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config))
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     shutil.rmtree(old, ignore_errors=True)
     if last.is_dir():
         os.replace(last, old)
     os.replace(partial, last)
     shutil.rmtree(old, ignore_errors=True)
-    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
-    _export(folder / "model", weights, stage)
-
-
-def _export(folder: Path, weights: dict[str, Tensor], stage) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    config = json.dumps(dataclasses.asdict(stage.config), indent=1)
-    (folder / "config.json").write_text(config + "\n")
-    save_file(weights, folder / "model.safetensors.partial")
-    os.replace(folder / "model.safetensors.partial", folder / "model.safetensors")
