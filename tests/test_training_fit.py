@@ -1,5 +1,6 @@
 """The one training loop, on a network of six numbers: resume, accumulation, interruption, averages, schedules."""
 
+import itertools
 import shutil
 import threading
 from dataclasses import dataclass
@@ -338,7 +339,7 @@ def test_learning_rates():
     assert rates[0] == pytest.approx(1e-4 / 1001)
     assert max(rates) == pytest.approx(1e-4) == optim.learning_rate(1000, 330_000, linear)
     assert optim.learning_rate(329_999, 330_000, linear) == pytest.approx(1e-6, rel=0.01)
-    assert all(a > b for a, b in zip(rates[2:], rates[3:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[2:]))
     cosine = Optim(lr=1.0, final_lr=0.0, warmup=0, schedule="cosine")
     assert optim.learning_rate(50, 100, cosine) == pytest.approx(0.5)
     assert optim.learning_rate(25, 100, cosine) == pytest.approx(0.5 + 0.5**1.5)
