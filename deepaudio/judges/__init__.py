@@ -1,8 +1,8 @@
 """Judges: frozen third-party models that read, recognise and rate audio for the metrics.
 
 A judge is chosen by name and its name is printed with every number it had a part in. Each file
-of this room exports `JUDGES`, a tuple of names, and `load(name, folder, device) -> Judge`.
-Judges are never used in training.
+of this room exports `JUDGES`, names with the features each gives, and `load(name, folder, device)`.
+One feature is returned as it is, several as a named tuple. Judges are never used in training.
 """
 
 import importlib.util
@@ -15,26 +15,42 @@ from deepaudio import discover
 from deepaudio.errors import InputError, WeightsError
 
 ROOM = "deepaudio.judges"
+# Who judges what unless told otherwise: packages that carry weights, and the paper's own.
+OFFLINE = {
+    "transcript": "whisper-base",
+    "speaker": "resemblyzer",
+    "quality": "dnsmos",
+    "soundframes": "yamnet",
+    "sound": "yamnet",
+    "classes": "yamnet",
+}
+PAPER = {
+    "transcript": "whisper-large-v3",
+    "speaker": "wavlm-base-sv",
+    "prompt_similarity": "wavlm-large-ecapa",
+    "emotion": "audeering-emotion",
+    "soundframes": "vggish",
+    "sound": "panns-cnn14",
+    "classes": "panns-cnn14",
+    "clip": "wav2clip",
+    "imagebind": "imagebind",
+    "offsets": "synchformer",
+}
 
 
 class Judge(Protocol):
-    """A named feature extractor of one kind: waveform in, feature out."""
+    """A named feature extractor: one mono waveform [s] in, its features out."""
 
     name: str
-    kind: str
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Any:
-        """The feature of one mono waveform [s]: text, an embedding, scores (see `kind`)."""
+        """Text, an embedding, scores: what JUDGES of its file says."""
         ...
 
 
-def judge_names() -> dict[str, str]:
-    """Every judge by name, with the file of this room that holds it."""
-    found = {}
-    for file in discover.names(ROOM):
-        for name in discover.find(ROOM, file).JUDGES:
-            found[name] = file
-    return found
+def judge_names() -> dict[str, tuple[str, ...]]:
+    """Every judge by name, with the features it gives."""
+    return {name: gives for name, (_, gives) in _shelf().items()}
 
 
 def open_judge(name: str, folder: Path | None = None, device: str = "cpu") -> Judge:
@@ -42,12 +58,12 @@ def open_judge(name: str, folder: Path | None = None, device: str = "cpu") -> Ju
 
     InputError for an unknown name, WeightsError (with the reason) where it cannot be had.
     """
-    known = judge_names()
+    known = _shelf()
     if name not in known:
         raise InputError(
             "judge.unknown", f"no judge '{name}'", hint=discover.suggest(name, sorted(known))
         )
-    return discover.find(ROOM, known[name]).load(name, folder, device)
+    return discover.find(ROOM, known[name][0]).load(name, folder, device)
 
 
 def package_folder(package: str, judge: str, install: str) -> Path:
@@ -59,3 +75,12 @@ def package_folder(package: str, judge: str, install: str) -> Path:
             hint=f"pip install {install}  (extra: judges)", judge=judge,
         )
     return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _shelf() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Name -> (file of this room, features)."""
+    return {
+        name: (file, tuple(gives))
+        for file in discover.names(ROOM)
+        for name, gives in discover.find(ROOM, file).JUDGES.items()
+    }

@@ -9,7 +9,7 @@ from torch import Tensor
 from deepaudio.judges import package_folder
 from deepaudio.judges._prepare import mono
 
-JUDGES = ("dnsmos",)
+JUDGES = {"dnsmos": ("quality",)}
 SAMPLE_RATE = 16_000
 WINDOW = int(9.01 * SAMPLE_RATE)
 # Published calibration of the three raw outputs, highest power first.
@@ -24,7 +24,6 @@ class Dnsmos:
     """A quality judge: dict of scores on a scale of 1 to 5."""
 
     name = "dnsmos"
-    kind = "quality"
 
     def __init__(self, session: object):
         self._session = session

@@ -13,7 +13,7 @@ from torch import Tensor
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.judges._prepare import mono
 
-JUDGES = ("resemblyzer",)
+JUDGES = {"resemblyzer": ("speaker",)}
 SAMPLE_RATE = 16_000
 # The encoder works on 1.6 s windows; below a quarter of one there is no voice to judge.
 MIN_SAMPLES = 6_400
@@ -23,7 +23,6 @@ class Resemblyzer:
     """A speaker embedder; silence and too short audio are errors, not embeddings."""
 
     name = "resemblyzer"
-    kind = "speaker"
 
     def __init__(self, encoder: object, preprocess: object):
         self._encoder = encoder

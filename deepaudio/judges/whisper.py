@@ -13,14 +13,13 @@ from deepaudio.errors import WeightsError
 from deepaudio.judges import package_folder
 from deepaudio.judges._prepare import mono
 
-JUDGES = ("whisper-base", "whisper-tiny.en", "whisper-large-v3")
+JUDGES = {name: ("transcript",) for name in ("whisper-base", "whisper-tiny.en", "whisper-large-v3")}
 SAMPLE_RATE = 16_000
 
 
 class Whisper:
     """A transcriber. The same waveform gives the same text: no sampling fallback."""
 
-    kind = "transcript"
 
     def __init__(self, name: str, model: object):
         self.name = name

@@ -1,4 +1,4 @@
-"""Energy contours compared: smoothing, correlation, lag, and where speech starts and ends."""
+"""Energy contours compared: smoothing, correlation and lag."""
 
 import torch
 from torch import Tensor
@@ -40,16 +40,3 @@ def padded_pair(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Both contours at the longer length; missing frames count as silence."""
     n = max(len(a), len(b))
     return pad(a, (0, n - len(a))), pad(b, (0, n - len(b)))
-
-
-def speech_span(contour: Tensor, threshold: float = 0.15) -> tuple[float, float]:
-    """First and last moment, in seconds, where the smoothed contour stands out of its floor.
-
-    The floor is the 10th percentile, full scale the 98th. ValueError for a flat contour.
-    """
-    level = smooth(contour)
-    floor, top = torch.quantile(level, torch.tensor([0.10, 0.98], dtype=level.dtype))
-    if float(top - floor) <= 1e-6:
-        raise ValueError("the contour is flat: no speech to locate")
-    loud = torch.nonzero(level > floor + threshold * (top - floor))[:, 0]
-    return float(loud[0]) / FRAME_RATE, float(loud[-1] + 1) / FRAME_RATE
