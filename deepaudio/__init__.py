@@ -9,27 +9,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepaudio.errors import DeepAudioError
-    from deepaudio.pipelines.deepaudio import DeepAudio, Result, Route, load
-    from deepaudio.pipelines.dub import dub, mux
-    from deepaudio.pipelines.options import DubOptions, SampleOptions
+    from deepaudio.media.mux import mux
+    from deepaudio.pipelines.deepaudio import DeepAudio, Result, load
+    from deepaudio.pipelines.options import FitOptions, MixOptions, SampleOptions
+    from deepaudio.pipelines.route import Route
     from deepaudio.pipelines.text_to_speech import Reference
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "DeepAudio",
+    "DeepAudioError",
+    "FitOptions",
+    "MixOptions",
+    "Reference",
+    "Result",
+    "Route",
+    "SampleOptions",
+    "load",
+    "mux",
+]
+
 _HOMES = {
     "DeepAudio": "deepaudio.pipelines.deepaudio",
     "DeepAudioError": "deepaudio.errors",
-    "DubOptions": "deepaudio.pipelines.options",
+    "FitOptions": "deepaudio.pipelines.options",
+    "MixOptions": "deepaudio.pipelines.options",
     "Reference": "deepaudio.pipelines.text_to_speech",
     "Result": "deepaudio.pipelines.deepaudio",
-    "Route": "deepaudio.pipelines.deepaudio",
+    "Route": "deepaudio.pipelines.route",
     "SampleOptions": "deepaudio.pipelines.options",
-    "dub": "deepaudio.pipelines.dub",
     "load": "deepaudio.pipelines.deepaudio",
-    "mux": "deepaudio.pipelines.dub",
+    "mux": "deepaudio.media.mux",
 }
-
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
@@ -42,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from deepaudio.pipelines.jobs import Done
+
 SCHEMA = 1
 PLAIN_EVERY = 5.0  # seconds between progress lines where no bar can be drawn
 
@@ -68,10 +70,20 @@ class Console:
     def result(self, fields: dict[str, Any], *lines: object) -> None:
         """The result on stdout: one JSON object under `--json`, else `lines` as they are (paths, numbers)."""
         if self.as_json:
-            _write(sys.stdout, dumps({"schema": SCHEMA, "ok": True, "command": self.command} | fields))
+            _write(
+                sys.stdout, dumps({"schema": SCHEMA, "ok": True, "command": self.command} | fields)
+            )
         else:
             for line in lines:
                 _write(sys.stdout, os.fspath(line) if isinstance(line, os.PathLike) else str(line))
+
+    def finish(self, done: Done) -> None:
+        """Warnings and summary on stderr, the result on stdout."""
+        for warning in done.warnings:
+            self.say(f"warning: {warning}")
+        for line in done.summary:
+            self.say(line)
+        self.result({"output": done.output} | done.facts | {"warnings": done.warnings}, done.output)
 
     @contextmanager
     def progress(self) -> Iterator[ProgressCallback | None]:

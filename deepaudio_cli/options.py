@@ -1,63 +1,170 @@
 """Options that several commands share, each written once; defaults come from the library's frozen options."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
 import typer
 
-from deepaudio.pipelines.options import STEPS_OF_QUALITY, Quality, SampleOptions
+from deepaudio.errors import UsageError
+from deepaudio.pipelines.jobs import Cast
+from deepaudio.pipelines.options import (
+    STEPS_OF_QUALITY,
+    AudioMode,
+    Bed,
+    FitOptions,
+    LoudnessName,
+    MixOptions,
+    Quality,
+    SampleOptions,
+)
 
+SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
+PRESET = "mini"
+
+# --- how the command talks
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Verbose = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv adds tracebacks.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors.")]
+
+# --- where it runs
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto is the GPU when there is one.")
 ]
 Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision of the networks.")
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(help="Precision of the networks; auto is bfloat16 on a GPU."),
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never use the network; weights must be there already.")
 ]
 Preset = Annotated[str, typer.Option(help="A preset's name, or a folder with its parts.")]
+
+# --- what is asked for
 Instruction = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(help="What to do, in words; the gate reads it and decides which modules run."),
+    str, typer.Option(help="What to do, in words; the gate decides which modules run.")
 ]
 Force = Annotated[
     bool, typer.Option("--force", help="Go on where the gate reads the instruction differently.")
 ]
-Steps = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(help="Steps of the flow solver; overrides --quality.", min=1, max=1000),
-]
-QualityName = Annotated[
-    Quality, typer.Option(help=", ".join(f"{k} {v} steps" for k, v in STEPS_OF_QUALITY.items()) + ".")
-]
-Guidance = Annotated[float, typer.Option(help="Guidance scale; 1 is off.", min=0, max=50)]
-Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same sound.", min=0)]
-Output = Annotated[
+Prompt = Annotated[str, typer.Option(help="What the scene sounds like.")]
+Negative = Annotated[str, typer.Option(help="What it must not sound like.")]
+
+# --- who speaks what
+Script = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("-o", "--output", help="Where to write; by default beside the input."),
+    typer.Option(help="Text, SRT, VTT or ASS with the lines to speak."),
+]
+Text = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="The words themselves, instead of --script."),
+]
+Ref = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Recording of the voice, 3 to 12 s of clear speech."),
 ]
 RefText = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(help="What the reference says, or a text file with it. Optional."),
 ]
-Consent = Annotated[
+VoiceOf = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--voice", metavar="NAME=FILE", help="Voice of one speaker; may be repeated."),
+]
+Voices = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help='TOML file of voices: NAME = "file.wav".'),
+]
+Consent = Annotated[bool, typer.Option("--consent", help="The speakers have consented.")]
+RequireConsent = Annotated[
     bool,
-    typer.Option("--consent", help="You have the speakers' consent; needed where a policy asks."),
+    typer.Option(
+        "--require-consent",
+        help="Refuse voices without --consent or a FILE.consent beside the recording.",
+    ),
 ]
 
-DEFAULTS = SampleOptions()
+# --- how it is sampled
+Steps = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(help="Steps of the flow solver; overrides --quality.", min=1, max=1000),
+]
+QualityName = Annotated[
+    Quality,
+    typer.Option(help=", ".join(f"{k} {v} steps" for k, v in STEPS_OF_QUALITY.items()) + "."),
+]
+Guidance = Annotated[float, typer.Option(help="Guidance scale; 1 is off.", min=0, max=50)]
+Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same sound.", min=0)]
+
+# --- how it fits and mixes
+MinSpeed = Annotated[float, typer.Option(help="Slowest pace of a line.", min=0.5, max=1.0)]
+MaxSpeed = Annotated[float, typer.Option(help="Fastest pace of a line.", min=1.0, max=3.0)]
+Pause = Annotated[float, typer.Option(help="Seconds between untimed lines.", min=0, max=60)]
+Clamp = Annotated[
+    bool, typer.Option("--clamp", help="Shorten cues that run past the end of the clip.")
+]
+Audio = Annotated[
+    AudioMode,
+    typer.Option(
+        help="replace the clip's sound, mix over it, or add a second track; "
+        "auto mixes when the clip has sound."
+    ),
+]
+BedName = Annotated[
+    Bed, typer.Option(help="What lies under a mix: the kept sound, generated foley, or none.")
+]
+Duck = Annotated[
+    float, typer.Option(metavar="DB", help="How far the bed steps back under lines.", min=0, max=60)
+]
+Loudness = Annotated[
+    LoudnessName,
+    typer.Option(help="-23 LUFS, -14, -16, as loud as the original, or as it comes."),
+]
+
+# --- what is written
+Output = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("-o", "--output", help="Where to write; by default beside the input."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail (exit 9) when a line overflows its slot.")
+]
+AllowDamaged = Annotated[
+    bool, typer.Option("--allow-damaged", help="Use what can be decoded of a damaged clip.")
+]
 
 
-def sampling(
-    steps: int | None, quality: Quality, guidance: float, seed: int
-) -> SampleOptions:
+def sampling(steps: int | None, quality: Quality, guidance: float, seed: int) -> SampleOptions:
     """The frozen options from the flags."""
-    return SampleOptions(
-        steps=steps or STEPS_OF_QUALITY[quality], guidance_scale=guidance, seed=seed
-    )
+    return SampleOptions(steps or STEPS_OF_QUALITY[quality], guidance, seed)
+
+
+def cast(
+    ref: Path | None, ref_text: str | None, named: list[str] | None, file: Path | None
+) -> Cast:
+    """Who speaks with which recording; UsageError for what is not NAME=FILE."""
+    pairs = []
+    for text in named or []:
+        name, equals, path = text.partition("=")
+        if not (name.strip() and equals and path):
+            raise UsageError("voice.malformed", f"'{text}' is not NAME=FILE", "e.g. MARA=mara.wav")
+        pairs.append((name.strip(), Path(path)))
+    if ref_text and ref is None:
+        raise UsageError("voice.ref_text", "--ref-text belongs to --ref", "give --ref as well")
+    return Cast(ref, ref_text, tuple(pairs), file)
+
+
+def one_source(script: Path | None, text: str | None) -> None:
+    """UsageError unless exactly one of --script and --text is given."""
+    if (script is None) == (text is None):
+        raise UsageError("script.which", "give either --script FILE or --text TEXT")
+
+
+def prepare(offline: bool) -> None:
+    """Settle what libraries read from the environment, before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"

@@ -31,14 +31,20 @@ def test_import_contracts(monkeypatch, capsys):
     configuration.configure()
     from importlinter.application.use_cases import lint_imports
 
-    passed = lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None, is_debug_mode=False)
+    passed = lint_imports(
+        config_filename=str(ROOT / "pyproject.toml"), cache_dir=None, is_debug_mode=False
+    )
     assert passed, capsys.readouterr().out
 
 
 def test_the_floors_name_every_room():
     options = api.read_configuration(str(ROOT / "pyproject.toml"))
     floors = next(c for c in options["contracts_options"] if c["id"] == "floors")
-    named = {name.strip("() ") for floor in floors["layers"] for name in floor.replace(":", "|").split("|")}
+    named = {
+        name.strip("() ")
+        for floor in floors["layers"]
+        for name in floor.replace(":", "|").split("|")
+    }
     rooms = {
         f"deepaudio.{p.stem}"
         for p in (ROOT / "deepaudio").iterdir()
@@ -55,7 +61,14 @@ def test_house_style(path):
     assert ast.get_docstring(tree), "the first line says what the file is"
     assert "from __future__ import annotations" not in text
     used = calls(tree)
-    assert not used & {"os.system", "eval", "exec", "yaml.unsafe_load", "pickle.load", "pickle.loads"}
+    assert not used & {
+        "os.system",
+        "eval",
+        "exec",
+        "yaml.unsafe_load",
+        "pickle.load",
+        "pickle.loads",
+    }
     if not relative(path).startswith(MAY_UNPICKLE):
         assert "torch.load" not in used
     if relative(path).startswith("deepaudio/"):
@@ -82,5 +95,7 @@ def test_no_swallowed_errors_and_no_loose_calls(path):
 @pytest.mark.parametrize("module", ["deepaudio", "deepaudio_cli.main"])
 def test_import_is_light(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'numpy', 'rich', 'av') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

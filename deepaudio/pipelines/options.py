@@ -10,6 +10,12 @@ LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
 
 STEPS_OF_QUALITY: dict[str, int] = {"draft": 8, "normal": 16, "high": 32}
 
+INSTRUCTIONS = {
+    "dub": "dub the speaker",
+    "foley": "add the sounds of the scene",
+    "tts": "read the text aloud",
+}
+
 
 @dataclass(frozen=True)
 class SampleOptions:
@@ -32,18 +38,13 @@ class SampleOptions:
 
 
 @dataclass(frozen=True)
-class DubOptions:
-    """How spoken lines become the sound of a clip. Speeds are factors of the natural pace, levels are dB."""
+class FitOptions:
+    """How lines are fitted to their slots; speeds are factors of the natural pace, `pause` seconds between lines."""
 
     min_speed: float = 0.85
     max_speed: float = 1.3
-    audio: AudioMode = "auto"  # replace when the clip has no sound, else mix
-    bed: Bed = "keep"
-    duck_db: float = 15.0  # how far the bed steps back under a line
-    loudness: LoudnessName = "ebu-r128"
-    strict: bool = False
+    pause: float = 0.35
     clamp: bool = False  # cut cues that run past the clip's end instead of refusing them
-    allow_damaged: bool = False
 
     def __post_init__(self):
         if not 0.5 <= self.min_speed <= 1.0 <= self.max_speed <= 3.0:
@@ -51,5 +52,17 @@ class DubOptions:
                 "speeds must satisfy 0.5 <= min_speed <= 1 <= max_speed <= 3, "
                 f"got {self.min_speed} and {self.max_speed}"
             )
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """What becomes of the clip's own sound, and how loud the result is."""
+
+    audio: AudioMode = "auto"  # replace when the clip has no sound, else mix
+    bed: Bed = "keep"
+    duck_db: float = 15.0  # how far the bed steps back under a line
+    loudness: LoudnessName = "ebu-r128"
+
+    def __post_init__(self):
         if not 0 <= self.duck_db <= 60:
             raise ValueError(f"duck_db must lie in 0..60, got {self.duck_db}")

@@ -14,8 +14,22 @@ from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
 MATCHED = {"torch": "2.11.", "torchaudio": "2.11.", "torchvision": "0.26."}
-SHOWN = (*MATCHED, "transformers", "open_clip_torch", "vocos", "hibari-tts", "onnxruntime", "av",
-         "ai-edge-litert", "soundfile", "moviepy", "pyloudnorm", "pysubs2", "typer", "numpy")
+SHOWN = (
+    *MATCHED,
+    "transformers",
+    "open_clip_torch",
+    "vocos",
+    "hibari-tts",
+    "onnxruntime",
+    "av",
+    "ai-edge-litert",
+    "soundfile",
+    "moviepy",
+    "pyloudnorm",
+    "pysubs2",
+    "typer",
+    "numpy",
+)
 JUDGES = ("faster-whisper", "resemblyzer", "speechmos")
 LOW_DISK = 1 << 30
 
@@ -65,10 +79,10 @@ def _ffmpeg(faults: list[str]) -> dict[str, Any]:
     from deepaudio.media import ffmpeg
 
     try:
-        return ffmpeg.describe()
+        return {"path": ffmpeg.executable(), "version": ffmpeg.version()}
     except DeepAudioError as error:
         faults.append(error.message)
-        return {"path": None}
+        return {"path": None, "version": None}
 
 
 def _device(faults: list[str]) -> dict[str, Any]:
@@ -80,17 +94,28 @@ def _device(faults: list[str]) -> dict[str, Any]:
         return {"auto": None}
     name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     mps = torch.backends.mps.is_available()
-    return {"auto": "cuda" if name else "mps" if mps else "cpu", "gpu": name, "threads": torch.get_num_threads()}
+    return {
+        "auto": "cuda" if name else "mps" if mps else "cpu",
+        "gpu": name,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def _presets(faults: list[str]) -> dict[str, Any]:
     import deepaudio
 
     room = Path(deepaudio.__file__).parent / "presets"
-    parts = {
-        folder.name: sorted(p.name for p in folder.iterdir() if (p / "model.safetensors").is_file())
-        for folder in sorted(room.iterdir()) if folder.is_dir() and not folder.name.startswith("_")
-    } if room.is_dir() else {}
+    parts = (
+        {
+            folder.name: sorted(
+                p.name for p in folder.iterdir() if (p / "model.safetensors").is_file()
+            )
+            for folder in sorted(room.iterdir())
+            if folder.is_dir() and not folder.name.startswith("_")
+        }
+        if room.is_dir()
+        else {}
+    )
     if not parts.get("mini"):
         faults.append("the embedded preset mini")
     return parts
@@ -99,10 +124,18 @@ def _presets(faults: list[str]) -> dict[str, Any]:
 def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"deepaudio {facts['deepaudio']}, python {facts['python']}, {sys.platform}"]
     lines += [f"{name} {version or 'missing'}" for name, version in facts["packages"].items()]
-    lines += [f"{name} {version or 'not installed (extra: judges)'}" for name, version in facts["judges"].items()]
-    lines.append(f"ffmpeg {facts['ffmpeg'].get('version', '')} {facts['ffmpeg'].get('path') or 'missing'}")
+    lines += [
+        f"{name} {version or 'not installed (extra: judges)'}"
+        for name, version in facts["judges"].items()
+    ]
+    lines.append(
+        f"ffmpeg {facts['ffmpeg']['path'] or 'missing'}: {facts['ffmpeg']['version'] or ''}"
+    )
     gpu = facts["device"].get("gpu")
     lines.append(f"device {facts['device']['auto']}" + (f" ({gpu})" if gpu else ""))
     lines.append(f"disk {facts['disk_free_gib']} GiB free, {facts['cpu_cores']} cores")
-    lines += [f"preset {name}: {', '.join(parts) or 'no weights'}" for name, parts in facts["presets"].items()]
+    lines += [
+        f"preset {name}: {', '.join(parts) or 'no weights'}"
+        for name, parts in facts["presets"].items()
+    ]
     return lines

@@ -10,7 +10,9 @@ from deepaudio.errors import UsageError
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy, check recipes.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, show, copy, check recipes."
+)
 Name = Annotated[str, typer.Argument(help="A shipped name, e.g. tts/smoke, or a YAML file.")]
 
 
@@ -25,7 +27,9 @@ def ls(json: opt.Json = False) -> None:
         first = shelf.find(name).read_text(encoding="utf-8").partition("\n")[0]
         rows.append({"name": name, "about": first.lstrip("# ").strip() if first[:1] == "#" else ""})
     width = max((len(row["name"]) for row in rows), default=0)
-    console.result({"recipes": rows}, *(f"{r['name']:<{width}}  {r['about']}".rstrip() for r in rows))
+    console.result(
+        {"recipes": rows}, *(f"{r['name']:<{width}}  {r['about']}".rstrip() for r in rows)
+    )
 
 
 @app.command("show")

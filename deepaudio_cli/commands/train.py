@@ -9,7 +9,9 @@ from deepaudio_cli.console import Console
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped name (deepaudio recipes ls) or a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A shipped name (deepaudio recipes ls) or a YAML file.")
+    ],
     overrides: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, e.g. optim.lr=1e-4 steps=100."),

@@ -1,0 +1,211 @@
+"""DeepAudio-V1 as a whole, eq. 1-2: the gate reads the instruction and decides which modules make the sound.
+
+Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
+
+    v2a   sound from the picture             M_v2a alone, decoded by the vocoder
+    v2s   speech from the picture and text   M_tts with the energy contour that M_v2a predicts
+    tts   speech from text                   M_tts with the empty feature phi in place of the contour
+
+Training fuses softly (eq. 8: the directions weighted by the gate's probabilities). At a one-hot gate that is the hard
+choice of eq. 2, so `generate` takes the argmax.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepaudio.discover import suggest
+from deepaudio.errors import ToolError, UsageError, WeightsError
+from deepaudio.media.clip import ClipInfo
+from deepaudio.pipelines.options import FitOptions, SampleOptions
+from deepaudio.pipelines.plan import Plan, as_script, plan_lines
+from deepaudio.pipelines.route import Direction, Gate, Route
+from deepaudio.pipelines.text_to_speech import TextToSpeech
+from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio
+from deepaudio.pipelines.video_to_speech import Progress, SpokenLine, check_finite, speak_lines
+from deepaudio.pipelines.voices import Voice, assign, read_voice
+from deepaudio.script import Script
+
+log = logging.getLogger(__name__)
+
+PRESETS = Path(__file__).resolve().parents[1] / "presets"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `generate` made: waveform [s], the direction taken, and for speech the contour [n] and the lines."""
+
+    waveform: Tensor
+    sample_rate: int
+    direction: Direction
+    route: Route
+    energy: Tensor | None = None
+    plan: Plan | None = None
+    lines: tuple[SpokenLine, ...] = ()
+    parts: tuple[Tensor, ...] = ()
+
+
+class DeepAudio:
+    """A preset with its modules, each loaded when it is first needed: reading text aloud never loads M_v2a."""
+
+    def __init__(self, preset: Path, device: str = "auto", dtype: str = "auto"):
+        self.preset = preset
+        self.device = device_of(device)
+        self.dtype = dtype_of(dtype, self.device)
+        self._seen: tuple[str, ClipFeatures] | None = None
+
+    @cached_property
+    def gate(self) -> Gate:
+        """M_mof."""
+        return Gate.load(self.preset, self.device)
+
+    @cached_property
+    def tts(self) -> TextToSpeech:
+        """M_tts with its codec."""
+        return TextToSpeech.load(self.preset, self.device)
+
+    @cached_property
+    def v2a(self) -> VideoToAudio:
+        """M_v2a with its codec and encoders."""
+        return VideoToAudio.load(self.preset, self.device)
+
+    def route(self, instruction: str) -> Route:
+        """Which direction the instruction asks for."""
+        return self.gate.route(instruction)
+
+    def generate(
+        self,
+        instruction: str,
+        video: str | PathLike | ClipInfo | None = None,
+        transcript: str | Script | None = None,
+        reference: str | PathLike | Voice | Mapping[str, Voice] | None = None,
+        reference_text: str | None = None,
+        prompt: str = "",
+        negative: str = "",
+        options: SampleOptions = SampleOptions(),
+        *,
+        fit: FitOptions = FitOptions(),
+        direction: Direction | None = None,
+        original: Tensor | None = None,
+        kept: Mapping[str, Tensor] | None = None,
+        rehearse: bool = False,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
+
+        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
+        someone speaks; `kept` are lines made before; with `rehearse` the lines are planned and not spoken.
+        Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
+        """
+        route = self.route(instruction)
+        taken = direction or route.direction
+        with torch.inference_mode(), self._precision():
+            if taken == "v2a":
+                features = self._features(_given(video, "a video", taken))
+                sound = self.v2a.sound(features, prompt, negative, options)
+                check_finite(sound, "the generated sound")
+                return Result(sound.cpu().float(), self.v2a.sample_rate, taken, route)
+            script = as_script(_given(transcript, "a transcript", taken))
+            voices = as_voices(_given(reference, "a reference", taken), reference_text, script)
+            energy = duration = None  # phi, and as long as the text needs
+            if taken == "v2s":
+                features = self._features(_given(video, "a video", taken))
+                duration = features.duration
+                energy = self.v2a.energy(features, options).cpu().float()
+            plan = plan_lines(script, self.tts.natural_duration, duration, energy, original, fit)
+            if rehearse:
+                empty = torch.zeros(0)
+                return Result(empty, self.tts.sample_rate, taken, route, energy, plan=plan)
+            speech = speak_lines(
+                self.tts, plan.lines, voices, plan.duration, energy, options, kept, progress
+            )
+        return Result(
+            speech.waveform,
+            speech.sample_rate,
+            taken,
+            route,
+            energy,
+            plan=plan,
+            lines=speech.lines,
+            parts=speech.parts,
+        )
+
+    def _features(self, video: str | PathLike | ClipInfo):
+        """Of the clip asked for last; a dub with a generated bed needs them twice."""
+        key = str(video.path if isinstance(video, ClipInfo) else Path(video))
+        if self._seen is None or self._seen[0] != key:
+            self._seen = (key, self.v2a.features(key))
+        return self._seen[1]
+
+    def _precision(self):
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+
+def load(
+    name_or_folder: str | PathLike = "mini", device: str = "auto", *, dtype: str = "auto"
+) -> DeepAudio:
+    """A preset by name, or a folder with its parts; nothing is read until a part is needed.
+
+    Raises WeightsError for an unknown name, ToolError for a device that is not there.
+    """
+    return DeepAudio(preset_folder(name_or_folder), device, dtype)
+
+
+def preset_folder(name_or_folder: str | PathLike) -> Path:
+    """Where a preset lies: inside the package, or the folder itself."""
+    given = Path(name_or_folder)
+    embedded = PRESETS / given
+    if given.name == str(given) and embedded.is_dir():
+        return embedded
+    if given.is_dir():
+        return given
+    known = sorted(p.name for p in PRESETS.iterdir() if any(p.glob("*/model.safetensors")))
+    message = f"no preset '{name_or_folder}'"
+    raise WeightsError("preset.unknown", message, suggest(str(name_or_folder), known))
+
+
+def device_of(name: str) -> torch.device:
+    """`auto` is the GPU when there is one; a GPU that was asked for by name and is not there is a ToolError."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind, found in there.items() if found), "cpu"))
+    kind = name.partition(":")[0]
+    if kind != "cpu" and not there.get(kind, False):
+        raise ToolError("device.missing", f"no {name} device here", "--device auto, or cpu")
+    return torch.device(name)
+
+
+def dtype_of(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on a GPU and float32 elsewhere."""
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+
+
+def as_voices(
+    reference: str | PathLike | Voice | Mapping[str, Voice], text: str | None, script: Script
+) -> dict[str | None, Voice]:
+    """The voice of every speaker of the script."""
+    if isinstance(reference, Mapping):
+        named = {name: voice for name, voice in reference.items() if name}
+        return assign(script, named, reference.get(""))
+    if not isinstance(reference, Voice):
+        reference = read_voice(Path(reference), text)
+    return assign(script, {}, reference)
+
+
+def _given(value, what: str, direction: str):
+    if value is None:
+        raise UsageError(
+            "generate.missing", f"{direction} needs {what}", "give it, or change the instruction"
+        )
+    return value

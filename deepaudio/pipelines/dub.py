@@ -1,0 +1,207 @@
+"""Dub one clip: script, voices and picture in; a video with new sound and the record of its making out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepaudio.errors import QualityError
+from deepaudio.media.clip import ClipInfo
+from deepaudio.media.mux import mux
+from deepaudio.media.output import preflight, write_bytes
+from deepaudio.media.probe import probe
+from deepaudio.pipelines import soundtrack
+from deepaudio.pipelines.deepaudio import DeepAudio, Result
+from deepaudio.pipelines.intent import agree, read_voices
+from deepaudio.pipelines.jobs import Done, DubJob
+from deepaudio.pipelines.names import beside
+from deepaudio.pipelines.plan import Plan, as_script
+from deepaudio.pipelines.record import Clock, plain, sha256, weights_of, write_record
+from deepaudio.pipelines.video_to_speech import Progress
+from deepaudio.pipelines.voices import Voice
+from deepaudio.script import Script
+from deepaudio.script.emit import to_json, with_times
+
+
+def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done:
+    """Route, plan, speak, mix and mux one clip; nothing is written before the sound is complete.
+
+    Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
+    """
+    clock, extras = Clock(), job.extras
+    info = probe(
+        job.clip,
+        video_stream=job.video_stream,
+        audio_stream=job.audio_stream,
+        allow_damaged=extras.allow_damaged,
+    )
+    voices = read_voices(job.cast, job.policy)
+    script = as_script(
+        job.script if job.script is not None else job.text,
+        speakers=[name for name in voices if name],
+        duration=info.duration,
+        clamp=job.fit.clamp,
+        allow_empty=extras.allow_empty,
+    )
+    output = _checked_outputs(job, info)
+    route = agree(model, job.instruction, "v2s", job.policy)
+    original = soundtrack.original_sound(info)
+    clock.lap("checks")
+    result = model.generate(
+        job.instruction,
+        info,
+        script,
+        voices,
+        options=job.options,
+        fit=job.fit,
+        direction="v2s",
+        original=None if original is None else original.contour(),
+        rehearse=extras.dry_run,
+        progress=progress,
+    )
+    clock.lap("speech")
+    warnings = [*info.notes, *script.warnings, *result.plan.notes]
+    warnings += [warning for voice in voices.values() for warning in voice.warnings]
+    _check_overflow(result.plan, extras.strict, warnings)
+    facts: dict[str, Any] = {
+        "direction": result.direction,
+        "probabilities": route.probabilities,
+        "duration": round(info.duration, 3),
+        "rule": result.plan.rule,
+    }
+    if extras.emit_script:
+        facts["script"] = _emit(extras.emit_script, script, result.plan, info)
+    if extras.dry_run:
+        facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
+        return Done(output, plain(facts), _plan_words(result.plan), tuple(warnings))
+    bed = _bed(model, job, info, original)
+    track = soundtrack.compose(
+        soundtrack.Sound(result.waveform[None], result.sample_rate),
+        [(line.start, line.end) for line in result.lines],
+        original,
+        bed,
+        info.duration,
+        job.mix,
+        warnings,
+    )
+    clock.lap("mix")
+    made = mux(
+        info,
+        track.waveform,
+        track.sample_rate,
+        output,
+        audio="add" if track.mode == "add" else "replace",
+        language=next((line.language for line in script.lines if line.language), None),
+        strict=extras.strict,
+        keep_temp=extras.keep_temp,
+    )
+    warnings += [note for note in made.notes if note not in warnings]
+    loudness = soundtrack.measured(made.path, track.target, warnings)
+    clock.lap("mux")
+    facts |= {
+        "output": made.path,
+        "audio": track.mode,
+        "lines": _spoken(result, track),
+        "loudness": loudness,
+        "seconds": clock.seconds,
+    }
+    if extras.stems:
+        facts["stems"] = soundtrack.write_stems(
+            extras.stems, track, result.lines, result.parts, result.sample_rate
+        )
+    full = facts | _provenance(model, job, info, script, voices) | {"warnings": warnings}
+    facts["record"] = write_record(made.path, full)
+    words = (
+        f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
+    )
+    return Done(made.path, plain(facts), (words,), tuple(warnings))
+
+
+def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
+    """The path to write to, after the checks of every file that will be written."""
+    inputs = [info.path, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    given = [path for path in inputs if path is not None]
+    for extra in (job.extras.report, job.extras.emit_script):
+        if extra is not None:
+            preflight(extra, given)
+    return preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
+
+
+def _check_overflow(plan: Plan, strict: bool, warnings: list[str]) -> None:
+    """Name the lines that do not fit; under `strict` they are an error and nothing is written."""
+    for line in plan.overflowing:
+        warnings.append(
+            f"line {line.id} needs {line.overflow:.2f} s more than its slot "
+            f"({line.slot_start:.2f} to {line.slot_end:.2f} s) at {line.speed:.2f} times its pace"
+        )
+    if strict and plan.overflowing:
+        names = ", ".join(line.id for line in plan.overflowing[:8])
+        message = f"{len(plan.overflowing)} lines overflow their slots: {names}"
+        raise QualityError("script.overflow", message, "shorten them, or raise --max-speed")
+
+
+def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original):
+    """The sound under the lines: kept, generated, or none."""
+    if job.mix.bed == "keep":
+        return original
+    if job.mix.bed == "none":
+        return None
+    made = model.generate(
+        job.instruction,
+        info,
+        prompt=job.prompt,
+        negative=job.negative,
+        options=job.options,
+        direction="v2a",
+    )
+    return soundtrack.Sound(made.waveform[None], made.sample_rate)
+
+
+def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:
+    times = [(line.start, line.start + line.duration) for line in plan.lines]
+    text = to_json(with_times(script.lines, times), info.path.name)
+    return write_bytes(path, text.encode("utf-8", "surrogatepass"))
+
+
+def _plan_words(plan: Plan) -> tuple[str, ...]:
+    """The plan for a reader."""
+    return (
+        f"slots from {plan.rule}",
+        *(
+            f"{line.start:7.2f} to {line.start + line.duration:7.2f} s  x{line.speed:.2f}  "
+            f"{line.speaker + ': ' if line.speaker else ''}{line.text}"
+            for line in plan.lines
+        ),
+    )
+
+
+def _spoken(result: Result, track: soundtrack.Track) -> list[dict[str, Any]]:
+    levels = soundtrack.line_levels(result.parts, result.sample_rate, track.gain)
+    return [
+        line.as_dict() | {"lufs": level} for line, level in zip(result.lines, levels, strict=True)
+    ]
+
+
+def _provenance(
+    model: DeepAudio, job: DubJob, info: ClipInfo, script: Script, voices: Mapping[str, Voice]
+) -> dict[str, Any]:
+    return {
+        "command": "dub",
+        "arguments": job,
+        "clip": {
+            "file": info.path,
+            "sha256": sha256(info.path),
+            "fps": round(info.fps, 3),
+            "frames": info.n_frames,
+        },
+        "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
+        "text": {
+            "encoding": script.encoding,
+            "format": script.format,
+            "skipped": [
+                {"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped
+            ],
+        },
+        "preset": model.preset.name,
+        "weights": weights_of(model.preset),
+        "provenance": "none",
+    }

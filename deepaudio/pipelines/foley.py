@@ -1,0 +1,69 @@
+"""Foley for one clip: the picture in; its sounds out, muxed under the untouched picture or as a sound file."""
+
+from deepaudio.media.audio import write_wav
+from deepaudio.media.mux import mux
+from deepaudio.media.output import preflight
+from deepaudio.media.probe import probe
+from deepaudio.pipelines import soundtrack
+from deepaudio.pipelines.deepaudio import DeepAudio
+from deepaudio.pipelines.intent import agree
+from deepaudio.pipelines.jobs import Done, FoleyJob
+from deepaudio.pipelines.names import beside
+from deepaudio.pipelines.read_aloud import SUFFIXES, sound_output
+from deepaudio.pipelines.record import Clock, plain, sha256, weights_of, write_record
+from deepaudio.pipelines.video_to_speech import Progress
+
+
+def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> Done:
+    """Make the sounds of a clip; a clip with sound keeps it under them unless the mix says replace."""
+    clock = Clock()
+    info = probe(job.clip, allow_damaged=job.extras.allow_damaged)
+    wanted = job.output or beside(info.path, "foley")
+    alone = wanted.suffix.lower() in SUFFIXES
+    output = sound_output(wanted, [info.path]) if alone else preflight(wanted, [info.path])
+    route = agree(model, job.instruction, "v2a", job.policy)
+    clock.lap("checks")
+    if progress:
+        progress("sound", 0, 1)
+    result = model.generate(
+        job.instruction,
+        info,
+        prompt=job.prompt,
+        negative=job.negative,
+        options=job.options,
+        direction="v2a",
+    )
+    if progress:
+        progress("sound", 1, 1)
+    clock.lap("sound")
+    warnings = list(info.notes)
+    original = None if alone else soundtrack.original_sound(info)
+    sound = soundtrack.Sound(result.waveform[None], result.sample_rate)
+    track = soundtrack.compose(sound, [], original, original, info.duration, job.mix, warnings)
+    if alone:
+        path, duration = write_wav(output, track.waveform, track.sample_rate), info.duration
+    else:
+        audio = "add" if track.mode == "add" else "replace"
+        made = mux(info, track.waveform, track.sample_rate, output, audio=audio, title="Foley")
+        path, duration = made.path, made.duration
+        warnings += [note for note in made.notes if note not in warnings]
+    loudness = soundtrack.measured(path, track.target, warnings)
+    clock.lap("write")
+    facts = {
+        "direction": result.direction,
+        "probabilities": route.probabilities,
+        "duration": round(duration, 3),
+        "audio": track.mode,
+        "loudness": loudness,
+        "seconds": clock.seconds,
+    }
+    full = facts | {
+        "command": "foley",
+        "arguments": job,
+        "clip": {"file": info.path, "sha256": sha256(info.path), "duration": info.duration},
+        "weights": weights_of(model.preset),
+        "warnings": warnings,
+    }
+    record = write_record(path, full)
+    summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)
+    return Done(path, plain(facts | {"record": record}), summary, tuple(warnings))

@@ -1,0 +1,123 @@
+"""When each line is spoken: the script's own times, the slots of a clip, or one line after the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio import script as scripts
+from deepaudio.errors import InputError
+from deepaudio.pipelines.options import FitOptions
+from deepaudio.pipelines.video_to_speech import PlannedLine
+from deepaudio.script import Script, fit
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Lines with their moments on a track of `duration` seconds, the rule that chose them, and what to report."""
+
+    lines: tuple[PlannedLine, ...]
+    duration: float
+    rule: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def overflowing(self) -> tuple[PlannedLine, ...]:
+        """Lines that do not fit their slot at the fastest pace."""
+        return tuple(line for line in self.lines if line.overflow > 0)
+
+
+def as_script(transcript: str | PathLike | Script, **options) -> Script:
+    """The script itself, or what `deepaudio.script.read` makes of a file or text."""
+    return transcript if isinstance(transcript, Script) else scripts.read(transcript, **options)
+
+
+def plan_lines(
+    script: Script,
+    natural_duration: Callable[[str], float],
+    duration: float | None,
+    energy: Float[Tensor, " n"] | None,
+    original: Float[Tensor, " m"] | None,
+    options: FitOptions,
+) -> Plan:
+    """Slots in a clip of `duration` seconds, or without a clip the lines at their own pace.
+
+    Lines without times take the voiced stretches of what the picture shows; where it shows no speech, those of the
+    clip's own sound. Raises InputError when the whole script cannot be spoken within the clip even at the fastest pace.
+    """
+    if duration is None:
+        return in_sequence(script, natural_duration, options)
+    lines = [line for line in script.lines if line.dub]
+    natural = [natural_duration(line.text) for line in lines]
+    _check_length(script, natural, duration, options)
+    witness, name = energy, "the picture"
+    if (energy is None or not float(energy.max()) > 0) and original is not None:
+        witness, name = original, "the original sound"
+    placed = fit.place(
+        lines,
+        duration,
+        natural,
+        energy=witness,
+        min_speed=options.min_speed,
+        max_speed=options.max_speed,
+        clamp=options.clamp,
+    )
+    planned = tuple(
+        PlannedLine(
+            id=p.line.id,
+            text=p.line.text,
+            speaker=p.line.speaker,
+            start=p.start,
+            duration=p.duration,
+            slot_start=p.slot[0],
+            slot_end=p.slot[1],
+            speed=p.speed,
+            overflow=p.overflow,
+        )
+        for p in placed.placements
+    )
+    rule = placed.rule.replace("voiced stretches", f"voiced stretches of {name}")
+    return Plan(planned, duration, rule)
+
+
+def _check_length(
+    script: Script, natural: list[float], duration: float, options: FitOptions
+) -> None:
+    """InputError when lines that share the clip need more than the clip, each speaker by itself."""
+    needed: dict[str | None, float] = {}
+    for line, seconds in zip((x for x in script.lines if x.dub), natural, strict=True):
+        key = line.speaker if script.timed else None
+        needed[key] = needed.get(key, 0.0) + seconds / line.speed
+    longest = max(needed.values(), default=0.0) / options.max_speed
+    if longest > duration:
+        message = (
+            f"the script needs {longest:.1f} s even at {options.max_speed:g} times its natural pace, "
+            f"and the clip lasts {duration:.1f} s"
+        )
+        hint = "shorten the script, or raise --max-speed"
+        raise InputError("script.too_long", message, hint, needed=round(longest, 3))
+
+
+def in_sequence(
+    script: Script, natural_duration: Callable[[str], float], options: FitOptions
+) -> Plan:
+    """Every line at its natural pace; a timed line waits for its time, the others for a pause."""
+    clock, lines, notes = 0.0, [], []
+    for line in script.lines:
+        length = natural_duration(line.text) / line.speed
+        start = clock if line.start is None else max(clock, line.start)
+        if line.start is not None and start > line.start + 0.05:
+            notes.append(
+                f"cue {line.id} starts {start - line.start:.2f} s late: the line before is longer"
+            )
+        lines.append(
+            PlannedLine(
+                line.id, line.text, line.speaker, start, length, start, start + length, line.speed
+            )
+        )
+        clock = start + length + options.pause
+    rule = "the script's times" if script.timed else "one line after the other"
+    end = lines[-1].start + lines[-1].duration if lines else 0.0
+    return Plan(tuple(lines), end, rule, tuple(notes))

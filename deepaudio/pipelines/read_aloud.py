@@ -1,0 +1,84 @@
+"""Read a text aloud: script and voices in, a sound file and the record of its making out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from deepaudio.errors import UsageError
+from deepaudio.media.audio import write_wav
+from deepaudio.media.output import preflight
+from deepaudio.pipelines import soundtrack
+from deepaudio.pipelines.deepaudio import DeepAudio
+from deepaudio.pipelines.intent import agree, read_voices
+from deepaudio.pipelines.jobs import Done, SpeakJob
+from deepaudio.pipelines.plan import as_script
+from deepaudio.pipelines.record import Clock, plain, weights_of, write_record
+from deepaudio.pipelines.video_to_speech import Progress
+from deepaudio.script import Line
+
+SUFFIXES = (".wav",)
+
+
+def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None) -> Done:
+    """Speak the lines one after the other, or at their times, into one WAV file."""
+    clock = Clock()
+    output = sound_output(job.output, [job.script, job.cast.ref, *(p for _, p in job.cast.named)])
+    voices = read_voices(job.cast, job.policy)
+    source = job.script if job.script is not None else job.text
+    script = as_script(source, speakers=[name for name in voices if name])
+    script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))
+    route = agree(model, job.instruction, "tts", job.policy)
+    clock.lap("checks")
+    result = model.generate(
+        job.instruction,
+        transcript=script,
+        reference=voices,
+        options=job.options,
+        fit=job.fit,
+        direction="tts",
+        progress=progress,
+    )
+    clock.lap("speech")
+    warnings = [*script.warnings, *result.plan.notes]
+    warnings += [warning for voice in voices.values() for warning in voice.warnings]
+    target = soundtrack.wanted_loudness(job.loudness, None, warnings)
+    waveform, _ = soundtrack.to_loudness(
+        result.waveform[None], result.sample_rate, target, soundtrack.CEILING_DB, warnings
+    )
+    write_wav(output, waveform[0], result.sample_rate)
+    loudness = soundtrack.measured(output, target, warnings)
+    clock.lap("write")
+    seconds = waveform.shape[-1] / result.sample_rate
+    facts = {
+        "command": "tts",
+        "direction": result.direction,
+        "probabilities": route.probabilities,
+        "duration": round(seconds, 3),
+        "sample_rate": result.sample_rate,
+        "rule": result.plan.rule,
+        "lines": [line.as_dict() for line in result.lines],
+        "loudness": loudness,
+        "seconds": clock.seconds,
+    }
+    full = facts | {
+        "arguments": job,
+        "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
+        "script": {"encoding": script.encoding, "skipped": script.skipped},
+        "weights": weights_of(model.preset),
+        "warnings": warnings,
+    }
+    record = write_record(output, full)
+    summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)
+    return Done(output, plain(facts | {"record": record}), summary, tuple(warnings))
+
+
+def _at(line: Line, speed: float) -> Line:
+    """The line at `speed` times its pace, within what a line may ask for."""
+    return replace(line, speed=min(2.0, max(0.5, line.speed * speed)))
+
+
+def sound_output(output: Path, inputs: list[Path | None]) -> Path:
+    """The checked path of a sound file; UsageError for a name that does not end in .wav."""
+    if output.suffix.lower() not in SUFFIXES:
+        message = f"'{output.name}' is not a name of a sound file"
+        raise UsageError("output.suffix", message, "end it with .wav")
+    return preflight(output, [path for path in inputs if path is not None])

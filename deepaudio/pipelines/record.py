@@ -1,0 +1,95 @@
+"""The record beside an output, `OUT.deepaudio.json`: what was asked, with which weights, and what came of it."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import deepaudio
+from deepaudio.media.output import write_bytes
+
+SCHEMA = 1
+SUFFIX = ".deepaudio.json"
+VERSIONED = ("torch", "torchaudio", "numpy", "onnxruntime", "hibari-tts", "av")
+_CHUNK = 1 << 20
+
+
+def record_path(output: Path) -> Path:
+    """`clip.dub.mp4` is recorded in `clip.dub.mp4.deepaudio.json`."""
+    return output.with_name(output.name + SUFFIX)
+
+
+def write_record(output: Path, fields: dict[str, Any]) -> Path:
+    """Write the record atomically; returns its path."""
+    content = {"schema": SCHEMA, "output": output.name, "versions": versions()} | fields
+    text = json.dumps(plain(content), indent=2, ensure_ascii=True, allow_nan=False)
+    return write_bytes(record_path(output), (text + "\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """Of deepaudio, Python and what shapes the sound."""
+    found = {"deepaudio": deepaudio.__version__, "python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types: paths with the home folder as `~`, numbers finite or null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return shown(value)
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value
+
+
+def shown(path: os.PathLike[str]) -> str:
+    """A path without the user's home."""
+    text, home = os.fspath(path), os.path.expanduser("~")
+    return (
+        "~" + text[len(home) :]
+        if home not in ("~", "/") and text.startswith(home + os.sep)
+        else text
+    )
+
+
+def weights_of(preset: Path) -> dict[str, str]:
+    """SHA-256 of every weight file of a preset, by part."""
+    return {p.parent.name: sha256(p) for p in sorted(preset.glob("*/model.safetensors"))}
+
+
+def sha256(path: Path) -> str:
+    """Of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Clock:
+    """Seconds spent in each part of a job, on a monotonic clock."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last lap to `name`."""
+        now = time.monotonic()
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self._last, 3)
+        self._last = now

@@ -1,0 +1,175 @@
+"""Speech for a clip: each line asked for at its slot's length and energy, laid on one track (M_tts in eq. 2)."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.errors import ResourceError
+from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.text_to_speech import TextToSpeech
+from deepaudio.pipelines.voices import Voice
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+FADE_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class PlannedLine:
+    """A line with the moment it starts and the length it is given, seconds; `slot_end` is how far it could have gone."""
+
+    id: str
+    text: str
+    speaker: str | None
+    start: float
+    duration: float
+    slot_start: float
+    slot_end: float
+    speed: float = 1.0
+    overflow: float = 0.0
+
+
+@dataclass(frozen=True)
+class SpokenLine:
+    """What became of a line, for the report."""
+
+    id: str
+    text: str
+    speaker: str | None
+    start: float
+    end: float
+    slot_start: float
+    slot_end: float
+    speed: float
+    overflow: float
+    seed: int
+    key: str
+    kept: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        """Times rounded to the millisecond."""
+        return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One track of speech [s] with its lines, and each line alone."""
+
+    waveform: Tensor
+    sample_rate: int
+    lines: tuple[SpokenLine, ...]
+    parts: tuple[Tensor, ...]
+
+
+def speak_lines(
+    tts: TextToSpeech,
+    plan: Sequence[PlannedLine],
+    voices: Mapping[str | None, Voice],
+    duration: float,
+    energy: Float[Tensor, " n"] | None,
+    options: SampleOptions,
+    kept: Mapping[str, Tensor] | None = None,
+    progress: Progress | None = None,
+) -> Speech:
+    """Synthesise the planned lines and lay them on a track of `duration` seconds.
+
+    `energy` is the contour of the clip at 93.75 Hz, None for the empty feature. A line found in `kept` under its key
+    is not made again. Lines that overlap are summed, so two speakers may talk at once.
+    """
+    rate = tts.sample_rate
+    total = round(duration * rate)
+    track = torch.zeros(total)
+    spoken, parts = [], []
+    for index, line in enumerate(plan):
+        voice = voices[line.speaker]
+        seed = line_seed(options.seed, line)
+        slice_ = None if energy is None else energy_slice(energy, line.start, line.duration)
+        key = line_key(line, voice, slice_, replace(options, seed=seed))
+        part = (kept or {}).get(key)
+        fresh = part is None
+        if fresh:
+            own = replace(options, seed=seed)
+            part = tts.speak(
+                line.text, voice.reference, duration=line.duration, energy=slice_, options=own
+            )
+            check_finite(part, f"the speech of line {line.id}")
+            part = part.detach().cpu().float()
+        lay(track, part, round(line.start * rate), round(FADE_SECONDS * rate))
+        parts.append(part)
+        spoken.append(
+            SpokenLine(
+                id=line.id,
+                text=line.text,
+                speaker=line.speaker,
+                start=line.start,
+                end=line.start + len(part) / rate,
+                slot_start=line.slot_start,
+                slot_end=line.slot_end,
+                speed=line.speed,
+                overflow=line.overflow,
+                seed=seed,
+                key=key,
+                kept=not fresh,
+            )
+        )
+        if progress:
+            progress("speech", index + 1, len(plan))
+    return Speech(track, rate, tuple(spoken), tuple(parts))
+
+
+def lay(track: Tensor, part: Tensor, start: int, fade: int) -> None:
+    """Add a part to the track in place, its ends faded over `fade` samples; what lies beyond the track is dropped."""
+    first, last = max(0, start), min(len(track), start + len(part))
+    if last <= first:
+        return
+    inside = part[first - start : last - start].clone()
+    fade = min(fade, len(inside) // 2)
+    if fade:
+        ramp = torch.linspace(0, 1, fade)
+        inside[:fade] *= ramp
+        inside[-fade:] *= ramp.flip(0)
+    track[first:last] += inside
+
+
+def energy_slice(energy: Float[Tensor, " n"], start: float, duration: float) -> Float[Tensor, " m"]:
+    """The part of a clip's contour under a line; zeros beyond the clip."""
+    first = round(start * FRAME_RATE)
+    count = max(1, round(duration * FRAME_RATE))
+    padded = torch.nn.functional.pad(energy, (0, max(0, first + count - len(energy))))
+    return padded[first : first + count]
+
+
+def line_seed(seed: int, line: PlannedLine) -> int:
+    """A seed of the line's own, so that a changed neighbour does not change it."""
+    text = f"{seed}|{line.speaker or ''}|{line.text}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:6], "big")
+
+
+def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: SampleOptions) -> str:
+    """A fingerprint of everything that shapes the line's sound."""
+    digest = hashlib.sha256()
+    facts = (
+        line.text,
+        round(line.duration, 6),
+        voice.sha256,
+        voice.reference.text,
+        asdict(options),
+    )
+    digest.update(repr(facts).encode("utf-8", "surrogatepass"))
+    if energy is not None:
+        digest.update(energy.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+def check_finite(waveform: Tensor, what: str) -> None:
+    """NaN must not become silence: a model that yields it has failed."""
+    if not torch.isfinite(waveform).all():
+        hint = "try --dtype float32 or another --seed"
+        raise ResourceError("model.not_finite", f"{what} has NaN or infinite samples", hint)

@@ -1,0 +1,144 @@
+"""`deepaudio dub`: new speech for a clip, or for every clip of a manifest."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from deepaudio.errors import UsageError
+from deepaudio.pipelines.jobs import Batch, DubJob, Extras, Policy
+from deepaudio.pipelines.options import INSTRUCTIONS, FitOptions, MixOptions
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+
+def dub(
+    clip: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(help="The video to dub."),
+    ] = None,
+    script: opt.Script = None,
+    text: opt.Text = None,
+    ref: opt.Ref = None,
+    ref_text: opt.RefText = None,
+    voice: opt.VoiceOf = None,
+    voices: opt.Voices = None,
+    output: opt.Output = None,
+    instruction: opt.Instruction = INSTRUCTIONS["dub"],
+    force: opt.Force = False,
+    prompt: opt.Prompt = "",
+    negative: opt.Negative = "",
+    preset: opt.Preset = opt.PRESET,
+    quality: opt.QualityName = "normal",
+    steps: opt.Steps = None,
+    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    seed: opt.Seed = opt.SAMPLING.seed,
+    min_speed: opt.MinSpeed = opt.FIT.min_speed,
+    max_speed: opt.MaxSpeed = opt.FIT.max_speed,
+    pause: opt.Pause = opt.FIT.pause,
+    clamp: opt.Clamp = False,
+    audio: opt.Audio = opt.MIX.audio,
+    bed: opt.BedName = opt.MIX.bed,
+    duck: opt.Duck = opt.MIX.duck_db,
+    loudness: opt.Loudness = opt.MIX.loudness,
+    stems: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
+    ] = None,
+    report: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
+    ] = None,
+    emit_script: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.json", help="Also write the script with the chosen times."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and plan; speak and write nothing.")
+    ] = False,
+    strict: opt.Strict = False,
+    allow_damaged: opt.AllowDamaged = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="A script without lines copies the clip.")
+    ] = False,
+    video_stream: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Which picture, counted from 0.", min=0),
+    ] = None,
+    audio_stream: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Which sound, counted from 0.", min=0),
+    ] = None,
+    keep_temp: Annotated[
+        bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
+    ] = False,
+    consent: opt.Consent = False,
+    require_consent: opt.RequireConsent = False,
+    manifest: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="JOBS.jsonl", help="Dub many clips, one JSON object a line."),
+    ] = None,
+    out_dir: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Where a batch writes."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes of a batch.", min=1, max=256)] = Batch.jobs,
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going/--stop-at-first", help="Go on after a failed item.")
+    ] = Batch.keep_going,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip items that are finished and unchanged.")
+    ] = False,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    offline: opt.Offline = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Dub a clip: lines from a script, voices from short recordings, timing from the picture."""
+    console = Console("dub", json, verbose, quiet)
+    if (clip is None) == (manifest is None):
+        raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
+    opt.prepare(offline)
+    job = DubJob(
+        clip=clip or Path(),
+        script=script,
+        text=text,
+        cast=opt.cast(ref, ref_text, voice, voices),
+        output=output,
+        instruction=instruction,
+        prompt=prompt,
+        negative=negative,
+        video_stream=video_stream,
+        audio_stream=audio_stream,
+        options=opt.sampling(steps, quality, guidance, seed),
+        fit=FitOptions(min_speed, max_speed, pause, clamp),
+        mix=MixOptions(audio, bed, duck, loudness),
+        policy=Policy(require_consent, consent, force),
+        extras=Extras(
+            stems, report, emit_script, dry_run, strict, allow_damaged, allow_empty, keep_temp
+        ),
+    )
+    if manifest is not None:
+        if out_dir is None:
+            raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
+        from deepaudio.pipelines.batch import run_batch
+
+        batch = Batch(manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype)
+        with console.progress() as progress:
+            done = run_batch(batch, job, progress)
+        console.result(done.as_dict(), *done.outputs)
+        done.raise_for_failures()
+        return
+    opt.one_source(script, text)
+    from deepaudio.pipelines.deepaudio import load
+    from deepaudio.pipelines.dub import dub as make
+
+    with console.progress() as progress:
+        done = make(load(preset, device, dtype=dtype), job, progress)
+    console.finish(done)

@@ -1,0 +1,55 @@
+"""`deepaudio foley`: the sounds of a scene."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepaudio.pipelines.jobs import Extras, FoleyJob, Policy
+from deepaudio.pipelines.options import INSTRUCTIONS, MixOptions
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+
+def foley(
+    clip: Annotated[Path, typer.Argument(help="The video.")],
+    prompt: opt.Prompt = "",
+    negative: opt.Negative = "",
+    output: opt.Output = None,
+    instruction: opt.Instruction = INSTRUCTIONS["foley"],
+    force: opt.Force = False,
+    preset: opt.Preset = opt.PRESET,
+    audio: opt.Audio = opt.MIX.audio,
+    quality: opt.QualityName = "normal",
+    steps: opt.Steps = None,
+    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    seed: opt.Seed = opt.SAMPLING.seed,
+    loudness: opt.Loudness = opt.MIX.loudness,
+    allow_damaged: opt.AllowDamaged = False,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    offline: opt.Offline = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Make ambient sound and effects for a clip; `-o sound.wav` writes the sound alone."""
+    console = Console("foley", json, verbose, quiet)
+    opt.prepare(offline)
+    from deepaudio.pipelines.deepaudio import load
+    from deepaudio.pipelines.foley import foley as make
+
+    job = FoleyJob(
+        clip=clip,
+        prompt=prompt,
+        negative=negative,
+        output=output,
+        instruction=instruction,
+        options=opt.sampling(steps, quality, guidance, seed),
+        mix=MixOptions(audio=audio, bed="keep", loudness=loudness),
+        policy=Policy(force=force),
+        extras=Extras(allow_damaged=allow_damaged),
+    )
+    with console.progress() as progress:
+        done = make(load(preset, device, dtype=dtype), job, progress)
+    console.finish(done)

@@ -1,0 +1,64 @@
+"""`deepaudio tts`: speech from text alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepaudio.pipelines.jobs import Policy, SpeakJob
+from deepaudio.pipelines.options import INSTRUCTIONS, FitOptions
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+
+def tts(
+    text: opt.Text = None,
+    script: opt.Script = None,
+    ref: opt.Ref = None,
+    ref_text: opt.RefText = None,
+    voice: opt.VoiceOf = None,
+    voices: opt.Voices = None,
+    output: opt.Output = None,
+    instruction: opt.Instruction = INSTRUCTIONS["tts"],
+    force: opt.Force = False,
+    preset: opt.Preset = opt.PRESET,
+    speed: Annotated[
+        float, typer.Option(help="Pace; 1 is natural.", min=0.5, max=2.0)
+    ] = SpeakJob.speed,
+    pause: opt.Pause = opt.FIT.pause,
+    quality: opt.QualityName = "normal",
+    steps: opt.Steps = None,
+    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    seed: opt.Seed = opt.SAMPLING.seed,
+    loudness: opt.Loudness = opt.MIX.loudness,
+    consent: opt.Consent = False,
+    require_consent: opt.RequireConsent = False,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    offline: opt.Offline = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Read a text or a script aloud in the voice of a short recording."""
+    console = Console("tts", json, verbose, quiet)
+    opt.one_source(script, text)
+    opt.prepare(offline)
+    from deepaudio.pipelines.deepaudio import load
+    from deepaudio.pipelines.read_aloud import read_aloud
+
+    job = SpeakJob(
+        text=text,
+        script=script,
+        cast=opt.cast(ref, ref_text, voice, voices),
+        output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
+        instruction=instruction,
+        speed=speed,
+        options=opt.sampling(steps, quality, guidance, seed),
+        fit=FitOptions(pause=pause),
+        loudness=loudness,
+        policy=Policy(require_consent, consent, force),
+    )
+    with console.progress() as progress:
+        done = read_aloud(load(preset, device, dtype=dtype), job, progress)
+    console.finish(done)

@@ -1,0 +1,175 @@
+"""The frame of the command line: start-up, exit codes, JSON errors, settings, escaping, streams."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deepaudio.errors import InputError
+from deepaudio_cli import settings
+from deepaudio_cli.console import Console, printable
+from deepaudio_cli.main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def deepaudio(*arguments, cwd=None, **environment):
+    """Run the console script as a user does; nobody's settings but the test's own."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("DEEPAUDIO_")}
+    env |= {"XDG_CONFIG_HOME": str(cwd or ROOT / "none"), "PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, "-m", "deepaudio_cli", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd or ROOT, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from deepaudio_cli.main import _outcome\n"
+        "_outcome(['--help'])\n"
+        "heavy = {'torch', 'numpy', 'av', 'transformers', 'omegaconf', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert all(f"  {name} " in done.stdout for name in ("dub", "foley", "tts", "train", "doctor"))
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 0.6, "twice the promise of 0.3 s, for a busy machine"
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if (ROOT / f"deepaudio_cli/commands/{c}.py").exists()]
+)
+def test_every_command_has_help(command):
+    done = deepaudio(command, "-h")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage:") and not done.stderr
+    assert "\x1b" not in done.stdout
+
+
+def test_version():
+    assert deepaudio("--version").stdout.startswith("deepaudio 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (["dub"], 2, "usage"),
+        (["dub", "x.mp4", "--ref", "v.wav"], 2, "usage"),
+        (["dub", "x.mp4", "--stepz", "4"], 2, "usage"),
+        (["dub", "x.mp4", "--text", "Hi.", "--steps", "0"], 2, "usage"),
+        (["dub", "x.mp4", "--text", "Hi.", "--voice", "MARA"], 2, "usage"),
+        (["dubb"], 2, "usage"),
+        (["train", "mof/nothing"], 3, "input"),
+        (["train", "nowhere.yaml"], 3, "input"),
+        (["recipes", "show", "nothing"], 3, "input"),
+        (["dub", "nothing.mp4", "--text", "Hi.", "--ref", "v.wav"], 3, "input"),
+    ],
+)
+def test_errors_are_one_line_and_one_json_object(arguments, code, kind, tmp_path):
+    done = deepaudio(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    spoken = deepaudio(*arguments, "--json", cwd=tmp_path)
+    if spoken.stdout:  # commands without --json answer a usage error for the flag itself
+        error = json.loads(spoken.stdout)
+        assert (error["schema"], error["ok"]) == (1, False)
+        assert spoken.returncode in (code, 2)
+        if spoken.returncode == code:
+            assert error["error"]["kind"] == kind
+            assert {"code", "message", "hint", "retryable"} <= set(error["error"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_user_text_is_not_markup_and_cannot_steer_a_terminal(tmp_path):
+    name = "clip[/red]\x1b[31m\u202e.mp4"
+    done = deepaudio("dub", name, "--text", "Hi.", "--ref", "v.wav", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "[/red]" in done.stderr
+    assert "\x1b" not in done.stderr and "\u202e" not in done.stderr
+
+
+def test_printable_keeps_words_and_escapes_control():
+    assert printable("naïve 日本語 [bold]") == "naïve 日本語 [bold]"
+    assert printable("a\nb\x00\u200b") == "a\\nb\\x00\\u200b"
+    assert printable("\udc80") == "\\udc80"
+
+
+def test_settings_come_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / "home/deepaudio").mkdir(parents=True)
+    (tmp_path / "home/deepaudio/config.toml").write_text("seed = 1\nsteps = 1\nguidance = 1.0\n")
+    (tmp_path / "deepaudio.toml").write_text("seed = 2\nsteps = 2\n[dub]\nmax-speed = 1.5\n")
+    monkeypatch.setenv("DEEPAUDIO_SEED", "3")
+    found = settings.defaults(("dub", "tts"))
+    assert found["dub"] == {"seed": "3", "steps": 2, "guidance": 1.0, "max_speed": 1.5}
+    assert found["tts"] == {"seed": "3", "steps": 2, "guidance": 1.0}
+
+
+@pytest.mark.parametrize("content", ["seed = ", "[dubb]\nseed = 1\n", "\xff"])
+def test_broken_settings_are_an_input_error(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deepaudio.toml").write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputError):
+        settings.defaults(("dub",))
+
+
+def test_result_is_one_json_line_or_the_path(capfdbinary):
+    Console("dub", as_json=True).result({"output": Path("a b.mp4")}, Path("a b.mp4"))
+    Console("dub").result({}, Path("a [b].mp4"))
+    first, second = capfdbinary.readouterr().out.decode().splitlines()
+    assert json.loads(first) == {"schema": 1, "ok": True, "command": "dub", "output": "a b.mp4"}
+    assert second == "a [b].mp4"
+
+
+def test_progress_off_a_terminal_is_plain_and_rare(capsys):
+    with Console("dub").progress() as progress:
+        for done in range(1, 101):
+            progress("speech [x]", done, 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "speech [x]: 100/100" and len(lines) <= 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_without_a_trace(number, code):
+    source = (
+        "import sys, time, deepaudio_cli.main as m\n"
+        "def wait(argv):\n"
+        "    print('ready', flush=True); time.sleep(30)\n"
+        "real = m.build\n"
+        "m.build = lambda: lambda **k: wait(0)\n"
+        "m.run(['dub'])\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", source],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.05)
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=20)
+    assert (child.returncode, errors) == (code, "")
+
+
+def test_closed_stdout_is_not_a_trace():
+    child = subprocess.run(
+        f"{sys.executable} -m deepaudio_cli recipes ls | true",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in child.stderr
