@@ -1,0 +1,199 @@
+"""Where each line goes: slots for lines without times, and the pace at which a line fits its slot. Pure."""
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.script.cue import Line
+from deepaudio.script.slots import assign, proportional, voiced_stretches
+
+MIN_SPEED, MAX_SPEED = 0.85, 1.3
+GAP = 0.06
+"""Seconds left free in front of the next line when one takes the gap behind it."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A line with its final times. The speech is to last `end - start` seconds."""
+
+    line: Line
+    start: float
+    end: float
+    natural: float
+    """Seconds the line takes at its own pace."""
+    speed: float
+    """natural / (end - start); beyond the limits only where `overflow` is positive."""
+    overflow: float
+    """Seconds that are missing even at the highest speed: report it, nothing is cut."""
+    slot: tuple[float, float]
+    rule: str
+    """Where the slot comes from: "script", "voiced stretches" or "proportional"."""
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """All lines in order, and what the report should say."""
+
+    placements: tuple[Placement, ...]
+    rule: str
+    warnings: tuple[str, ...]
+
+    @property
+    def overflow(self) -> float:
+        return sum(placement.overflow for placement in self.placements)
+
+
+def place(
+    lines: Sequence[Line],
+    duration: float,
+    natural: Sequence[float],
+    *,
+    energy: Float[Tensor, "n"] | None = None,
+    energy_rate: float = 93.75,
+    min_speed: float = MIN_SPEED,
+    max_speed: float = MAX_SPEED,
+    clamp: bool = False,
+) -> FitPlan:
+    """Give every line its time in a clip of `duration` seconds.
+
+    Lines with times keep their starts. Lines without get slots between those: the voiced stretches of `energy` (a contour of
+    the whole clip at `energy_rate` Hz), shared by how long each line lasts naturally; without energy in proportion to that.
+    A line fills its slot, but is not slowed below min_speed: silence follows it then. One that is too long takes the free gap behind
+    the slot, then is quickened up to max_speed; what still does not fit is reported as overflow. Order is kept, no two lines
+    overlap unless the script itself lets two speakers overlap, and all lie inside the clip.
+    A timed line outside the clip raises InputError, or is moved inside with `clamp`.
+    """
+    if len(natural) != len(lines):
+        raise ValueError(f"{len(lines)} lines but {len(natural)} natural durations")
+    if not 0 < min_speed <= 1 <= max_speed:
+        raise ValueError(f"speeds {min_speed} .. {max_speed} do not enclose 1")
+    if duration <= 0:
+        raise ValueError(f"a clip of {duration} s")
+    natural = [max(float(n), 0.05) / line.speed for n, line in zip(natural, lines, strict=True)]
+    warnings: list[str] = []
+    bounded = [_inside(line, duration, clamp, warnings) for line in lines]
+    spaces, rules = _slots(bounded, duration, natural, energy, energy_rate, max_speed)
+    spaces = _apart(bounded, spaces)
+    starts = sorted(start for start, _ in spaces)
+    placements = []
+    for line, space, length, rule in zip(lines, spaces, natural, rules, strict=True):
+        later = bisect.bisect_right(starts, space[0])
+        limit = min(starts[later] - GAP, duration) if later < len(starts) else duration
+        room = max(space[1], limit)
+        placements.append(_fitted(line, space, room, length, min_speed, max_speed, rule))
+    for placed in placements:
+        if placed.overflow > 0.005:
+            warnings.append(
+                f"cue {placed.line.id} does not fit: {placed.natural:.2f} s of speech for {placed.duration:.2f} s, "
+                f"{placed.speed:.2f} times its own pace"
+            )
+    found = sorted(set(rules))
+    return FitPlan(tuple(placements), " and ".join(found), tuple(warnings))
+
+
+def _inside(line: Line, duration: float, clamp: bool, warnings: list[str]) -> Line:
+    """The line with its times in [0, duration]."""
+    latest = line.end if line.end is not None else line.start
+    if latest is None or (latest <= duration and line.start < duration):
+        return line
+    if not clamp:
+        message = f"at {line.start:.2f} s to {latest:.2f} s, after the end of the clip at {duration:.2f} s"
+        raise line.error("script.line_outside_clip", message, "shorten it, or use --clamp")
+    start = min(line.start, max(0.0, duration - 0.1))
+    warnings.append(f"cue {line.id} is moved inside the clip of {duration:.2f} s")
+    return replace(line, start=start, end=None if line.end is None else duration)
+
+
+def _slots(lines, duration, natural, energy, energy_rate, max_speed):
+    """(start, end) of every line and the rule it comes from."""
+    spaces: list[tuple[float, float]] = []
+    rules: list[str] = []
+    stretches = [] if energy is None else voiced_stretches(energy, energy_rate, duration)
+    following = _next_starts(lines)
+    busy = wish = 0.0  # the end of all slots so far, and of their speech at its own pace
+    while len(spaces) < len(lines):
+        number = len(spaces)
+        if lines[number].timed:
+            spaces.append(_timed_slot(lines[number], following[number], duration, natural[number]))
+            rules.append("script")
+            busy = max(busy, spaces[-1][1])
+            wish = max(busy, spaces[-1][0] + natural[number])
+            continue
+        last = number
+        while last < len(lines) and not lines[last].timed:
+            last += 1
+        wanted = natural[number:last]
+        end = lines[last].start if last < len(lines) else duration
+        begin = wish + GAP if wish > busy and end - wish - GAP >= sum(wanted) / max_speed else busy
+        if end - begin < 0.02 * (last - number):
+            message = f"no room between {begin:.2f} s and {end:.2f} s"
+            raise lines[number].error(
+                "script.no_room", message, "give the lines around it other times"
+            )
+        inside = [(max(a, begin), min(b, end)) for a, b in stretches if b > begin and a < end]
+        inside = [(a, b) for a, b in inside if b - a >= 0.05]
+        found = assign(inside, wanted) if inside else None
+        rule = "proportional" if found is None else "voiced stretches"
+        spaces += proportional(wanted, begin, end) if found is None else found
+        rules += [rule] * (last - number)
+        busy = wish = spaces[-1][1]
+    return spaces, rules
+
+
+def _next_starts(lines) -> list[float | None]:
+    """For each line the start of the next timed line that begins later."""
+    found: list[float | None] = []
+    later: list[float] = []
+    for line in reversed(lines):
+        while later and line.timed and later[-1] <= line.start:
+            later.pop()
+        found.append(later[-1] if later else None)
+        if line.timed:
+            later.append(line.start)
+    return found[::-1]
+
+
+def _apart(lines, spaces):
+    """Slots of one speaker made to end where that speaker's next one begins."""
+    made = list(spaces)
+    latest: dict[str | None, int] = {}
+    for number, line in enumerate(lines):
+        before = latest.get(line.speaker)
+        if before is not None and made[before][1] > made[number][0]:
+            if made[number][0] < made[before][0] + 0.02:
+                other = lines[before].id
+                raise line.error("script.overlap", f"begins with cue {other} of the same speaker")
+            made[before] = made[before][0], made[number][0]
+        latest[line.speaker] = number
+    return made
+
+
+def _timed_slot(
+    line: Line, following: float | None, duration: float, natural: float
+) -> tuple[float, float]:
+    """The times of the script; a line with only a start lasts to the next one, or as long as it needs."""
+    if line.end is not None:
+        return line.start, line.end
+    end = min(duration, line.start + natural, duration if following is None else following)
+    return line.start, max(end, min(line.start + 0.02, duration))
+
+
+def _fitted(line, space, room, natural, min_speed, max_speed, rule) -> Placement:
+    start, end = space
+    length = end - start
+    if natural < min_speed * length:  # a short text in a long slot: silence follows
+        length = natural / min_speed
+    elif natural > length:  # the free gap behind the slot first, then a quicker pace
+        length = min(natural, max(room - start, length))
+    speed = natural / length
+    overflow = max(0.0, natural / max_speed - length)
+    if speed <= max_speed * (1 + 1e-9):
+        overflow = 0.0
+    return Placement(line, start, start + length, natural, speed, overflow, space, rule)
