@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio.pitch import median_pitch
-from deepaudio.encoders.content import PITCH, PITCH_SCALE, VOICING, pitch_level
+from deepaudio.audio.content import PITCH, PITCH_SCALE, VOICING, pitch_level
 from deepaudio.errors import InputError
 
 FRAME_RATE = 93.75
@@ -30,6 +30,7 @@ class SpeechData:
     target_min: float = 1.5
     target_max: float = 5.0
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
+    energies: str | None = None  # safetensors of predicted contours by key, in place of the real ones
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -61,7 +62,8 @@ class SpeechShards:
 
     def __init__(self, data: SpeechData):
         self.data = data
-        self.sources = [_read(Path(name)) for name in data.shards]
+        predicted = load_file(data.energies) if data.energies else {}
+        self.sources = [_read(Path(name), predicted) for name in data.shards]
         weights = data.weights or tuple(sum(len(e.mel) for e in source) for source in self.sources)
         self.weights = torch.tensor(weights, dtype=torch.double)
         self.voices = [_by_speaker(source) for source in self.sources]
@@ -93,15 +95,20 @@ class SpeechShards:
         return prompt, target._replace(content=content, energy=energy)
 
 
-def _read(path: Path) -> list[_Entry]:
+def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
     index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
     if not (index.is_file() and tensors.is_file()):
         raise InputError("data.missing", f"no speech shard at {path}", hint="docs/training.md says how to make it")
     values = load_file(tensors)
     names = ("mel", "content", "energy", "pitch")
-    return [
-        _Entry(row["speaker"], *(values[f"{row['key']}.{name}"] for name in names)) for row in json.loads(index.read_text())
-    ]
+    entries = []
+    for row in json.loads(index.read_text()):
+        entry = _Entry(row["speaker"], *(values[f"{row['key']}.{name}"] for name in names))
+        if row["key"] in predicted:
+            contour = predicted[row["key"]][: len(entry.mel)]
+            entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
+        entries.append(entry)
+    return entries
 
 
 def _by_speaker(source: Sequence[_Entry]) -> dict[str, list[_Entry]]:

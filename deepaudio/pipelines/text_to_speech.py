@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
+from deepaudio.audio.content import Anchors, Utterance, join, lay, loudness
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
@@ -18,7 +19,7 @@ from deepaudio.audio.pitch import median_pitch, pitch_track
 from deepaudio.audio.timing import active_span, smoothed, warp_path
 from deepaudio.codecs import vocos
 from deepaudio.config import build
-from deepaudio.encoders.content import Anchors, ContentEncoder, Utterance, join, lay, loudness
+from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepaudio.encoders.content import Anchors, Phone, Utterance
+from deepaudio.audio.content import Anchors, Phone, Utterance
 from deepaudio.errors import ToolError
 
 ARPABET = {
@@ -47,7 +47,7 @@ class Aligner:
         """
         words = _words(utterance)
         if self._decoder is None or len(self._known) > 3000:
-            self._decoder = self._sphinx.Decoder(lm=None, loglevel="FATAL", beam=1e-120, wbeam=1e-100, pbeam=1e-120)
+            self._decoder = self._sphinx.Decoder(lm=None, loglevel="FATAL")
             self._known = {}
         names = [self._name(" ".join(ARPABET[p.symbol[0]] for p in word)) for word in words]
         pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2").tobytes()

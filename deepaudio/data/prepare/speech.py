@@ -6,7 +6,7 @@ and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` r
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.data.prepare.align import Aligner
-from deepaudio.encoders.content import Anchors, ContentEncoder, Utterance, lay
+from deepaudio.audio.content import MIDDLE_PITCH, Anchors, Utterance, lay
 
 log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
@@ -39,11 +39,11 @@ class Spoken(NamedTuple):
     anchors: Anchors
 
 
-def align_all(items: Iterable[tuple[str, str, str, Tensor]], encoder: ContentEncoder) -> Iterator[Spoken]:
+def align_all(items: Iterable[tuple[str, str, str, Tensor]], encode: Callable[[str], Utterance]) -> Iterator[Spoken]:
     """(key, speaker, text, 24 kHz waveform) -> Spoken; what cannot be aligned is named in the log and left out."""
     aligner = Aligner()
     for key, speaker, text, waveform in items:
-        utterance = encoder.encode(text)
+        utterance = encode(text)
         found = aligner.align(utterance, AF.resample(waveform, SAMPLE_RATE, 16_000).numpy())
         if found is None or found[1] < LOWEST_SCORE:
             log.warning("left out %s: text and sound disagree (%s)", key, found and round(found[1]))
@@ -64,10 +64,9 @@ def features(spoken: Spoken) -> dict[str, Tensor]:
     """Mel (n 100), content (n 92, pitch movement as the teacher has it), energy (n) and pitch in Hz (n, 0 unvoiced)."""
     waveform, _ = at_level(spoken.waveform)
     n = n_frames(len(waveform))
-    median = 180.0  # the stage moves it to the reference's pitch
     return {
         "mel": log_mel(waveform[None])[0],
-        "content": lay(spoken.utterance, spoken.anchors, n, pitch=median),
+        "content": lay(spoken.utterance, spoken.anchors, n, pitch=MIDDLE_PITCH),
         "energy": energy_contour(waveform, SAMPLE_RATE, n),
         "pitch": pitch_track(waveform, SAMPLE_RATE, n),
     }

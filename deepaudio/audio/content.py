@@ -1,0 +1,105 @@
+"""Content: what is said frame by frame in nobody's voice, and laying it on the times at which it is to be said.
+
+An `Utterance` comes from `deepaudio.encoders.content`; here its frames are read off at any phone times.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TEACHER_RATE = 80.0  # frames of the teacher per second
+N_HARMONIC, N_NOISE = 60, 30
+DIM = N_HARMONIC + N_NOISE + 2
+VOICING, PITCH = N_HARMONIC + N_NOISE, N_HARMONIC + N_NOISE + 1  # the last two features
+FRAME_RATE = 24000 / 256
+PITCH_SCALE, MIDDLE_PITCH = 3.0, 180.0
+
+
+class Phone(NamedTuple):
+    """One sound and its natural place in the teacher's time, in seconds; `word` is -1 for a pause."""
+
+    symbol: str
+    word: int
+    start: float
+    end: float
+
+
+class Utterance(NamedTuple):
+    """A sentence as the teacher would say it: frames (t DIM) at 80 Hz and the phones that tile them."""
+
+    frames: Tensor
+    phones: tuple[Phone, ...]
+
+    @property
+    def duration(self) -> float:
+        return self.phones[-1].end if self.phones else 0.0
+
+
+def join(parts: Sequence[Utterance]) -> Utterance:
+    """Sentences one after the other; phone times and word numbers go on counting."""
+    frames, phones, clock, words = [], [], 0.0, 0
+    for part in parts:
+        frames.append(part.frames)
+        phones += [
+            p._replace(start=p.start + clock, end=p.end + clock, word=p.word + words if p.word >= 0 else -1)
+            for p in part.phones
+        ]
+        clock += len(part.frames) / TEACHER_RATE
+        words = max((p.word for p in phones), default=-1) + 1
+    return Utterance(torch.cat(frames), tuple(phones))
+
+
+class Anchors(NamedTuple):
+    """Matching stretches in seconds, one row a phone: what the speaker says in `real` the teacher says in `teacher`."""
+
+    real: np.ndarray  # (p 2) start and end, in order, not overlapping
+    teacher: np.ndarray  # (p 2)
+
+    def scaled(self, factor: float) -> "Anchors":
+        """The same phones when all real times are multiplied by `factor`."""
+        return Anchors(self.real * factor, self.teacher)
+
+
+def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | None = None) -> Tensor:
+    """Content (n DIM) at 93.75 Hz with every phone where `anchors` puts it and silence where there is none.
+
+    `pitch` (Hz) moves the median of the teacher's pitch there; None leaves it out of the features.
+    """
+    times = np.arange(n_frames) / FRAME_RATE
+    source = np.interp(times, np.maximum.accumulate(anchors.real.reshape(-1)), anchors.teacher.reshape(-1))
+    place = torch.from_numpy(source * TEACHER_RATE - 0.5).clamp(0, len(utterance.frames) - 1).float()
+    low = place.floor().long()
+    high = (low + 1).clamp(max=len(utterance.frames) - 1)
+    mix = (place - low).unsqueeze(1)
+    frames = utterance.frames[low] * (1 - mix) + utterance.frames[high] * mix
+    frames[:, VOICING] = utterance.frames[place.round().long(), VOICING]
+    frames[~torch.from_numpy(_near(times, anchors.real))] = utterance.frames[:4].mean(0)
+    voiced = frames[:, VOICING] > 0.5
+    if pitch is not None and voiced.any():
+        own = utterance.frames[utterance.frames[:, VOICING] > 0.5, PITCH].median()
+        frames[:, PITCH] = torch.where(voiced, frames[:, PITCH] - own + pitch_level(pitch), torch.zeros(()))
+    elif pitch is None:
+        frames[:, PITCH] = 0
+    return frames
+
+
+def loudness(content: Tensor) -> Tensor:
+    """(n DIM) content -> (n) amplitude of the teacher's envelopes, at most 1."""
+    amplitude = torch.exp(3 * content[:, : N_HARMONIC + N_NOISE]).mean(1)
+    return amplitude / amplitude.max().clamp(min=1e-6)
+
+
+def pitch_level(pitch: float | None) -> float:
+    """Median pitch in Hz as it enters the pitch feature of voiced frames; unknown counts as the middle."""
+    return PITCH_SCALE * math.log((pitch or MIDDLE_PITCH) / MIDDLE_PITCH)
+
+
+def _near(times: np.ndarray, real: np.ndarray, margin: float = 0.03) -> np.ndarray:
+    """(n) True within `margin` seconds of a phone."""
+    following = np.searchsorted(real[:, 0] - margin, times, side="right") - 1
+    ends = np.maximum.accumulate(real[:, 1])[np.maximum(following, 0)]
+    return (following >= 0) & (times <= ends + margin)
