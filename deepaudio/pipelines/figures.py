@@ -1,0 +1,89 @@
+"""Pictures for reports: energy contours over slots, spectrograms; PNG as data URIs."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+from torchaudio.functional import resample
+
+from deepaudio.audio.energy import FRAME_RATE, energy_contour
+
+RATE = 16_000
+N_FFT, HOP = 512, 160
+RANGE_DB = 80.0
+
+Slot = tuple[float, float, str]
+
+
+def energies(contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Slot] = ()) -> str:
+    """Contours [n] at 93.75 Hz with their names, over shaded slots (start, end, label)."""
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    axes = figure.subplots()
+    for start, end, label in slots:
+        axes.axvspan(start, end, color="0.9", linewidth=0)
+        axes.text(start, 1.02, _plain(label), fontsize=7, va="bottom", clip_on=True)
+    for name, contour in contours:
+        times = np.arange(len(contour)) / FRAME_RATE
+        axes.plot(times, contour.cpu().numpy(), label=_plain(name), linewidth=1)
+    axes.set(xlabel="s", ylabel="energy", ylim=(0, 1.15))
+    axes.margins(x=0)
+    axes.legend(fontsize=8, loc="upper right")
+    return _uri(figure)
+
+
+def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence[Slot] = ()) -> str:
+    """Power in dB from 0 to 8 kHz, with the slots' edges."""
+    figure = Figure(figsize=(9, 2.2), layout="constrained")
+    axes = figure.subplots()
+    image, seconds = _decibels(waveform, sample_rate)
+    axes.imshow(
+        image, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, RATE / 2000)
+    )
+    for start, end, _ in slots:
+        for edge in (start, end):
+            axes.axvline(edge, color="white", linewidth=0.6, linestyle=":")
+    axes.set(xlabel="s", ylabel="kHz")
+    return _uri(figure)
+
+
+def tile(waveform: Float[Tensor, " s"], sample_rate: int) -> str:
+    """A small spectrogram without axes, for rows of systems side by side."""
+    figure = Figure(figsize=(3.0, 1.2))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(
+        _decibels(waveform, sample_rate)[0], origin="lower", aspect="auto", cmap="magma"
+    )
+    axes.set_axis_off()
+    return _uri(figure)
+
+
+def contour_of(waveform: Float[Tensor, " s"], sample_rate: int) -> Float[Tensor, " n"]:
+    """The contour of a finished track, to lay beside the one it was asked to follow."""
+    return energy_contour(waveform.float(), sample_rate)
+
+
+def _decibels(waveform: Tensor, sample_rate: int) -> tuple[np.ndarray, float]:
+    waveform = resample(waveform.detach().cpu().float(), sample_rate, RATE)
+    seconds = len(waveform) / RATE
+    waveform = torch.nn.functional.pad(waveform, (0, max(0, N_FFT - len(waveform))))
+    power = torch.stft(
+        waveform, N_FFT, HOP, window=torch.hann_window(N_FFT), return_complex=True
+    ).abs()
+    level = 20 * (power + 1e-6).log10()
+    return level.clamp(min=float(level.max()) - RANGE_DB).numpy(), seconds
+
+
+def _plain(text: str) -> str:
+    """Matplotlib reads `$` as mathematics and a leading `_` as "no label"."""
+    return text.replace("$", r"\$").lstrip("_")[:60] or " "
+
+
+def _uri(figure: Figure) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=90)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
