@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.data import smoke
 from deepaudio.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Bank:
     @classmethod
     def open(cls, folder: Path | str) -> "Bank":
         """Read what `write_bank` wrote; InputError when it is not there."""
+        if str(folder) == smoke.NAME:
+            return cls.hummed()
         folder = Path(folder)
         if not (folder / "index.json").is_file():
             raise InputError("data.missing", f"no vocoder bank in {folder}", hint="prepare it first")
@@ -46,6 +49,14 @@ class Bank:
         return cls(
             np.load(folder / "audio.npy", mmap_mode="r"), np.load(folder / "pitch.npy"), table[:, 0], table[:, 1]
         )
+
+    @classmethod
+    def hummed(cls) -> "Bank":
+        """The bank `synthetic` of the smoke recipe, made in memory."""
+        parts = list(smoke.recordings().values())
+        lengths = np.array([len(pitch) for _, pitch in parts])
+        audio = np.concatenate([(wave * 32767).astype(np.int16) for wave, _ in parts])
+        return cls(audio, np.concatenate([pitch for _, pitch in parts]), np.cumsum(lengths) - lengths, lengths)
 
 
 def write_bank(folder: Path | str, recordings: Mapping[str, np.ndarray], speech: bool = True) -> Path:

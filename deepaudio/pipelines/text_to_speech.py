@@ -17,7 +17,6 @@ from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.pitch import median_pitch, pitch_track
 from deepaudio.audio.timing import active_span, smoothed, warp_path
-from deepaudio.codecs import vocos
 from deepaudio.config import build
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
@@ -26,6 +25,7 @@ from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE, HOP = 24_000, 256
 EDGE = 0.06  # seconds of quiet kept before and after a line
@@ -60,7 +60,7 @@ class TextToSpeech:
         config, state = checkpoint.load(preset / "tts")
         network = dit.Model(build(dit.Config, config, "tts"))
         checkpoint.load_into(network, state, str(preset / "tts"))
-        return cls(network, vocos.load(preset / "vocoder"), device)
+        return cls(network, load_vocoder(preset / "vocoder"), device)
 
     def natural_duration(self, text: str) -> float:
         """Seconds that `text` takes at an unhurried pace."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepaudio import checkpoint
 from deepaudio.audio.energy import FRAME_RATE
 from deepaudio.audio.mel import n_frames
-from deepaudio.codecs import mel_linear, vocos
+from deepaudio.codecs import mel_linear
 from deepaudio.config import build
 from deepaudio.encoders.motion import CLIP_RATE, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
@@ -25,6 +25,7 @@ from deepaudio.media.probe import probe
 from deepaudio.media.video import frames
 from deepaudio.models.v2a import mmdit
 from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.vocoder import load_vocoder
 
 WINDOW = 70  # latents; what training saw
 OVERLAP = 20
@@ -52,7 +53,7 @@ class VideoToAudio:
         model: mmdit.Model,
         codec: mel_linear.Codec,
         encoder: MotionEncoder,
-        vocoder: vocos.Vocos | None,
+        vocoder: nn.Module | None,
         device: torch.device,
     ):
         self.device = device
@@ -71,10 +72,7 @@ class VideoToAudio:
         values, state = checkpoint.load(preset / "v2a" / "codec")
         codec = mel_linear.Codec(build(mel_linear.Config, values, "v2a/codec"))
         checkpoint.load_into(codec, state, str(preset / "v2a" / "codec"))
-        values, state = checkpoint.load(preset / "vocoder")
-        vocoder = vocos.Vocos(build(vocos.Config, values, "vocoder"))
-        checkpoint.load_into(vocoder, state, str(preset / "vocoder"))
-        return cls(model, codec, MotionEncoder(preset / "face"), vocoder, device)
+        return cls(model, codec, MotionEncoder(preset / "face"), load_vocoder(preset / "vocoder"), device)
 
     @property
     def sample_rate(self) -> int:

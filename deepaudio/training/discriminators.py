@@ -58,7 +58,7 @@ class SpectralDiscriminator(nn.Module):
 
 
 class Discriminators(nn.Module):
-    """All of them; returns one verdict each."""
+    """All of them; a step hears some, so that training stays cheap on a CPU."""
 
     def __init__(
         self,
@@ -71,9 +71,18 @@ class Discriminators(nn.Module):
         by_period = [PeriodDiscriminator(period, period_channels) for period in periods]
         by_spectrum = [SpectralDiscriminator(n_fft, spectral_channels) for n_fft in n_ffts]
         self.members = nn.ModuleList([*by_period, *by_spectrum])
+        self.n_periods = len(periods)
 
-    def forward(self, waveform: Float[Tensor, "b s"]) -> list[Verdict]:
-        return [member(waveform) for member in self.members]
+    def pick(self, rng: torch.Generator) -> list[int]:
+        """Two discriminators by period and one by resolution, drawn at random."""
+        periods = torch.randperm(self.n_periods, generator=rng)[:2]
+        spectra = torch.randint(self.n_periods, len(self.members), (1,), generator=rng)
+        return [*periods.tolist(), *spectra.tolist()]
+
+    def forward(self, waveform: Float[Tensor, "b s"], which: list[int] | None = None) -> list[Verdict]:
+        """Verdicts of the members `which`, or of all."""
+        members = self.members if which is None else [self.members[i] for i in which]
+        return [member(waveform) for member in members]
 
 
 def judge_loss(real: list[Verdict], fake: list[Verdict]) -> Tensor:

@@ -8,12 +8,18 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.audio.mel import log_mel
+from deepaudio import checkpoint
 from deepaudio.audio.excitation import pulse_train
+from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, SourceVocos
 from deepaudio.data.vocoder import Bank, Segments, segments
 from deepaudio.errors import InputError
-from deepaudio.training.discriminators import Discriminators, fooling_loss, judge_loss, matching_loss
+from deepaudio.training.discriminators import (
+    Discriminators,
+    fooling_loss,
+    judge_loss,
+    matching_loss,
+)
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
 
@@ -21,9 +27,8 @@ OBJECTIVE = {
     "adversarial_from": 4000,  # step at which the discriminators join
     "adversarial_items": 4,  # segments of a batch that they hear
     "own_pitch_from": 2000,  # before it the pulses follow the labelled pitch
-    "adversarial": 1.0,
-    "matching": 2.0,
-    "spectral": 1.0,
+    "adversarial": 1.0,  # size of its gradient in the waveform, relative to the spectral one
+    "matching": 2.0,  # weight of feature matching inside the adversarial loss
     "pitch": 0.2,
     "mel_noise": 0.1,  # deviation of the noise on half of the input mels
 }
@@ -40,6 +45,8 @@ class VocoderStage:
         self.recipe = recipe
         self.config = Config(**{key: value for key, value in recipe.model.items() if key != "name"})
         self.model = SourceVocos(self.config)
+        if recipe.init_from:
+            self.model.load_state_dict(checkpoint.load(recipe.init_from)[1])
         self.discriminators = Discriminators()
         self.spectra = Spectra()
         betas = recipe.optim.betas
@@ -48,6 +55,7 @@ class VocoderStage:
         )
         self.judge_optimiser = torch.optim.AdamW(self.discriminators.parameters(), lr=recipe.optim.lr, betas=betas)
         self.updates = 0
+        self.sizes: Tensor | None = None  # running gradient norms: adversarial, spectral
 
     def batches(self, rng: torch.Generator) -> Iterator[Segments]:
         """Random segments of the recipe's banks: `data: {banks: {FOLDER: weight}, frames, batch_items}`."""
@@ -70,24 +78,21 @@ class VocoderStage:
                 hertz = torch.where(batch.pitch > 0, batch.pitch, hertz)
                 voiced = torch.where(torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced)
             filters = self.model.filters(mel, hertz, voiced)
-        one, two = (self._draw(filters, hertz, rng) for _ in range(2))
-        spectral = energy_distance(self.spectra(batch.waveform), self.spectra(one), self.spectra(two))
-        loss = o["spectral"] * spectral + o["pitch"] * pitch_loss
-        parts = {"spectral": spectral.item(), "pitch": pitch_loss.item()}
+        draws = [self._draw(filters, hertz, rng) for _ in range(2)]
+        leaves = [draw.detach().requires_grad_() for draw in draws]
+        views = self.spectra.pick(rng)
+        spectral = energy_distance(*(self.spectra(sound, views) for sound in (batch.waveform, *leaves)))
+        gradients = list(torch.autograd.grad(spectral, leaves))
+        parts = {"loss": spectral.item(), "spectral": spectral.item(), "pitch": pitch_loss.item()}
         if self.updates >= o["adversarial_from"]:
-            items = o["adversarial_items"]
-            real, fake = batch.waveform[:items], one[:items]
-            parts["judge"] = self._teach_judges(real, fake.detach(), lr)
-            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
-                heard = self.discriminators(fake)
-                with torch.no_grad():
-                    wanted = self.discriminators(real)
-            fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
-            loss = loss + o["adversarial"] * fooling + o["matching"] * matching
-            parts |= {"fooling": fooling.item(), "matching": matching.item()}
-        self._update(self.optimiser, self.model, loss, lr)
+            added, heard = self._judged(batch.waveform, leaves[0], rng, lr)
+            gradients[0] = gradients[0] + self._balanced(added, gradients[0])
+            parts |= heard
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward([*draws, o["pitch"] * pitch_loss], [*gradients, None])
+        self._update(self.optimiser, self.model, lr)
         self.updates += 1
-        return parts | {"loss": loss.item()}
+        return parts
 
     def state(self) -> dict[str, Any]:
         return {
@@ -95,10 +100,11 @@ class VocoderStage:
             "discriminators": self.discriminators.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "judge_optimiser": self.judge_optimiser.state_dict(),
+            "sizes": self.sizes,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.updates = state["updates"]
+        self.updates, self.sizes = state["updates"], state["sizes"]
         self.discriminators.load_state_dict(state["discriminators"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.judge_optimiser.load_state_dict(state["judge_optimiser"])
@@ -122,15 +128,37 @@ class VocoderStage:
         each = -(target * scores[..., :-1].log_softmax(-1)).sum(-1)
         return voicing + (each * heard).sum() / heard.sum().clamp(min=1)
 
-    def _teach_judges(self, real: Tensor, fake: Tensor, lr: float) -> float:
-        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
-            loss = judge_loss(self.discriminators(real), self.discriminators(fake))
-        self._update(self.judge_optimiser, self.discriminators, loss, lr)
-        return loss.item()
+    def _judged(
+        self, real: Tensor, fake: Tensor, rng: torch.Generator, lr: float
+    ) -> tuple[Float[Tensor, "b s"], dict[str, float]]:
+        """Teach some of the discriminators, then the gradient of what they say of `fake`."""
+        items = self.objective["adversarial_items"]
+        real = real[:items]
+        some = self.discriminators.pick(rng)
+        kind, half = real.device.type, self.recipe.dtype == "bfloat16"
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
+            taught = judge_loss(
+                self.discriminators(real, some), self.discriminators(fake[:items].detach(), some)
+            )
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        taught.backward()
+        self._update(self.judge_optimiser, self.discriminators, lr)
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
+            with torch.no_grad():
+                wanted = self.discriminators(real, some)
+            heard = self.discriminators(fake[:items], some)
+        fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
+        (gradient,) = torch.autograd.grad(fooling + self.objective["matching"] * matching, fake)
+        return gradient, {"judge": taught.item(), "fooling": fooling.item(), "matching": matching.item()}
 
-    def _update(self, optimiser: torch.optim.Optimizer, model: torch.nn.Module, loss: Tensor, lr: float) -> None:
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+    def _balanced(self, gradient: Tensor, beside: Tensor) -> Tensor:
+        """Scale to the running size of the spectral gradient (as the balancer of EnCodec, arXiv 2210.13438)."""
+        sizes = torch.stack([gradient.norm(), beside.norm()]).cpu()
+        self.sizes = sizes if self.sizes is None else 0.99 * self.sizes + 0.01 * sizes
+        ours, theirs = self.sizes.tolist()
+        return gradient * (self.objective["adversarial"] * theirs / max(ours, 1e-12))
+
+    def _update(self, optimiser: torch.optim.Optimizer, model: torch.nn.Module, lr: float) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.optim.clip_norm)
         for group in optimiser.param_groups:
             group["lr"] = lr
