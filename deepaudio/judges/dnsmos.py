@@ -34,7 +34,9 @@ class Dnsmos:
         while len(audio) < WINDOW:
             audio = np.concatenate([audio, audio])
         starts = range(0, len(audio) - WINDOW + 1, SAMPLE_RATE)
-        raw = [self._session.run(None, {"input_1": audio[None, i : i + WINDOW]})[0][0] for i in starts]
+        raw = [
+            self._session.run(None, {"input_1": audio[None, i : i + WINDOW]})[0][0] for i in starts
+        ]
         columns = zip(CURVES, np.asarray(raw, dtype=np.float64).T, strict=True)
         return {key: float(np.polyval(CURVES[key], column).mean()) for key, column in columns}
 
@@ -46,4 +48,6 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Dnsmos:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
-    return Dnsmos(onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+    return Dnsmos(
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    )

@@ -38,7 +38,9 @@ class Resemblyzer:
             # The voice detector hears no speech; what there is still gets a verdict.
             voiced = audio
         if len(voiced) < MIN_SAMPLES:
-            raise InputError("audio.short", f"{len(voiced) / SAMPLE_RATE:.2f} s is too short to embed")
+            raise InputError(
+                "audio.short", f"{len(voiced) / SAMPLE_RATE:.2f} s is too short to embed"
+            )
         embedding = torch.from_numpy(self._encoder.embed_utterance(voiced))
         if not torch.isfinite(embedding).all():
             raise InputError("embedding.nan", "the speaker embedding is not finite")
@@ -53,7 +55,9 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Resembly
             from resemblyzer import VoiceEncoder, preprocess_wav
     except ImportError as error:
         raise WeightsError(
-            "judge.missing", f"judge '{name}' needs the package Resemblyzer ({error})",
-            hint="pip install 'setuptools<80' Resemblyzer  (extra: judges)", judge=name,
+            "judge.missing",
+            f"judge '{name}' needs the package Resemblyzer ({error})",
+            hint="pip install 'setuptools<80' Resemblyzer  (extra: judges)",
+            judge=name,
         ) from error
     return Resemblyzer(VoiceEncoder(device=device, verbose=False), preprocess_wav)

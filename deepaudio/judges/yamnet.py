@@ -43,8 +43,15 @@ class Yamnet:
         self._session = session
         self.labels = labels
         self._mel = MelSpectrogram(
-            SAMPLE_RATE, n_fft=512, win_length=400, hop_length=160, f_min=125.0, f_max=7500.0,
-            n_mels=64, power=1.0, center=False,
+            SAMPLE_RATE,
+            n_fft=512,
+            win_length=400,
+            hop_length=160,
+            f_min=125.0,
+            f_max=7500.0,
+            n_mels=64,
+            power=1.0,
+            center=False,
         )
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Sound:
@@ -74,10 +81,15 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Yamnet:
         from onnxruntime import InferenceSession
     except ImportError as error:
         raise WeightsError(
-            "judge.missing", f"judge '{name}' needs the package onnx ({error})",
-            hint="pip install onnx  (extra: judges)", judge=name,
+            "judge.missing",
+            f"judge '{name}' needs the package onnx ({error})",
+            hint="pip install onnx  (extra: judges)",
+            judge=name,
         ) from error
-    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(data / "YamNet_w8a8.onnx.zip") as z:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        zipfile.ZipFile(data / "YamNet_w8a8.onnx.zip") as z,
+    ):
         z.extractall(place)
         model = onnx.load(str(next(Path(place).rglob("*.onnx"))))
     # The embedding and the logits before their 8-bit rounding are made outputs of the graph.

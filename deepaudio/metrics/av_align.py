@@ -9,9 +9,7 @@ TASKS = ("v2a",)
 MOTION_FLOOR = 0.1
 
 
-def compute(
-    output_onsets: Sequence[float], video_motion: tuple[Sequence[float], float]
-) -> float:
+def compute(output_onsets: Sequence[float], video_motion: tuple[Sequence[float], float]) -> float:
     """Matched over all peaks; `video_motion` is (mean flow magnitude per frame, frames per second).
 
     Every onset takes the first free motion peak nearer than one frame. No peaks at all: 0.

@@ -18,7 +18,9 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     a, b = a.double().numpy(), b.double().numpy()
     offset = a.mean(0) - b.mean(0)
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
-    return float(offset @ offset + np.trace(cov_a) + np.trace(cov_b) - 2 * _root_trace(cov_a, cov_b))
+    return float(
+        offset @ offset + np.trace(cov_a) + np.trace(cov_b) - 2 * _root_trace(cov_a, cov_b)
+    )
 
 
 def _root_trace(cov_a: np.ndarray, cov_b: np.ndarray) -> float:

@@ -23,8 +23,16 @@ AROUND = int(0.10 * SAMPLE_RATE // HOP)
 @cache
 def _mel() -> MelSpectrogram:
     return MelSpectrogram(
-        SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, f_min=0.0, f_max=SAMPLE_RATE / 2,
-        norm="slaney", mel_scale="slaney", pad_mode="constant", power=2.0,
+        SAMPLE_RATE,
+        n_fft=N_FFT,
+        hop_length=HOP,
+        n_mels=N_MELS,
+        f_min=0.0,
+        f_max=SAMPLE_RATE / 2,
+        norm="slaney",
+        mel_scale="slaney",
+        pad_mode="constant",
+        power=2.0,
     )
 
 

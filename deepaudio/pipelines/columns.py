@@ -67,7 +67,8 @@ def columns(
         metric = find_metric(name)
         if task not in metric.tasks:
             raise InputError(
-                "metric.task", f"'{name}' does not apply to {task}",
+                "metric.task",
+                f"'{name}' does not apply to {task}",
                 hint="metrics of this task: " + ", ".join(metric_names(task)),
             )
         found += _by_judges(metric, judges, judge_set)

@@ -1,7 +1,7 @@
 """Evaluation: items x systems x columns, every failure counted and named, resumable.
 
 Writes items.jsonl (one row per item and system) and summary.json into the output folder; tables
-and the HTML report are made from the summary. A column whose value could not be had for every
+and the HTML report are made from them. A column whose value could not be had for every
 item has no mean: it is `n/a` with the reason, beside what could be scored.
 """
 
@@ -16,8 +16,11 @@ from typing import Any
 
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
+from deepaudio.media.output import write_bytes
+from deepaudio.pipelines import tables
 from deepaudio.pipelines.columns import Column, columns
 from deepaudio.pipelines.judging import Features, Shelf, Unavailable
+from deepaudio.pipelines.report import eval_report
 from deepaudio.pipelines.summary import row_values, summarise
 from deepaudio.pipelines.systems import System
 
@@ -48,7 +51,8 @@ class EvalOptions:
             )
         if self.judge_set not in ("offline", "paper", "both"):
             raise InputError(
-                "judges.unknown", f"no set of judges '{self.judge_set}'",
+                "judges.unknown",
+                f"no set of judges '{self.judge_set}'",
                 hint="offline, paper or both",
             )
         if self.jobs < 1:
@@ -81,16 +85,16 @@ def evaluate(
     def score(item: Item) -> list[dict[str, Any]]:
         return _item_rows(item, systems, chosen, options, shelf, kept)
 
-    with (out / "items.jsonl.part").open("w", encoding="utf-8") as stream:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            for done, scored in enumerate(pool.map(score, items), 1):
-                for row in scored:
-                    rows.append(row)
-                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-                stream.flush()
-                if progress:
-                    progress("eval", done, len(items))
-    (out / "items.jsonl.part").replace(out / "items.jsonl")
+    partial = out / "items.jsonl.part"
+    with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as pool:
+        for done, scored in enumerate(pool.map(score, items), 1):
+            for row in scored:
+                rows.append(row)
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            stream.flush()
+            if progress:
+                progress("eval", done, len(items))
+    partial.replace(out / "items.jsonl")
     summary = summarise(rows, items, names, chosen, options.task)
     partial = out / "summary.json.part"
     partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
@@ -122,6 +126,8 @@ def _item_rows(
         row = {"id": item.id, "system": system.name, "key": key, "failed": None}
         row["output"] = str(path) if path else None
         try:
+            if path is None and direction is None:
+                raise Unavailable(system.reason(item))
             _check_output(features, options.task)
         except Unavailable as reason:
             row["failed"] = str(reason)
@@ -178,3 +184,28 @@ def read_summary(out: Path) -> dict[str, Any]:
         raise InputError("eval.summary", f"no readable summary.json in {out}") from error
 
 
+@dataclass(frozen=True)
+class Written:
+    """Files that an evaluation left, and the table for a terminal."""
+
+    files: dict[str, str]
+    lines: list[str]
+
+
+def write_tables(
+    summary: Mapping[str, Any], out: Path, items: list[Item], report: Path | None = None
+) -> Written:
+    """Markdown and LaTeX beside the summary, and the HTML report where one is asked for."""
+    files = {"summary": "summary.json", "items": "items.jsonl"}
+    for name, text in (
+        ("table.md", tables.markdown(summary)),
+        ("table.tex", tables.latex(summary)),
+    ):
+        write_bytes(out / name, text.encode())
+        files[name.partition(".")[2]] = name
+    files = {kind: str(out / name) for kind, name in files.items()}
+    if report is not None:
+        lines = (out / "items.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        files["html"] = str(eval_report(report, summary, rows, {i.id: i.audio for i in items}))
+    return Written(files, tables.plain(summary))

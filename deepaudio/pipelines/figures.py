@@ -20,7 +20,9 @@ RANGE_DB = 80.0
 Slot = tuple[float, float, str]
 
 
-def energies(contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Slot] = ()) -> str:
+def energies(
+    contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Slot] = ()
+) -> str:
     """Contours [n] at 93.75 Hz with their names, over shaded slots (start, end, label)."""
     figure = Figure(figsize=(9, 2.4), layout="constrained")
     axes = figure.subplots()
@@ -55,9 +57,7 @@ def tile(waveform: Float[Tensor, " s"], sample_rate: int) -> str:
     """A small spectrogram without axes, for rows of systems side by side."""
     figure = Figure(figsize=(3.0, 1.2))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(
-        _decibels(waveform, sample_rate)[0], origin="lower", aspect="auto", cmap="magma"
-    )
+    axes.imshow(_decibels(waveform, sample_rate)[0], origin="lower", aspect="auto", cmap="magma")
     axes.set_axis_off()
     return _uri(figure)
 

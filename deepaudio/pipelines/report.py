@@ -105,7 +105,10 @@ def dub_report(
 
 
 def eval_report(
-    path: os.PathLike, summary: Mapping[str, Any], rows: list[dict[str, Any]], truth: Mapping[str, Any]
+    path: os.PathLike,
+    summary: Mapping[str, Any],
+    rows: list[dict[str, Any]],
+    truth: Mapping[str, Any],
 ) -> Path:
     """Write the report of an evaluation: table, reasons, spectrogram rows, every item's values.
 

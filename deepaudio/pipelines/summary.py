@@ -23,8 +23,8 @@ def row_values(features: Features, chosen: list[Column], failed: str | None) -> 
     reasons: dict[str, str] = {}
     kept: dict[str, Any] = {}
     heard: dict[str, str] = {}
-    silent = failed is None and any(c.metric.silent is not None for c in chosen) and (
-        features.silent()
+    silent = (
+        failed is None and any(c.metric.silent is not None for c in chosen) and (features.silent())
     )
     for column in chosen:
         try:
@@ -77,7 +77,11 @@ def _set_features(features: Features, column: Column) -> dict[str, Any]:
 
 
 def summarise(
-    rows: list[dict[str, Any]], items: list[Item], systems: list[str], chosen: list[Column], task: str
+    rows: list[dict[str, Any]],
+    items: list[Item],
+    systems: list[str],
+    chosen: list[Column],
+    task: str,
 ) -> dict[str, Any]:
     """Every column of every system: value, interval, count, and why it is `n/a` where it is."""
     table = {}
@@ -112,8 +116,13 @@ def _cell(column: Column, rows: list[dict[str, Any]]) -> dict[str, Any]:
     scored = [row[where][column.key] for row in rows if column.key in row[where]]
     reasons = [(row["id"], row["na"][column.key]) for row in rows if column.key in row["na"]]
     cell: dict[str, Any] = {
-        "value": None, "interval": None, "scored": len(scored), "of": len(rows), "reason": None,
-        "partial": None, "partial_interval": None,
+        "value": None,
+        "interval": None,
+        "scored": len(scored),
+        "of": len(rows),
+        "reason": None,
+        "partial": None,
+        "partial_interval": None,
     }
     value = interval = why = None
     if scored:

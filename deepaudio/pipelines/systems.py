@@ -24,6 +24,10 @@ class System(Protocol):
         """Where this system routes the item's instruction (task mof)."""
         ...
 
+    def reason(self, item: Item) -> str:
+        """Why there is no output."""
+        ...
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -45,6 +49,14 @@ class Folder:
         rows = (json.loads(line) for line in index.read_text().splitlines() if line.strip())
         return next((row["direction"] for row in rows if str(row["id"]) == item.id), None)
 
+    def reason(self, item: Item) -> str:
+        """What `failures.json` of the folder says, if it is there."""
+        place = self.place / "failures.json"
+        known = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+        return known.get(
+            item.id, f"no prediction: no {item.id}.wav (or .flac, .mp4, ...) in the folder"
+        )
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -59,6 +71,10 @@ class Truth:
     def direction(self, item: Item) -> str | None:
         """The item's label."""
         return item.label
+
+    def reason(self, item: Item) -> str:
+        """The manifest names no audio."""
+        return "the item has no audio"
 
 
 class Shuffled:
@@ -80,11 +96,17 @@ class Shuffled:
         """The label of the item half a manifest away."""
         return self._other[item.id].label
 
+    def reason(self, item: Item) -> str:
+        """The other item names no audio."""
+        return f"the other item, {self._other[item.id].id}, has no audio"
+
 
 def folder_system(spec: str) -> Folder:
     """`DIR` or `NAME=DIR` as a system; InputError where there is no such folder."""
     name, _, place = spec.rpartition("=")
     path = Path(place)
     if not path.is_dir():
-        raise InputError("predictions.missing", f"no such folder: {place}", hint="--predictions DIR")
+        raise InputError(
+            "predictions.missing", f"no such folder: {place}", hint="--predictions DIR"
+        )
     return Folder(name or path.name, path)

@@ -53,18 +53,21 @@ def latex(summary: dict[str, Any]) -> str:
     """A booktabs tabular; special characters of names and reasons are escaped."""
     headings, rows = grid(summary, interval=False)
     body = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
-            r"\toprule",
-            " & ".join(_tex(heading) for heading in headings) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *(f"% {note}" for note in notes(summary)),
-        ]
-    ) + "\n"
+    return (
+        "\n".join(
+            [
+                rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
+                r"\toprule",
+                " & ".join(_tex(heading) for heading in headings) + r" \\",
+                r"\midrule",
+                *body,
+                r"\bottomrule",
+                r"\end{tabular}",
+                *(f"% {note}" for note in notes(summary)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def plain(summary: dict[str, Any]) -> list[str]:
@@ -97,9 +100,18 @@ def _pipes(cells: list[str]) -> str:
 
 
 _TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "↓": r"$\downarrow$", "↑": r"$\uparrow$",
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
 }
 
 

@@ -35,8 +35,10 @@ def read_align(path: Path) -> list[Word]:
             continue
         if len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):
             raise InputError(
-                "align.malformed", f"{path.name}: expected 'start end word', got {line!r}",
-                hint="GRID .align files have three columns", line=number,
+                "align.malformed",
+                f"{path.name}: expected 'start end word', got {line!r}",
+                hint="GRID .align files have three columns",
+                line=number,
             )
         start, end, text = int(parts[0]) / ALIGN_RATE, int(parts[1]) / ALIGN_RATE, parts[2]
         if text not in ("sil", "sp"):
@@ -58,7 +60,9 @@ def grid_items(root: Path, held_out: bool | None = None) -> Iterator[Item]:
     """
     index = root / "MANIFEST.tsv"
     if not index.is_file():
-        raise InputError("grid.missing", f"no MANIFEST.tsv in {root}", hint="point to a GRID folder")
+        raise InputError(
+            "grid.missing", f"no MANIFEST.tsv in {root}", hint="point to a GRID folder"
+        )
     with index.open(newline="") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):
             clip = root / row["file"]
@@ -71,6 +75,10 @@ def grid_items(root: Path, held_out: bool | None = None) -> Iterator[Item]:
                 start, end = speech_span(words)
                 extra = {"start": start, "end": end, "words": [list(word) for word in words]}
             yield Item(
-                id=clip.stem, text=row["transcript"], video=str(clip), audio=str(clip),
-                speaker=root.name, extra=extra,
+                id=clip.stem,
+                text=row["transcript"],
+                video=str(clip),
+                audio=str(clip),
+                speaker=root.name,
+                extra=extra,
             )

@@ -37,8 +37,10 @@ def cross_sentence_items(path: Path, split: Path) -> list[Item]:
         columns = line.rstrip("\r").split("\t")
         if len(columns) != 6:
             raise InputError(
-                "lst.columns", f"{path.name}:{number}: {len(columns)} columns, not 6",
-                hint="ref id, seconds, text, target id, seconds, text", line=number,
+                "lst.columns",
+                f"{path.name}:{number}: {len(columns)} columns, not 6",
+                hint="ref id, seconds, text, target id, seconds, text",
+                line=number,
             )
         ref, ref_seconds, ref_text, target, seconds, text = columns
         items.append(
@@ -60,9 +62,7 @@ def cross_sentence_items(path: Path, split: Path) -> list[Item]:
 def utterance_path(split: Path, utterance: str) -> Path | None:
     """The sound of SPEAKER-CHAPTER-NUMBER, in the corpus layout or flat; None where there is none."""
     folder = split.joinpath(*utterance.split("-")[:2])
-    places = (
-        place / f"{utterance}{suffix}" for place in (folder, split) for suffix in SUFFIXES
-    )
+    places = (place / f"{utterance}{suffix}" for place in (folder, split) for suffix in SUFFIXES)
     return next((place for place in places if place.is_file()), None)
 
 

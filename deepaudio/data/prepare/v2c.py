@@ -34,8 +34,10 @@ def _rows(path: Path) -> Iterator[Item]:
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) != 6:
             raise InputError(
-                "lst.columns", f"{path.name}:{number}: {len(columns)} columns, not 6",
-                hint="ref wav, ref video, ref text, wav, video, text, separated by tabs", line=number,
+                "lst.columns",
+                f"{path.name}:{number}: {len(columns)} columns, not 6",
+                hint="ref wav, ref video, ref text, wav, video, text, separated by tabs",
+                line=number,
             )
         ref_wav, ref_video, ref_text, wav, video, text = columns
         yield Item(
@@ -102,7 +104,10 @@ def with_setting(
         elif setting == "dub3" and voices:
             voice = voices[index % len(voices)]
             yield replace(
-                item, reference=voice.audio, reference_text=voice.text, reference_video=None,
+                item,
+                reference=voice.audio,
+                reference_text=voice.text,
+                reference_video=None,
                 extra={**item.extra, "voice": voice.id},
             )
         elif setting == "dub2" and item.reference is None and item.id in following:

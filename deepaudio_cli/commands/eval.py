@@ -1,0 +1,134 @@
+"""`deepaudio eval`: the paper's tables, from predictions of any system or from a preset."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from deepaudio.errors import BatchError, UsageError
+from deepaudio_cli import options as opt
+from deepaudio_cli.console import Console
+
+Many = Optional[list[str]]  # noqa: UP045
+
+
+def eval(
+    task: Annotated[Literal["v2s", "v2a", "tts", "mof"], typer.Argument(help="Which table.")],
+    manifest: Annotated[Path, typer.Option(help="JSONL manifest, or the paper's six-column .lst.")],
+    predictions: Annotated[
+        Many,
+        typer.Option(metavar="[NAME=]DIR", help="Outputs of a system, named by id; repeatable."),
+    ] = None,
+    preset: Annotated[
+        Many, typer.Option(help="Generate with this preset first; repeatable.")
+    ] = None,
+    variant: Annotated[
+        Many,
+        typer.Option(help="Of the preset, for v2s: whole, no-energy, v2a-alone; repeatable."),
+    ] = None,
+    setting: Annotated[
+        Optional[Literal["dub1", "dub2", "dub3"]],  # noqa: UP045
+        typer.Option(help="Which reference a row takes; by default the manifest's own."),
+    ] = None,
+    voices: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Manifest of unseen voices for dub3."),
+    ] = None,
+    truth: Annotated[bool, typer.Option("--truth", help="Add the ground truth as a row.")] = False,
+    unrelated: Annotated[
+        bool, typer.Option("--unrelated", help="Add the baseline of other items' truth.")
+    ] = False,
+    metric: Annotated[Many, typer.Option(help="Only these metrics; repeatable.")] = None,
+    judges: Annotated[
+        Literal["offline", "paper", "both"], typer.Option(help="Which set of judges.")
+    ] = "offline",
+    judge: Annotated[Many, typer.Option(help="A further judge by name; repeatable.")] = None,
+    judge_folder: Annotated[
+        Many, typer.Option(metavar="NAME=DIR", help="Where a judge's weights lie; repeatable.")
+    ] = None,
+    path_map: Annotated[
+        Many, typer.Option("--map", metavar="OLD=NEW", help="Prefix of paths in the manifest.")
+    ] = None,
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Only the first items.", min=1),
+    ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Items at a time.", min=1)] = 1,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for items.jsonl, summary.json, tables.")
+    ] = Path("eval"),
+    report: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
+    ] = None,
+    no_resume: Annotated[bool, typer.Option("--no-resume", help="Score everything again.")] = False,
+    quality: opt.QualityName = "normal",
+    steps: opt.Steps = None,
+    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    seed: opt.Seed = opt.SAMPLING.seed,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    offline: opt.Offline = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Score predictions, or a preset's, against a manifest; every failure is counted and named."""
+    console = Console("eval", json, verbose, quiet)
+    opt.prepare(offline)
+    from deepaudio.pipelines.deepaudio import device_of
+    from deepaudio.pipelines.evaluate import EvalOptions, evaluate, write_tables
+    from deepaudio.pipelines.rows import Rows, read_items, systems_of
+
+    items = read_items(
+        manifest, _pairs(path_map, "--map"), setting, voices, limit, needs_truth=truth or unrelated
+    )
+    rows = Rows(
+        predictions=tuple(predictions or ()),
+        presets=tuple(preset or ()),
+        variants=tuple(variant or ("whole",)),
+        truth=truth,
+        unrelated=unrelated,
+    )
+    options = EvalOptions(
+        task=task,
+        metrics=tuple(metric or ()),
+        judge_set=judges,
+        judges=tuple(judge or ()),
+        judge_folders={n: Path(p) for n, p in _pairs(judge_folder, "--judge-folder").items()},
+        seconds=seconds,
+        jobs=jobs,
+        device=str(device_of(device)),
+        resume=not no_resume,
+    )
+    sampling = opt.sampling(steps, quality, guidance, seed)
+    with console.progress() as progress:
+        systems = systems_of(rows, items, task, out, sampling, device, dtype, progress)
+        summary = evaluate(items, systems, options, out, progress)
+    written = write_tables(summary, out, items, report)
+    for line in written.lines:
+        console.say(line)
+    failed = {name: row["failed"] for name, row in summary["systems"].items() if row["failed"]}
+    console.result({"summary": summary, "files": written.files}, out / "summary.json")
+    if failed:
+        count = sum(len(entries) for entries in failed.values())
+        raise BatchError(
+            "eval.failed",
+            f"{count} items failed and were counted; see {out / 'items.jsonl'}",
+            "the rest is scored; run again to resume",
+        )
+
+
+def _pairs(given: list[str] | None, flag: str) -> dict[str, str]:
+    """`A=B` options as a mapping; UsageError for anything else."""
+    pairs = {}
+    for text in given or ():
+        left, equals, right = text.partition("=")
+        if not (left and equals):
+            raise UsageError("eval.pair", f"{flag} takes NAME=VALUE, not '{text}'")
+        pairs[left] = right
+    return pairs
