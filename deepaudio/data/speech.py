@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepaudio.audio.pitch import median_pitch
 from deepaudio.audio.content import PITCH, PITCH_SCALE, VOICING, pitch_level
+from deepaudio.data import smoke
 from deepaudio.errors import InputError
 
 FRAME_RATE = 93.75
@@ -96,19 +97,23 @@ class SpeechShards:
 
 
 def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
-    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
-    if not (index.is_file() and tensors.is_file()):
-        raise InputError("data.missing", f"no speech shard at {path}", hint="docs/training.md says how to make it")
-    values = load_file(tensors)
+    rows, values = smoke.speech_shard() if str(path) == smoke.NAME else _shard(path)
     names = ("mel", "content", "energy", "pitch")
     entries = []
-    for row in json.loads(index.read_text()):
+    for row in rows:
         entry = _Entry(row["speaker"], *(values[f"{row['key']}.{name}"] for name in names))
         if row["key"] in predicted:
             contour = predicted[row["key"]][: len(entry.mel)]
             entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
         entries.append(entry)
     return entries
+
+
+def _shard(path: Path) -> tuple[list[dict], dict[str, Tensor]]:
+    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
+    if not (index.is_file() and tensors.is_file()):
+        raise InputError("data.missing", f"no speech shard at {path}", hint="docs/training.md says how to make it")
+    return json.loads(index.read_text()), load_file(tensors)
 
 
 def _by_speaker(source: Sequence[_Entry]) -> dict[str, list[_Entry]]:
