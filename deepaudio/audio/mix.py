@@ -1,0 +1,141 @@
+"""Lines on a timeline, over a bed that makes room for them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+FADE = 0.005
+ATTACK, RELEASE = 0.08, 0.35
+HOLD = 0.25
+"""Pauses shorter than this do not bring the bed back."""
+
+
+class Event(NamedTuple):
+    """A sound and the second of the timeline at which it begins."""
+
+    start: float
+    waveform: Float[Tensor, "s"]
+
+
+def timeline(
+    events: Sequence[Event], duration: float, sample_rate: int, fade: float = FADE
+) -> Float[Tensor, "s"]:
+    """All events added up on `duration` seconds of silence; each fades in and out over `fade` seconds.
+
+    What begins before 0 or passes the end is an error: sound is never cut here without a word.
+    """
+    total = round(duration * sample_rate)
+    track = torch.zeros(total)
+    for number, event in enumerate(events):
+        begin = round(event.start * sample_rate)
+        length = event.waveform.shape[-1]
+        # times rounded to samples may pass the end by one or two
+        if begin < 0 or begin + length > total + 2:
+            raise ValueError(
+                f"event {number} lies at {event.start:.3f} .. {event.start + length / sample_rate:.3f} s "
+                f"outside a timeline of {duration:.3f} s"
+            )
+        sound = faded(event.waveform.to(track), round(fade * sample_rate))[: total - begin]
+        track[begin : begin + sound.shape[-1]] += sound
+    return track
+
+
+def faded(waveform: Float[Tensor, "... s"], n: int) -> Float[Tensor, "... s"]:
+    """The waveform with raised-cosine edges of `n` samples (or half its length)."""
+    n = min(n, waveform.shape[-1] // 2)
+    if n <= 0:
+        return waveform
+    ramp = 0.5 - 0.5 * torch.cos(torch.pi * (torch.arange(n, device=waveform.device) + 0.5) / n)
+    made = waveform.clone()
+    made[..., :n] *= ramp.to(made)
+    made[..., -n:] *= ramp.flip(0).to(made)
+    return made
+
+
+def crossfade(
+    first: Float[Tensor, "... s"], second: Float[Tensor, "... t"], n: int
+) -> Float[Tensor, "... u"]:
+    """`first` then `second`, `n` samples of them shared; gains add up to 1, so that equal sounds stay as they are."""
+    n = min(n, first.shape[-1], second.shape[-1])
+    if n <= 0:
+        return torch.cat([first, second], -1)
+    up = ((torch.arange(n, device=first.device) + 0.5) / n).to(first)
+    shared = first[..., -n:] * (1 - up) + second[..., :n] * up
+    return torch.cat([first[..., :-n], shared, second[..., n:]], -1)
+
+
+def duck(
+    bed: Float[Tensor, "*channels s"],
+    voice: Float[Tensor, "t"],
+    sample_rate: int,
+    duck_db: float = 12.0,
+) -> Float[Tensor, "*channels s"]:
+    """The bed `duck_db` quieter while the voice sounds: down over 80 ms before it, up again over 350 ms after it."""
+    gain = duck_gain(voice, sample_rate, bed.shape[-1], duck_db)
+    return bed * gain.to(bed)
+
+
+def duck_gain(
+    voice: Float[Tensor, "t"], sample_rate: int, n_samples: int, duck_db: float = 12.0
+) -> Float[Tensor, "s"]:
+    """The gain of `duck`, in (0, 1]."""
+    if duck_db < 0:
+        raise ValueError(f"duck_db is {duck_db}; 0 or more")
+    hop = max(1, sample_rate // 100)
+    padded = torch.nn.functional.pad(
+        voice.detach().float(), (0, max(0, n_samples - voice.shape[-1]))
+    )
+    padded = torch.nn.functional.pad(padded[:n_samples], (0, -n_samples % hop))
+    level = padded.reshape(-1, hop).pow(2).mean(1).sqrt()
+    if float(level.max()) < 1e-5:
+        return torch.ones(n_samples)
+    active = (level > 0.03 * torch.quantile(level[level > 1e-5], 0.95)).float()
+    active = _closed(active, round(HOLD * 100))
+    depth = _smoothed(active, ATTACK * 100, RELEASE * 100)
+    gain = 10 ** (-duck_db * depth / 20)
+    fine = torch.nn.functional.interpolate(gain[None, None], padded.numel(), mode="linear")
+    return fine[0, 0, :n_samples]
+
+
+def mix(
+    voice: Float[Tensor, "s"],
+    bed: Float[Tensor, "*channels t"],
+    sample_rate: int,
+    duck_db: float = 12.0,
+) -> Float[Tensor, "*channels s"]:
+    """The voice over the ducked bed, as long as the longer of them; every channel of the bed gets the voice."""
+    n = max(voice.shape[-1], bed.shape[-1])
+    voice = torch.nn.functional.pad(voice, (0, n - voice.shape[-1]))
+    bed = torch.nn.functional.pad(bed, (0, n - bed.shape[-1]))
+    return duck(bed, voice, sample_rate, duck_db) + voice
+
+
+def _closed(active: Tensor, width: int) -> Tensor:
+    """Gaps of up to `width` frames between active ones filled."""
+    made = active.clone()
+    last = None
+    for number in active.nonzero().flatten().tolist():
+        if last is not None and 1 < number - last <= width:
+            made[last:number] = 1
+        last = number
+    return made
+
+
+def _smoothed(active: Tensor, attack: float, release: float) -> Tensor:
+    """Straight ramps: up to 1 over `attack` frames before each active stretch, down over `release` after it."""
+    values = active.tolist()
+    n = len(values)
+    level = 0.0
+    falling = [0.0] * n
+    for i in range(n):
+        level = 1.0 if values[i] else max(0.0, level - 1 / max(release, 1))
+        falling[i] = level
+    level = 0.0
+    for i in reversed(range(n)):
+        level = 1.0 if values[i] else max(0.0, level - 1 / max(attack, 1))
+        falling[i] = max(falling[i], level)
+    ramps = torch.tensor(falling)
+    return ramps * ramps * (3 - 2 * ramps)
