@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 SIZE, RATE = (480, 360), 25
 STARTS = (0.6, 3.1)  # when the lines begin
 CUT, END = 5.4, 8.6
-FALL, HEIGHT, GRAVITY, RESTITUTION = 5.9, 0.58, 2.6, 0.72
+FALL, HEIGHT, GRAVITY, RESTITUTION = 5.9, 0.58, 2.6, 0.68
 FLOOR, RADIUS, PLACE = 0.86, 0.075, 0.42
 LOOKS = Looks(
     skin=(225, 180, 150), hair=(90, 60, 35), shirt=(70, 105, 140), lips=(190, 95, 90), eye=(60, 90, 120),
@@ -51,8 +51,12 @@ def spoken(lines: list[str]) -> tuple[np.ndarray, list[tuple[float, float]], int
 def pictures(face: DrawnFace, touches: list[tuple[float, float]]):
     """Every frame as (height width 3) uint8."""
     large = (SIZE[0] * FINE, SIZE[1] * FINE)
-    wall = Image.fromarray(np.array([[[196, 206, 214]], [[160, 174, 186]]], np.uint8)).resize(large, Image.Resampling.BICUBIC)
-    room = Image.fromarray(np.array([[[214, 206, 190]], [[188, 178, 160]]], np.uint8)).resize(large, Image.Resampling.BICUBIC)
+    wall = Image.fromarray(np.array([[[196, 206, 214]], [[160, 174, 186]]], np.uint8)).resize(
+        large, Image.Resampling.BICUBIC
+    )
+    room = Image.fromarray(np.array([[[214, 206, 190]], [[188, 178, 160]]], np.uint8)).resize(
+        large, Image.Resampling.BICUBIC
+    )
     for index in range(round(END * RATE)):
         seconds = index / RATE
         if seconds < CUT:
@@ -71,7 +75,7 @@ def pictures(face: DrawnFace, touches: list[tuple[float, float]]):
 def main() -> None:
     lines = (HERE / "lines.txt").read_text().split("\n")[: len(STARTS)]
     speech, times, rate = spoken(lines)
-    touches = bounces(FALL, HEIGHT, GRAVITY, RESTITUTION, END - 0.1)
+    touches = bounces(FALL, HEIGHT, GRAVITY, RESTITUTION, END + 3)
     face = DrawnFace(LOOKS, mouth_track(speech, rate), seed=3, size=0.72, centre=(0.5, 0.47))
     with av.open(str(HERE / "clip.mp4"), "w", options={"movflags": "+faststart"}) as clip:
         stream = clip.add_stream("libx264", rate=RATE, options={"crf": "24", "preset": "slow"})
@@ -81,7 +85,11 @@ def main() -> None:
         for picture in pictures(face, touches):
             clip.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         clip.mux(stream.encode())
-    truth = {"lines": times, "bounces": [round(float(t), 3) for t, _ in touches], "prompt": "a rubber ball bounces"}
+    truth = {
+        "lines": times,
+        "bounces": [round(float(t), 3) for t, _ in touches if t < END],
+        "prompt": "a rubber ball bounces",
+    }
     (HERE / "clip.json").write_text(json.dumps(truth) + "\n")
 
 

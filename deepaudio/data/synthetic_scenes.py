@@ -111,7 +111,7 @@ def _bounce(duration: float, rng: np.random.Generator, material: str) -> Scene:
     height = rng.uniform(0.25, floor - radius + 0.1)
     elastic = {"rubber": (0.7, 0.88), "metal": (0.55, 0.8), "glass": (0.5, 0.75)}
     restitution = rng.uniform(*elastic.get(material, (0.4, 0.7)))
-    touches = bounces(fall, height, gravity, restitution, duration)
+    touches = bounces(fall, height, gravity, restitution, duration + 3)
     first = touches[0][1] if touches else 1.0
     x0, vx = rng.uniform(0.15, 0.85), rng.choice([0.0, rng.uniform(-0.25, 0.25)])
     colour, shape = _colour(material, rng), rng.choice(["ball", "ball", "box"])
@@ -127,13 +127,16 @@ def _bounce(duration: float, rng: np.random.Generator, material: str) -> Scene:
         pen.thing(shape, x0 + vx * max(0.0, t - fall), floor - radius - h, radius, colour)
 
     body = Body(material, rng, float(radius / 0.11))
-    wave = _render(duration, [(s, 0.9 * (v / first) ** 1.3) for s, v in touches], body, rng)
+    wave = _render(
+        duration, [(s, 0.9 * (v / first) ** 1.3) for s, v in touches if s < duration], body, rng
+    )
     said = _say(
         rng, material, "a {m} {s} bounces on the floor", "a bouncing {m} {s}", "{m} {s} bouncing",
         "a {m} {s} falls and bounces", "{m} {s} hitting the ground", "a {m} object drops and bounces",
         s="ball" if shape == "ball" else "box",
     )  # fmt: skip
-    return Scene("bounce", duration, draw, wave, tuple(s for s, _ in touches), said, material)
+    heard = tuple(float(s) for s, _ in touches if s < duration)
+    return Scene("bounce", duration, draw, wave, heard, said, material)
 
 
 def _fall(duration: float, rng: np.random.Generator, material: str) -> Scene:

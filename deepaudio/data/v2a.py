@@ -12,14 +12,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Generator, Tensor
 
-from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE
 from deepaudio.errors import InputError
-
-FACE = slice(0, len(FACE_FIELDS))
-SHAPES = slice(
-    1, FACE_FIELDS.index("yaw")
-)  # mouth measures that depend on the face and the tracker
-SPEEDS = slice(FACE_FIELDS.index("patch_motion"), FACE_FIELDS.index("ranged_aperture"))
 
 
 @dataclass(frozen=True)
@@ -49,6 +42,30 @@ class V2AData:
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What lies where: rates in steps a second, and the names of the first columns of `sync`, those of a face."""
+
+    sync_rate: float
+    clip_rate: float
+    latent_rate: float
+    face: tuple[str, ...]
+
+    @property
+    def fold(self) -> int:
+        """Sync steps in one latent."""
+        return round(self.sync_rate / self.latent_rate)
+
+    @property
+    def shapes(self) -> slice:
+        """Mouth measures, which depend on the face and the tracker."""
+        return slice(1, self.face.index("yaw"))
+
+    @property
+    def speeds(self) -> slice:
+        return slice(self.face.index("patch_motion"), self.face.index("ranged_aperture"))
+
+
 class V2ABatch(NamedTuple):
     """Features and latents of a batch: (b f ds), (b g dc), (b l dt), (b n c)."""
 
@@ -71,12 +88,12 @@ class Clip(NamedTuple):
 
 
 def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
-    """Rows and tensors of a shard written by `deepaudio.data.synthetic`. InputError when it is not there."""
+    """Rows and tensors of a shard written by `deepaudio.training.features`. InputError when it is not there."""
     place = Path(path)
     for suffix in (".json", ".safetensors"):
         if not place.with_suffix(suffix).is_file():
             raise InputError(
-                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.data.synthetic --help"
+                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.training.features --help"
             )  # fmt: skip
     return json.loads(place.with_suffix(".json").read_text()), load_file(
         place.with_suffix(".safetensors")
@@ -97,15 +114,14 @@ class V2AShards:
     def __init__(
         self,
         data: V2AData,
+        layout: Layout,
         encode: Callable[[Tensor], Tensor],
         words: Callable[[str], Tensor],
-        latent_rate: float,
     ):
-        """`encode`: mel (1 n c) to latents; `words`: prompt to (l d); `latent_rate` in latents a second."""
-        self.data, self.words, self.rate = data, words, latent_rate
+        """`encode`: mel (1 n c) to latents; `words`: prompt to (l d)."""
+        self.data, self.layout, self.words, self.fold = data, layout, words, layout.fold
         self.shards: list[list[Clip]] = []
-        self.window = round(data.seconds * latent_rate)
-        self.fold = round(SYNC_RATE / latent_rate)
+        self.window = round(data.seconds * layout.latent_rate)
         for path in data.shards:
             rows, tensors = read_shard(path)
             clips = [_clip(row, tensors, encode) for row in rows]
@@ -148,8 +164,11 @@ class V2AShards:
         stop = start + self.window
         sync = clip.sync[start * self.fold : stop * self.fold]
         sync = torch.cat([sync, sync[-1:].expand(self.window * self.fold - len(sync), -1)])
-        count = round(self.data.seconds * CLIP_RATE)
-        first = min(round(start / self.rate * CLIP_RATE), max(0, len(clip.clip) - count))
+        count = round(self.data.seconds * self.layout.clip_rate)
+        first = min(
+            round(start / self.layout.latent_rate * self.layout.clip_rate),
+            max(0, len(clip.clip) - count),
+        )
         seen = clip.clip[first : first + count]
         seen = torch.cat([seen, seen[-1:].expand(count - len(seen), -1)])
         return sync, seen, clip.latent[start:stop], clip.prompts[_pick(len(clip.prompts), rng)]
@@ -158,15 +177,15 @@ class V2AShards:
         """Another tracker, another face, another camera."""
         sync = sync.clone()
         if bool(sync[:, 0].any()):
-            spread = self.data.jitter
+            spread, shapes, face = self.data.jitter, self.layout.shapes, len(self.layout.face)
             gain = 1 + spread * torch.randn(1, generator=rng)
-            shapes = gain * (1 + 0.5 * spread * torch.randn(SHAPES.stop - 1, generator=rng))
-            sync[:, SHAPES] *= shapes.clamp(0.3, 2)
-            sync[:, SPEEDS] *= gain.clamp(0.3, 2)
+            scale = gain * (1 + 0.5 * spread * torch.randn(shapes.stop - 1, generator=rng))
+            sync[:, shapes] *= scale.clamp(0.3, 2)
+            sync[:, self.layout.speeds] *= gain.clamp(0.3, 2)
             if _chance(self.data.hide_sight, rng):
-                sync[:, FACE.stop :] = 0
+                sync[:, face:] = 0
             elif _chance(self.data.hide_face, rng):
-                sync[:, FACE] = 0
+                sync[:, :face] = 0
         return sync + self.data.noise * torch.randn(sync.shape, generator=rng)
 
 

@@ -7,7 +7,7 @@ SIZE = 48  # the frame is squeezed to SIZE x SIZE grey pixels
 GRID = 6  # cells a side for change
 FLOW = 3  # cells a side for flow
 NOISE = 0.012  # grey-level change (0 .. 1) below which a pixel counts as still: compression noise
-CUT = 0.08  # mean grey-level change that is another shot
+CUT = 0.04  # mean grey-level change that is another shot
 BACKGROUND = 2.0  # seconds to each side
 RATE = 25.0  # changes are given per 1/RATE second
 
@@ -84,7 +84,7 @@ def cuts(grey: np.ndarray) -> np.ndarray:
     """Whether each frame of [f h w] begins another shot: most of the picture changes at once."""
     jump = np.abs(np.diff(grey, axis=0, prepend=grey[:1])).mean((1, 2))
     usual = np.median(jump)
-    return jump > max(CUT, 6 * usual)
+    return jump > max(CUT, 8 * usual)
 
 
 def foreground(grey: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -13,12 +13,15 @@ from torch import Generator, nn
 from deepaudio import checkpoint
 from deepaudio.codecs import mel_linear
 from deepaudio.config import build as build_config
-from deepaudio.data.v2a import V2ABatch, V2AData, V2AShards, read_shard
+from deepaudio.data.synthetic import scenes
+from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_shard
 from deepaudio.discover import find
+from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
+from deepaudio.training import features
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 
@@ -71,8 +74,14 @@ class Stage:
 
 
 def build(recipe: Recipe) -> Stage:
-    """The stage of a recipe: `model` {name, preset | sizes}, `data` {V2AData}, `objective` {Objective}, `codec` in data."""
+    """The stage of a recipe: `model` {name, preset | sizes}, `data` {V2AData, codec, drawn}, `objective` {Objective}.
+
+    `data.drawn` scenes are drawn into the run folder at the first start: something to train on without any data.
+    """
     values = dict(recipe.data)
+    drawn = values.pop("drawn", 0)
+    if drawn:
+        values["shards"] = [*values.get("shards", []), _drawn(recipe, drawn)]
     codec = _codec(recipe, dict(values.pop("codec", {})), values.get("shards", []))
     data = build_config(V2AData, values, "data")
     objective = build_config(Objective, recipe.objective, "objective")
@@ -83,7 +92,8 @@ def build(recipe: Recipe) -> Stage:
     def words(prompt: str) -> torch.Tensor:
         return encode_words(prompt, config.text_len, config.text_dim)
 
-    shards = V2AShards(data, codec.encode, words, rate)
+    layout = Layout(SYNC_RATE, CLIP_RATE, rate, FACE_FIELDS)
+    shards = V2AShards(data, layout, codec.encode, words)
     with torch.no_grad():
         everything = torch.cat([c.latent for shard in shards.shards for c in shard])
         model.latent_mean.copy_(everything.mean(0))
@@ -92,6 +102,14 @@ def build(recipe: Recipe) -> Stage:
     if recipe.init_from:
         checkpoint.load_into(model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
     return Stage(model, config, shards, objective)
+
+
+def _drawn(recipe: Recipe, count: int) -> str:
+    """A shard of drawn scenes in the run folder."""
+    place = Path(recipe.output) / "drawn"
+    if not place.with_suffix(".json").is_file():
+        features.write(scenes(count, recipe.seed), MotionEncoder(features.FACES), place)
+    return str(place)
 
 
 def _model(recipe: Recipe) -> tuple[nn.Module, Any]:
