@@ -1,0 +1,76 @@
+"""The full-size presets behind the same two modules that `mini` has: V2A and TTS by role, from parts on this machine."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from deepaudio.errors import WeightsError
+from deepaudio.pipelines.f5_text_to_speech import F5TextToSpeech
+from deepaudio.pipelines.mm_video_to_audio import MMVideoToAudio
+from deepaudio.pipelines.resident import Resident
+from deepaudio.pipelines.ys_video_to_audio import YSVideoToAudio
+from deepaudio.presets import official, store
+
+FULL_SIZES = tuple(official.PRESETS)
+
+
+@dataclass(frozen=True)
+class FullSize:
+    """A full-size preset on a device. Both modules share their networks' memory."""
+
+    preset: official.Preset
+    device: torch.device
+    dtype: torch.dtype
+    low_memory: bool = False
+
+    @cached_property
+    def resident(self) -> Resident:
+        return Resident(self.preset, self.device, self.dtype, self.low_memory)
+
+    @cached_property
+    def v2a(self) -> "MMVideoToAudio | YSVideoToAudio":
+        """M_v2a with its encoders, codec and vocoder."""
+        if "sync" in self.preset.parts:
+            return MMVideoToAudio(self.resident)
+        return YSVideoToAudio(self.resident)
+
+    @cached_property
+    def tts(self) -> F5TextToSpeech:
+        """M_tts with its vocoder."""
+        return F5TextToSpeech(self.resident)
+
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of every part's weights, as recorded when they were imported."""
+        sums = {}
+        for role, name in self.preset.parts.items():
+            wanted = official.part(name)
+            files = store.read_record(store.folder_of(wanted), wanted)["files"]
+            sums[role] = files.get("model.safetensors", files.get("vocab.txt", {})).get(
+                "sha256", ""
+            )
+        return sums
+
+
+def find(name: str) -> official.Preset | None:
+    """The full-size preset of that name, with all its parts here; None for any other name.
+
+    Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
+    """
+    preset = official.PRESETS.get(name)
+    if preset is not None:
+        store.require(preset)
+    return preset
+
+
+def load(
+    name: str,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    low_memory: bool = False,
+) -> FullSize:
+    """A full-size preset by name; networks are read when they are first used."""
+    preset = find(name)
+    if preset is None:
+        raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
+    return FullSize(preset, torch.device(device), dtype, low_memory)
