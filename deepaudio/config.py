@@ -2,11 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
 
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError, UsageError
@@ -74,13 +75,25 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
     for key in values:
         if key not in fields:
             raise InputError("config.unknown_key", f"{where}.{key}: unknown key", hint=suggest(key, list(fields)))
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    for key, value in plain.items():
-        default = fields[key].default
-        if isinstance(default, (int, float)) and not isinstance(default, bool) and value is not None:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise InputError("config.wrong_type", f"{where}.{key}: expected a number, got {value!r}")
+    for key, value in values.items():
+        if isinstance(value, bool) and bool not in _kinds(fields[key].type):
+            raise InputError("config.wrong_type", f"{where}.{key}: expected {_said(fields[key].type)}, got {value!r}")
     try:
-        return kind(**plain)
-    except (TypeError, ValueError) as error:
-        raise InputError("config.invalid", f"{where}: {error}") from error
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in (where, *fault["loc"]))
+        if fault["type"] == "value_error":  # a config's own check, with the numbers in its message
+            raise InputError("config.invalid", f"{key}: {fault['ctx']['error']}") from error
+        code = "config.missing" if fault["type"] == "missing" else "config.wrong_type"
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        given = "" if fault["type"] == "missing" else f", got {fault['input']!r}"
+        raise InputError(code, f"{key}: {message}{given}") from error
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    return (annotation, *(inner for part in get_args(annotation) for inner in _kinds(part)))
+
+
+def _said(annotation: Any) -> str:
+    return getattr(annotation, "__name__", str(annotation))

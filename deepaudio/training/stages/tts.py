@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from deepaudio.audio.mel import standardize
 from deepaudio.config import build as build_config
+from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.discover import find
 from deepaudio.flow.objective import flow_matching_loss
@@ -14,6 +17,7 @@ from deepaudio.flow.path import interpolate
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
+from deepaudio.training.stages._infill import InfillStage
 from deepaudio.training.start import initialise
 
 
@@ -21,7 +25,7 @@ from deepaudio.training.start import initialise
 class Objective:
     """Drops act per item. F5-TTS drops the reference in 0.3 and everything in 0.2 of the items (its code)."""
 
-    time: str = "logit_normal"
+    time: Literal["uniform", "logit_normal"] = "logit_normal"
     drop_audio: float = 0.15
     drop_all: float = 0.1
     drop_text: float = 0.0
@@ -33,12 +37,7 @@ class SpeechStage:
     """Text to speech and, with energy, video to speech: the same batch and the same loss (eq. 7, 11)."""
 
     def __init__(self, recipe: Recipe):
-        sizes = dict(recipe.model)
-        network = find("deepaudio.models.tts", sizes.pop("name", "dit"))
-        self.config = build_config(network.Config, sizes, "model")
-        self.objective = build_config(Objective, dict(recipe.objective), "objective")
-        self.model = network.Model(self.config)
-        initialise(self.model, recipe, new=("input_embed.proj_energy.",))
+        self.model, self.config, self.objective = _network(recipe)
         self.data = build_config(SpeechData, dict(recipe.data), "data")
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
@@ -80,6 +79,21 @@ class SpeechStage:
         return Loss(total, float(weight), parts)
 
 
-def build(recipe: Recipe) -> SpeechStage:
-    """The stage of a recipe with `stage: tts`."""
-    return SpeechStage(recipe)
+def build(recipe: Recipe) -> SpeechStage | InfillStage:
+    """The stage of a recipe: a prompt and what follows (`mini`), or infilling where it says `data.infill: true`."""
+    values = dict(recipe.data)
+    if not values.pop("infill", False):
+        return SpeechStage(recipe)
+    model, config, objective = _network(recipe)
+    return InfillStage(model, config, build_config(InfillData, values, "data"), objective)
+
+
+def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
+    sizes = dict(recipe.model)
+    module = find("deepaudio.models.tts", sizes.pop("name", "dit"))
+    config = build_config(module.Config, sizes, "model")
+    objective = build_config(Objective, dict(recipe.objective), "objective")
+    torch.manual_seed(recipe.seed)
+    model = module.Model(config)
+    initialise(model, recipe, new=("input_embed.proj_energy.",))
+    return model, config, objective

@@ -8,17 +8,18 @@ from dataclasses import replace
 
 from deepaudio.errors import InputError
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages.tts import Objective, SpeechStage
+from deepaudio.training.stages import tts
+from deepaudio.training.stages._infill import InfillStage
 
 PAPER_DROPS = {"drop_audio": 0.25, "drop_text": 0.25, "drop_energy": 0.25, "drop_all": 0.0}
 
 
-def build(recipe: Recipe) -> SpeechStage:
+def build(recipe: Recipe) -> tts.SpeechStage | InfillStage:
     """The stage of a recipe with `stage: v2s`; its drops are the paper's unless the recipe says otherwise."""
-    stage = SpeechStage(recipe)
+    stage = tts.build(recipe)
     if not stage.config.energy:
         raise InputError("recipe.energy", "stage v2s needs a model with an energy input", hint="model.energy=true")
     said = set(recipe.objective)
     drops = {name: value for name, value in PAPER_DROPS.items() if name not in said}
-    stage.objective: Objective = replace(stage.objective, **drops)
+    stage.objective = replace(stage.objective, **drops)
     return stage

@@ -1,6 +1,7 @@
 """Vocoder training: energy distance of spectra, then small discriminators (hinge, feature matching), pitch beside them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ from deepaudio import checkpoint
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, SourceVocos
+from deepaudio.config import build as build_config
 from deepaudio.data.vocoder import Bank, Segments, segments
-from deepaudio.errors import InputError
 from deepaudio.training.discriminators import (
     Discriminators,
     fooling_loss,
@@ -23,27 +24,39 @@ from deepaudio.training.discriminators import (
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
 
-OBJECTIVE = {
-    "adversarial_from": 4000,  # step at which the discriminators join
-    "adversarial_items": 4,  # segments of a batch that they hear
-    "own_pitch_from": 2000,  # before it the pulses follow the labelled pitch
-    "adversarial": 1.0,  # size of its gradient in the waveform, relative to the spectral one
-    "matching": 2.0,  # weight of feature matching inside the adversarial loss
-    "pitch": 0.2,
-    "mel_noise": 0.1,  # deviation of the noise on half of the input mels
-}
+
+@dataclass(frozen=True)
+class Objective:
+    """When the parts of the loss begin, in steps, and what they weigh."""
+
+    adversarial_from: int = 4000  # step at which the discriminators join
+    adversarial_items: int = 4  # segments of a batch that they hear
+    own_pitch_from: int = 2000  # before it the pulses follow the labelled pitch
+    adversarial: float = 1.0  # size of its gradient in the waveform, relative to the spectral one
+    matching: float = 2.0  # weight of feature matching inside the adversarial loss
+    pitch: float = 0.2
+    mel_noise: float = 0.1  # deviation of the noise on half of the input mels
+
+
+@dataclass(frozen=True)
+class VocoderData:
+    """Banks by folder with their weights, mel frames of a segment, segments of a batch."""
+
+    banks: dict[str, float]
+    frames: int = 64
+    batch_items: int = 8
 
 
 class VocoderStage:
     """One update is a generator step and, later, a discriminator step."""
 
     def __init__(self, recipe: Recipe) -> None:
-        unknown = set(recipe.objective) - set(OBJECTIVE)
-        if unknown:
-            raise InputError("recipe.unknown_key", f"objective has no {sorted(unknown)}", hint=str(sorted(OBJECTIVE)))
-        self.objective = OBJECTIVE | recipe.objective
         self.recipe = recipe
-        self.config = Config(**{key: value for key, value in recipe.model.items() if key != "name"})
+        self.objective = build_config(Objective, recipe.objective, "objective")
+        self.data = build_config(VocoderData, recipe.data, "data")
+        sizes = {key: value for key, value in recipe.model.items() if key != "name"}
+        self.config = build_config(Config, sizes, "model")
+        torch.manual_seed(recipe.seed)
         self.model = SourceVocos(self.config)
         if recipe.init_from:
             self.model.load_state_dict(checkpoint.load(recipe.init_from)[1])
@@ -58,23 +71,20 @@ class VocoderStage:
         self.sizes: Tensor | None = None  # running gradient norms: adversarial, spectral
 
     def batches(self, rng: torch.Generator) -> Iterator[Segments]:
-        """Random segments of the recipe's banks: `data: {banks: {FOLDER: weight}, frames, batch_items}`."""
-        data = self.recipe.data
-        banks = [Bank.open(folder) for folder in data["banks"]]
-        return segments(
-            banks, list(data["banks"].values()), data.get("frames", 64), data.get("batch_items", 8), rng
-        )
+        """Random segments of the recipe's banks."""
+        d = self.data
+        return segments([Bank.open(folder) for folder in d.banks], list(d.banks.values()), d.frames, d.batch_items, rng)
 
     def step(self, batch: Segments, rng: torch.Generator, lr: float) -> dict[str, float]:
         """One update of everything; returns the parts of the loss."""
         o = self.objective
         with torch.autocast(batch.waveform.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
-            mel = _disturbed(log_mel(batch.waveform), o["mel_noise"], rng)
+            mel = _disturbed(log_mel(batch.waveform), o.mel_noise, rng)
             pitch = self.model.pitch(mel)
             pitch_loss = self._pitch_loss(pitch.scores, batch.pitch)
             hertz = pitch.hertz.detach()
             voiced = pitch.voiced.detach()
-            if self.updates < o["own_pitch_from"]:
+            if self.updates < o.own_pitch_from:
                 hertz = torch.where(batch.pitch > 0, batch.pitch, hertz)
                 voiced = torch.where(torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced)
             filters = self.model.filters(mel, hertz, voiced)
@@ -84,12 +94,12 @@ class VocoderStage:
         spectral = energy_distance(*(self.spectra(sound, views) for sound in (batch.waveform, *leaves)))
         gradients = list(torch.autograd.grad(spectral, leaves))
         parts = {"loss": spectral.item(), "spectral": spectral.item(), "pitch": pitch_loss.item()}
-        if self.updates >= o["adversarial_from"]:
+        if self.updates >= o.adversarial_from:
             added, heard = self._judged(batch.waveform, leaves[0], rng, lr)
             gradients[0] = gradients[0] + self._balanced(added, gradients[0])
             parts |= heard
         self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([*draws, o["pitch"] * pitch_loss], [*gradients, None])
+        torch.autograd.backward([*draws, o.pitch * pitch_loss], [*gradients, None])
         self._update(self.optimiser, self.model, lr)
         self.updates += 1
         return parts
@@ -132,7 +142,7 @@ class VocoderStage:
         self, real: Tensor, fake: Tensor, rng: torch.Generator, lr: float
     ) -> tuple[Float[Tensor, "b s"], dict[str, float]]:
         """Teach some of the discriminators, then the gradient of what they say of `fake`."""
-        items = self.objective["adversarial_items"]
+        items = self.objective.adversarial_items
         real = real[:items]
         some = self.discriminators.pick(rng)
         kind, half = real.device.type, self.recipe.dtype == "bfloat16"
@@ -148,7 +158,7 @@ class VocoderStage:
                 wanted = self.discriminators(real, some)
             heard = self.discriminators(fake[:items], some)
         fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
-        (gradient,) = torch.autograd.grad(fooling + self.objective["matching"] * matching, fake)
+        (gradient,) = torch.autograd.grad(fooling + self.objective.matching * matching, fake)
         return gradient, {"judge": taught.item(), "fooling": fooling.item(), "matching": matching.item()}
 
     def _balanced(self, gradient: Tensor, beside: Tensor) -> Tensor:
@@ -156,7 +166,7 @@ class VocoderStage:
         sizes = torch.stack([gradient.norm(), beside.norm()]).cpu()
         self.sizes = sizes if self.sizes is None else 0.99 * self.sizes + 0.01 * sizes
         ours, theirs = self.sizes.tolist()
-        return gradient * (self.objective["adversarial"] * theirs / max(ours, 1e-12))
+        return gradient * (self.objective.adversarial * theirs / max(ours, 1e-12))
 
     def _update(self, optimiser: torch.optim.Optimizer, model: torch.nn.Module, lr: float) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.optim.clip_norm)

@@ -1,0 +1,110 @@
+"""Utterances with their text for infilling as F5-TTS trains it: a random span is hidden and spoken again (eq. 7)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from torch import Tensor
+
+from deepaudio.data import smoke
+from deepaudio.errors import InputError
+
+FRAME_RATE = 93.75
+NO_TEXT = -1  # pads token ids
+
+
+@dataclass(frozen=True)
+class InfillData:
+    """Which shards; how many frames and items a batch holds at most; which lengths in seconds and which spans count."""
+
+    shards: tuple[str, ...]
+    batch_frames: int = 38_400
+    batch_items: int = 64
+    shortest: float = 0.3
+    longest: float = 30.0
+    span_min: float = 0.7
+    span_max: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.shards:
+            raise ValueError("shards: name at least one")
+        if not 0 < self.span_min <= self.span_max <= 1:
+            raise ValueError(f"spans must satisfy 0 < span_min <= span_max <= 1, got {self.span_min} and {self.span_max}")
+
+
+class InfillBatch(NamedTuple):
+    """(b n c) mel, (b l) token ids, (b n) energy, (b n) which frames are there, (b n) which are to be spoken again."""
+
+    mel: Tensor
+    text: Tensor
+    energy: Tensor
+    mask: Tensor
+    target: Tensor
+
+
+class InfillShards:
+    """Utterances of all shards by length; tensors are read from disk when drawn. InputError for a missing shard."""
+
+    def __init__(self, data: InfillData):
+        self.data = data
+        self.readers, rows = [], []
+        for name in data.shards:
+            read, found = _hummed() if name == smoke.NAME else _open(Path(name))
+            self.readers.append(read)
+            rows += [(row["frames"], len(self.readers) - 1, row["key"]) for row in found]
+        low, high = data.shortest * FRAME_RATE, data.longest * FRAME_RATE
+        self.rows = sorted(row for row in rows if low <= row[0] <= min(high, data.batch_frames))
+        if not self.rows:
+            raise InputError("data.empty", f"no utterance of {data.shortest} to {data.longest} s in {', '.join(data.shards)}")
+
+    def batch(self, rng: torch.Generator) -> InfillBatch:
+        """Neighbours in length from a random place, as many as fit."""
+        place = int(torch.randint(len(self.rows), (), generator=rng))
+        count = 1
+        while place + count < len(self.rows) and count < self.data.batch_items:
+            if self.rows[place + count][0] * (count + 1) > self.data.batch_frames:
+                break
+            count += 1
+        rows = self.rows[place : place + count]
+        length = rows[-1][0]
+        parts = []
+        for n, reader, key in rows:
+            mel, text, energy = (self.readers[reader](f"{key}.{name}") for name in ("mel", "text", "energy"))
+            low, high = self.data.span_min, self.data.span_max
+            share = low + (high - low) * float(torch.rand((), generator=rng))
+            span = max(1, int(share * n))
+            start = int(torch.randint(n - span + 1, (), generator=rng))
+            frame = torch.arange(length)
+            parts.append(
+                (
+                    F.pad(mel.float(), (0, 0, 0, length - n)),
+                    text.long(),
+                    F.pad(energy.float(), (0, length - n)),
+                    frame < n,
+                    (frame >= start) & (frame < start + span),
+                )
+            )
+        mels, texts, energies, masks, targets = zip(*parts, strict=True)
+        ids = torch.nn.utils.rnn.pad_sequence(list(texts), batch_first=True, padding_value=NO_TEXT)
+        return InfillBatch(torch.stack(mels), ids, torch.stack(energies), torch.stack(masks), torch.stack(targets))
+
+
+def _open(path: Path):
+    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
+    if not (index.is_file() and tensors.is_file()):
+        hint = "python -m deepaudio.data.prepare.infill --help"
+        raise InputError("data.missing", f"no shard of utterances at {path}", hint=hint)
+    return safe_open(tensors, "pt").get_tensor, json.loads(index.read_text(encoding="utf-8"))
+
+
+def _hummed():
+    """The shard `synthetic`: humming voices whose text has one letter for each sound."""
+    rows, tensors = smoke.speech_shard()
+    for row, voice in zip(rows, smoke.voices(), strict=True):
+        changes = torch.from_numpy(voice.sounds).unique_consecutive()
+        tensors[f"{row['key']}.text"] = changes + 1
+    return tensors.__getitem__, rows

@@ -1,0 +1,47 @@
+"""Stages 2 and 4 at full size: F5-TTS infilling of a random span from text, with or without energy (eq. 7, 9-12)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepaudio.data.infill import InfillBatch, InfillData, InfillShards
+from deepaudio.flow import time
+from deepaudio.flow.objective import flow_matching_loss
+from deepaudio.flow.path import interpolate
+from deepaudio.training.fit import Loss
+
+
+class InfillStage:
+    """The mel as it is, the text as token ids; the loss counts the hidden span alone."""
+
+    def __init__(self, model: nn.Module, config: Any, data: InfillData, objective: Any):
+        self.model, self.config, self.data, self.objective = model, config, data, objective
+
+    def batches(self, rng: torch.Generator) -> Iterator[InfillBatch]:
+        shards = InfillShards(self.data)
+        while True:
+            yield shards.batch(rng)
+
+    def loss(self, batch: InfillBatch, rng: torch.Generator) -> Loss:
+        o, device, n_items = self.objective, next(self.model.parameters()).device, len(batch.mel)
+        drop_all = torch.rand(n_items, generator=rng) < o.drop_all
+        drop_audio = drop_all | (torch.rand(n_items, generator=rng) < o.drop_audio)
+        drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
+        keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
+        t = getattr(time, o.time)(n_items, rng).to(device)
+        x0 = torch.randn(batch.mel.shape, generator=rng).to(device)
+        batch = InfillBatch(*(value.to(device) for value in batch))
+        cond = self.model.encode(
+            cond=batch.mel * ~batch.target[..., None],
+            text=batch.text,
+            cond_mask=batch.mask & ~batch.target,
+            energy=(batch.energy * keep_energy.to(device)[:, None])[..., None] if self.config.energy else None,
+            mask=batch.mask,
+            drop_audio=drop_audio.to(device),
+            drop_text=drop_text.to(device),
+        )
+        sample = interpolate(x0, batch.mel, t)
+        summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v, batch.target)
+        return Loss(summed.sum, float(summed.weight))
