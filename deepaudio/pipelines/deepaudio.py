@@ -24,6 +24,7 @@ from torch import Tensor
 from deepaudio.discover import suggest
 from deepaudio.errors import ToolError, UsageError, WeightsError
 from deepaudio.media.clip import ClipInfo
+from deepaudio.media.probe import probe
 from deepaudio.pipelines.options import FitOptions, SampleOptions
 from deepaudio.pipelines.plan import Plan, as_script, plan_lines
 from deepaudio.pipelines.route import Direction, Gate, Route
@@ -31,6 +32,7 @@ from deepaudio.pipelines.text_to_speech import TextToSpeech
 from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio
 from deepaudio.pipelines.video_to_speech import Progress, SpokenLine, check_finite, speak_lines
 from deepaudio.pipelines.voices import Voice, assign, read_voice
+from deepaudio.presets import official, store
 from deepaudio.script import Script
 
 log = logging.getLogger(__name__)
@@ -55,25 +57,41 @@ class Result:
 class DeepAudio:
     """A preset with its modules, each loaded when it is first needed: reading text aloud never loads M_v2a."""
 
-    def __init__(self, preset: Path, device: str = "auto", dtype: str = "auto"):
+    def __init__(
+        self, preset: Path, device: str = "auto", dtype: str = "auto", low_memory: bool = False
+    ):
         self.preset = preset
         self.device = device_of(device)
         self.dtype = dtype_of(dtype, self.device)
-        self._seen: tuple[str, ClipFeatures] | None = None
+        self.low_memory = low_memory
+        self._seen: tuple[tuple, ClipFeatures] | None = None
+
+    @cached_property
+    def _full_size(self):
+        """The paper's sizes, on official weights; None for mini and for folders."""
+        if str(self.preset) not in official.PRESETS:
+            return None
+        from deepaudio.pipelines import full_size  # its encoders are slow to import
+
+        return full_size.load(self.preset.name, self.device, self.dtype, self.low_memory)
 
     @cached_property
     def gate(self) -> Gate:
-        """M_mof."""
-        return Gate.load(self.preset, self.device)
+        """M_mof; no gate was published, so the full sizes take that of mini."""
+        return Gate.load(PRESETS / "mini" if self._full_size else self.preset, self.device)
 
     @cached_property
     def tts(self) -> TextToSpeech:
         """M_tts with its codec."""
+        if self._full_size:
+            return self._full_size.tts
         return TextToSpeech.load(self.preset, self.device)
 
     @cached_property
     def v2a(self) -> VideoToAudio:
         """M_v2a with its codec and encoders."""
+        if self._full_size:
+            return self._full_size.v2a
         return VideoToAudio.load(self.preset, self.device)
 
     def route(self, instruction: str) -> Route:
@@ -137,11 +155,12 @@ class DeepAudio:
             parts=speech.parts,
         )
 
-    def _features(self, video: str | PathLike | ClipInfo):
+    def _features(self, video: str | PathLike | ClipInfo) -> ClipFeatures:
         """Of the clip asked for last; a dub with a generated bed needs them twice."""
-        key = str(video.path if isinstance(video, ClipInfo) else Path(video))
+        info = video if isinstance(video, ClipInfo) else probe(video)
+        key = (info.path, info.fingerprint)
         if self._seen is None or self._seen[0] != key:
-            self._seen = (key, self.v2a.features(key))
+            self._seen = (key, self.v2a.features(info))
         return self._seen[1]
 
     def _precision(self):
@@ -151,24 +170,33 @@ class DeepAudio:
 
 
 def load(
-    name_or_folder: str | PathLike = "mini", device: str = "auto", *, dtype: str = "auto"
+    name_or_folder: str | PathLike = "mini",
+    device: str = "auto",
+    *,
+    dtype: str = "auto",
+    low_memory: bool = False,
 ) -> DeepAudio:
     """A preset by name, or a folder with its parts; nothing is read until a part is needed.
 
-    Raises WeightsError for an unknown name, ToolError for a device that is not there.
+    `low_memory` keeps one group of a full-size preset's networks in memory at a time. Raises WeightsError for an
+    unknown name and for official weights that are not here, ToolError for a device that is not there.
     """
-    return DeepAudio(preset_folder(name_or_folder), device, dtype)
+    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory)
 
 
 def preset_folder(name_or_folder: str | PathLike) -> Path:
-    """Where a preset lies: inside the package, or the folder itself."""
+    """Where a preset lies: inside the package, or the folder itself; a full size, of many parts, keeps its name."""
     given = Path(name_or_folder)
     embedded = PRESETS / given
     if given.name == str(given) and embedded.is_dir():
         return embedded
     if given.is_dir():
         return given
+    if str(given) in official.PRESETS:
+        store.require(official.PRESETS[str(given)])
+        return given
     known = sorted(p.name for p in PRESETS.iterdir() if any(p.glob("*/model.safetensors")))
+    known += official.PRESETS
     message = f"no preset '{name_or_folder}'"
     raise WeightsError("preset.unknown", message, suggest(str(name_or_folder), known))
 

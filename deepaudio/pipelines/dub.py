@@ -76,7 +76,6 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
     bed = _bed(model, job, info, original)
     track = soundtrack.compose(
         soundtrack.Sound(result.waveform[None], result.sample_rate),
-        [(line.start, line.end) for line in result.lines],
         original,
         bed,
         info.duration,
@@ -95,10 +94,9 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         keep_temp=extras.keep_temp,
     )
     warnings += [note for note in made.notes if note not in warnings]
-    loudness = soundtrack.measured(made.path, track.target, warnings)
+    loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
-        "output": made.path,
         "audio": track.mode,
         "lines": _spoken(result, track),
         "loudness": loudness,

@@ -39,7 +39,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     warnings = list(info.notes)
     original = None if alone else soundtrack.original_sound(info)
     sound = soundtrack.Sound(result.waveform[None], result.sample_rate)
-    track = soundtrack.compose(sound, [], original, original, info.duration, job.mix, warnings)
+    track = soundtrack.compose(sound, original, original, info.duration, job.mix, warnings)
     if alone:
         path, duration = write_wav(output, track.waveform, track.sample_rate), info.duration
     else:
@@ -47,7 +47,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         made = mux(info, track.waveform, track.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
         warnings += [note for note in made.notes if note not in warnings]
-    loudness = soundtrack.measured(path, track.target, warnings)
+    loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {
         "direction": result.direction,

@@ -10,6 +10,7 @@ from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.deepaudio import DeepAudio
 from deepaudio.pipelines.intent import agree, read_voices
 from deepaudio.pipelines.jobs import Done, SpeakJob
+from deepaudio.pipelines.options import MixOptions
 from deepaudio.pipelines.plan import as_script
 from deepaudio.pipelines.record import Clock, plain, weights_of, write_record
 from deepaudio.pipelines.video_to_speech import Progress
@@ -40,14 +41,13 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     clock.lap("speech")
     warnings = [*script.warnings, *result.plan.notes]
     warnings += [warning for voice in voices.values() for warning in voice.warnings]
-    target = soundtrack.wanted_loudness(job.loudness, None, warnings)
-    waveform, _ = soundtrack.to_loudness(
-        result.waveform[None], result.sample_rate, target, soundtrack.CEILING_DB, warnings
-    )
-    write_wav(output, waveform[0], result.sample_rate)
-    loudness = soundtrack.measured(output, target, warnings)
+    voice = soundtrack.Sound(result.waveform[None], result.sample_rate)
+    seconds = len(result.waveform) / result.sample_rate
+    mix = MixOptions("replace", loudness=job.loudness)
+    track = soundtrack.compose(voice, None, None, seconds, mix, warnings)
+    write_wav(output, track.waveform, track.sample_rate)
+    loudness = soundtrack.measured(output, track.target)
     clock.lap("write")
-    seconds = waveform.shape[-1] / result.sample_rate
     facts = {
         "command": "tts",
         "direction": result.direction,

@@ -12,6 +12,7 @@ from typing import Any
 
 import deepaudio
 from deepaudio.media.output import write_bytes
+from deepaudio.presets import official, store
 
 SCHEMA = 1
 SUFFIX = ".deepaudio.json"
@@ -26,7 +27,7 @@ def record_path(output: Path) -> Path:
 
 def write_record(output: Path, fields: dict[str, Any]) -> Path:
     """Write the record atomically; returns its path."""
-    content = {"schema": SCHEMA, "output": output.name, "versions": versions()} | fields
+    content = {"schema": SCHEMA, "output": output.name} | fields | {"versions": versions()}
     text = json.dumps(plain(content), indent=2, ensure_ascii=True, allow_nan=False)
     return write_bytes(record_path(output), (text + "\n").encode())
 
@@ -69,6 +70,8 @@ def shown(path: os.PathLike[str]) -> str:
 
 def weights_of(preset: Path) -> dict[str, str]:
     """SHA-256 of every weight file of a preset, by part."""
+    if str(preset) in official.PRESETS:
+        return store.recorded_sums(official.PRESETS[str(preset)])
     return {p.parent.name: sha256(p) for p in sorted(preset.glob("*/model.safetensors"))}
 
 

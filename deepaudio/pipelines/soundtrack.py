@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyloudnorm
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.audio import loudness, mix
 from deepaudio.audio.energy import energy_contour
 from deepaudio.media.audio import read_native, resampled, write_wav
 from deepaudio.media.clip import ClipInfo
@@ -18,11 +18,8 @@ from deepaudio.media.output import fitting_name
 from deepaudio.pipelines.options import LoudnessName, MixOptions
 from deepaudio.pipelines.video_to_speech import SpokenLine
 
-TARGETS = {"ebu-r128": -23.0, "streaming": -14.0, "podcast": -16.0}  # LUFS
-CEILING_DB = -1.0  # true peak
 MAX_RATE = 48_000
-ATTACK, RELEASE = 0.15, 0.35  # seconds of the bed's step back before and after a line
-SHORTEST = 0.4  # seconds that BS.1770 needs
+SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 
 
 @dataclass(frozen=True)
@@ -39,16 +36,15 @@ class Sound:
 
 @dataclass(frozen=True)
 class Track:
-    """The mixed sound [channels s], its parts at the same rate, and how it was made."""
+    """The mixed sound [channels s], the voice and the bed in it, and the gain that lines got."""
 
     waveform: Tensor
     sample_rate: int
     mode: str
     target: float | None
-    speech: Tensor
-    bed: Tensor | None = None
-    gain: float = 1.0
-    loudness: dict[str, Any] = field(default_factory=dict)
+    voice: Tensor
+    bed: Tensor | None
+    gain: float
 
 
 def original_sound(info: ClipInfo) -> Sound | None:
@@ -61,125 +57,73 @@ def original_sound(info: ClipInfo) -> Sound | None:
 
 def compose(
     voice: Sound,
-    spans: Sequence[tuple[float, float]],
     original: Sound | None,
     bed: Sound | None,
     duration: float,
     options: MixOptions,
     warnings: list[str],
 ) -> Track:
-    """Lay `voice` over `bed` as `options` say, `duration` seconds long; the bed steps back under `spans`."""
+    """Lay `voice` over `bed` as `options` say, `duration` seconds long.
+
+    In a mix both are first brought to the same loudness, so that `duck_db` is what the bed lies under the lines.
+    """
     mode = options.audio
     if mode == "auto":
-        mode = "replace" if original is None and options.bed == "keep" else "mix"
-    if mode != "mix" or options.bed == "none":
+        mode = "mix" if bed is not None else "replace"
+    if mode != "mix" or (bed is not None and not float(bed.waveform.abs().max()) > 0):
         bed = None
-    if bed is not None and not float(bed.waveform.abs().max()) > 0:
-        warnings.append("the bed is silent and left out")
-        bed = None
-    rate = (
-        voice.sample_rate if bed is None else min(MAX_RATE, max(bed.sample_rate, voice.sample_rate))
-    )
+    target = goal(options.loudness, original, warnings)
+    rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
     samples = round(duration * rate)
-    speech = _fitted(resampled(voice.waveform, voice.sample_rate, rate), samples)
-    target = wanted_loudness(options.loudness, original, warnings)
-    ground = None
-    mixed = speech
+    spoken = _fitted(resampled(voice.waveform, voice.sample_rate, rate), samples)
+    ground, first = None, 1.0
+    mixed = spoken
     if bed is not None:
-        ground = _fitted(resampled(_at_most_stereo(bed.waveform), bed.sample_rate, rate), samples)
-        aim = -23.0 if target is None else target
-        speech = speech * _gain(speech, rate, aim)
-        ground = ground * _gain(ground, rate, aim) * ducking(spans, samples, rate, options.duck_db)
-        mixed = speech + ground
-    mixed, gain = to_loudness(mixed, rate, target, CEILING_DB, warnings)
-    return Track(
-        mixed, rate, mode, target, speech * gain, None if ground is None else ground * gain, gain
-    )
+        level = loudness.Target(loudness.TARGETS["ebu-r128"].lufs)
+        raised = loudness.adjust(spoken, rate, level)
+        spoken, first = raised.waveform, 10 ** (raised.gain_db / 20)
+        ground = _fitted(resampled(stereo(bed.waveform), bed.sample_rate, rate), samples)
+        ground = loudness.adjust(ground, rate, level).waveform
+        ground = mix.duck(ground, spoken.mean(0), rate, options.duck_db)
+        mixed = spoken + ground
+    made = loudness.adjust(mixed, rate, target)
+    gain = 10 ** (made.gain_db / 20)
+    if made.note:
+        warnings.append(made.note)
+    lower = None if ground is None else ground * gain
+    return Track(made.waveform, rate, mode, target.lufs, spoken * gain, lower, first * gain)
 
 
-def ducking(
-    spans: Sequence[tuple[float, float]], samples: int, rate: int, depth_db: float
-) -> Float[Tensor, " s"]:
-    """A gain that falls by `depth_db` under each span, linear in dB over ATTACK before and RELEASE after it."""
-    depth = torch.zeros(samples)
-    time = torch.arange(samples) / rate
-    for start, end in spans:
-        first = max(0, int((start - ATTACK) * rate))
-        last = min(samples, int((end + RELEASE) * rate) + 1)
-        part = time[first:last]
-        rise = ((part - start + ATTACK) / ATTACK).clamp(0, 1)
-        fall = ((end + RELEASE - part) / RELEASE).clamp(0, 1)
-        depth[first:last] = torch.maximum(depth[first:last], torch.minimum(rise, fall))
-    return 10 ** (-depth_db * depth / 20)
+def goal(name: LoudnessName, original: Sound | None, warnings: list[str]) -> loudness.Target:
+    """What loudness to aim at; `match` is that of the clip's own sound."""
+    if name != "match":
+        return loudness.TARGETS[name]
+    found = -math.inf
+    if original is not None:
+        found = loudness.integrated(stereo(original.waveform), original.sample_rate)
+    if found < loudness.SILENT:
+        warnings.append("no loudness of the original to match: -23 LUFS is used")
+        return loudness.TARGETS["ebu-r128"]
+    return loudness.Target(found)
 
 
-def wanted_loudness(
-    name: LoudnessName, original: Sound | None, warnings: list[str]
-) -> float | None:
-    """LUFS to aim at; None leaves the level as it is."""
-    if name == "match":
-        found = None if original is None else integrated(original.waveform, original.sample_rate)
-        if found is None:
-            warnings.append("no original loudness to match; -23 LUFS is used")
-            return TARGETS["ebu-r128"]
-        return found
-    return None if name == "off" else TARGETS[name]
+def measured(path: Path, target: float | None) -> dict[str, float | None]:
+    """What the encoded file measures; null for silence."""
+    found = loudness.measure(*read_native(path, what="output"))
+    facts = {"lufs": found.lufs, "true_peak_db": found.true_peak_db, "target_lufs": target}
+    return {name: _rounded(value) for name, value in facts.items()}
 
 
-def to_loudness(
-    waveform: Float[Tensor, "c s"],
-    rate: int,
-    target: float | None,
-    ceiling_db: float,
-    warnings: list[str],
-) -> tuple[Float[Tensor, "c s"], float]:
-    """The waveform at `target` LUFS, lower where its true peak would pass the ceiling; and the gain."""
-    gain = _gain(waveform, rate, target) if target is not None else 1.0
-    peak = true_peak_db(waveform, rate)
-    over = peak + 20 * math.log10(gain) - ceiling_db if peak > -120 else 0.0
-    if over > 0:
-        gain *= 10 ** (-over / 20)
-        warnings.append(
-            f"{over:.1f} dB softer than asked for, so that peaks stay under {ceiling_db:g} dBTP"
-        )
-    return waveform * gain, gain
-
-
-def integrated(waveform: Float[Tensor, "c s"], rate: int) -> float | None:
-    """Loudness in LUFS (BS.1770); None for silence and for less than 0.4 s."""
-    if waveform.shape[-1] < SHORTEST * rate:
-        return None
-    value = pyloudnorm.Meter(rate).integrated_loudness(_at_most_stereo(waveform).T.double().numpy())
-    return float(value) if math.isfinite(value) else None
-
-
-def true_peak_db(waveform: Float[Tensor, "c s"], rate: int) -> float:
-    """Peak of the waveform between its samples (four times oversampled), dB of full scale."""
-    peak = float(resampled(waveform, rate, 4 * rate).abs().max()) if waveform.numel() else 0.0
-    return 20 * math.log10(max(peak, 1e-6))
-
-
-def measured(path: Path, target: float | None, warnings: list[str]) -> dict[str, Any]:
-    """What the encoded file measures."""
-    waveform, rate = read_native(path, what="output")
-    found, peak = integrated(waveform, rate), true_peak_db(waveform, rate)
-    if found is None:
-        warnings.append("the loudness of the output cannot be measured: too short or silent")
-    facts = {"lufs": found, "true_peak_db": peak, "target_lufs": target}
-    return {k: None if v is None else round(v, 2) for k, v in facts.items()}
-
-
-def level_words(loudness: dict[str, Any]) -> str:
+def level_words(facts: dict[str, Any]) -> str:
     """The measured loudness for a reader."""
-    if loudness.get("lufs") is None:
-        return "loudness not measurable"
-    return f"{loudness['lufs']:.1f} LUFS, {loudness['true_peak_db']:.1f} dBTP"
+    if facts["lufs"] is None:
+        return "silent"
+    return f"{facts['lufs']:.1f} LUFS, {facts['true_peak_db']:.1f} dBTP"
 
 
 def line_levels(parts: Sequence[Tensor], rate: int, gain: float) -> list[float | None]:
     """Loudness of each line in the output, LUFS."""
-    levels = [integrated(part[None] * gain, rate) for part in parts]
-    return [None if level is None else round(level, 2) for level in levels]
+    return [_rounded(loudness.integrated(part * gain, rate)) for part in parts]
 
 
 def write_stems(
@@ -187,7 +131,7 @@ def write_stems(
 ) -> dict[str, Path]:
     """`dub.wav`, `bed.wav`, `mix.wav` and one file a line in `folder`."""
     (folder / "lines").mkdir(parents=True, exist_ok=True)
-    written = {"dub": write_wav(folder / "dub.wav", track.speech, track.sample_rate)}
+    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.sample_rate)}
     if track.bed is not None:
         written["bed"] = write_wav(folder / "bed.wav", track.bed, track.sample_rate)
     written["mix"] = write_wav(folder / "mix.wav", track.waveform, track.sample_rate)
@@ -198,18 +142,20 @@ def write_stems(
     return written
 
 
-def _gain(waveform: Tensor, rate: int, target: float) -> float:
-    found = integrated(waveform, rate)
-    return 1.0 if found is None else 10 ** ((target - found) / 20)
-
-
-def _at_most_stereo(waveform: Tensor) -> Tensor:
-    """Mono and stereo as they are; more channels are mixed to one."""
-    return waveform if len(waveform) <= 2 else waveform.mean(0, keepdim=True)
+def stereo(waveform: Float[Tensor, "c s"]) -> Float[Tensor, "d s"]:
+    """Mono and stereo as they are, 5.1 mixed to stereo (centre and surrounds at -3 dB, no low channel), others averaged."""
+    if len(waveform) <= 2:
+        return waveform
+    if len(waveform) == SIX:
+        front, centre, back = waveform[:2], waveform[2], waveform[4:]
+        return front + math.sqrt(0.5) * (centre + back)
+    return waveform.mean(0, keepdim=True)
 
 
 def _fitted(waveform: Tensor, samples: int) -> Tensor:
     missing = samples - waveform.shape[-1]
-    return (
-        torch.nn.functional.pad(waveform, (0, missing)) if missing > 0 else waveform[..., :samples]
-    )
+    return torch.nn.functional.pad(waveform, (0, max(0, missing)))[..., :samples]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 2)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.text_to_speech import TextToSpeech
@@ -18,7 +19,6 @@ from deepaudio.pipelines.voices import Voice
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-FADE_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class PlannedLine:
     slot_end: float
     speed: float = 1.0
     overflow: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """Times rounded to the millisecond."""
+        return _rounded(self)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class SpokenLine:
 
     def as_dict(self) -> dict[str, object]:
         """Times rounded to the millisecond."""
-        return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return _rounded(self)
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,6 @@ def speak_lines(
     is not made again. Lines that overlap are summed, so two speakers may talk at once.
     """
     rate = tts.sample_rate
-    total = round(duration * rate)
-    track = torch.zeros(total)
     spoken, parts = [], []
     for index, line in enumerate(plan):
         voice = voices[line.speaker]
@@ -101,7 +103,6 @@ def speak_lines(
             )
             check_finite(part, f"the speech of line {line.id}")
             part = part.detach().cpu().float()
-        lay(track, part, round(line.start * rate), round(FADE_SECONDS * rate))
         parts.append(part)
         spoken.append(
             SpokenLine(
@@ -121,21 +122,13 @@ def speak_lines(
         )
         if progress:
             progress("speech", index + 1, len(plan))
+    starts = (
+        max(0.0, min(line.start, duration - len(p) / rate))
+        for line, p in zip(plan, parts, strict=True)
+    )
+    events = [Event(start, part) for start, part in zip(starts, parts, strict=True)]
+    track = timeline(events, duration, rate)
     return Speech(track, rate, tuple(spoken), tuple(parts))
-
-
-def lay(track: Tensor, part: Tensor, start: int, fade: int) -> None:
-    """Add a part to the track in place, its ends faded over `fade` samples; what lies beyond the track is dropped."""
-    first, last = max(0, start), min(len(track), start + len(part))
-    if last <= first:
-        return
-    inside = part[first - start : last - start].clone()
-    fade = min(fade, len(inside) // 2)
-    if fade:
-        ramp = torch.linspace(0, 1, fade)
-        inside[:fade] *= ramp
-        inside[-fade:] *= ramp.flip(0)
-    track[first:last] += inside
 
 
 def energy_slice(energy: Float[Tensor, " n"], start: float, duration: float) -> Float[Tensor, " m"]:
@@ -166,6 +159,10 @@ def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: Sa
     if energy is not None:
         digest.update(energy.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:24]
+
+
+def _rounded(line: PlannedLine | SpokenLine) -> dict[str, object]:
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(line).items()}
 
 
 def check_finite(waveform: Tensor, what: str) -> None:

@@ -1,0 +1,222 @@
+"""Dubbing a clip end to end with stand-in modules: what is written, what is measured, what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from deepaudio.audio import loudness
+from deepaudio.errors import InputError, PolicyError, QualityError, UsageError
+from deepaudio.media.audio import read_native
+from deepaudio.media.mux import picture_digest
+from deepaudio.media.probe import probe
+from deepaudio.pipelines import soundtrack
+from deepaudio.pipelines.dub import dub
+from deepaudio.pipelines.foley import foley
+from deepaudio.pipelines.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
+from deepaudio.pipelines.options import FitOptions, MixOptions
+from deepaudio.pipelines.read_aloud import read_aloud
+
+TEXT = "We should leave before it rains."
+
+
+def files(folder):
+    return sorted(p.name for p in folder.rglob("*"))
+
+
+@pytest.fixture
+def job(silent_clip, voice):
+    return DubJob(silent_clip, text=TEXT, cast=Cast(voice))
+
+
+def test_a_silent_clip_gets_a_track(model, job):
+    done = dub(model, job)
+    assert done.output == job.clip.with_name("clip [x].dub.mp4")
+    made, source = probe(done.output), probe(job.clip)
+    assert picture_digest(made) == picture_digest(source)
+    assert abs(made.duration - source.duration) <= 1 / source.fps
+    waveform, rate = read_native(done.output)
+    assert (rate, len(waveform)) == (24_000, 1)
+    assert abs(loudness.integrated(waveform, rate) + 23.0) < 0.5
+    (line,) = done.facts["lines"]
+    assert 0.9 < line["start"] < 1.1 and line["end"] <= 3.1, "the voiced stretch is 1 to 3 s"
+    assert done.facts["rule"] == "voiced stretches of the picture"
+    assert done.facts["audio"] == "replace"
+
+
+def test_the_record_tells_how_it_was_made(model, job):
+    done = dub(model, job)
+    record = json.loads((job.clip.parent / (done.output.name + ".deepaudio.json")).read_text())
+    assert record["schema"] == 1 and record["output"] == done.output.name
+    assert record["arguments"]["options"]["seed"] == 0
+    assert record["lines"][0]["text"] == TEXT and record["lines"][0]["lufs"] < 0
+    assert set(record["versions"]) >= {"deepaudio", "torch", "python"}
+    assert len(record["clip"]["sha256"]) == len(record["voices"]["*"]["sha256"]) == 64
+    assert "the clip has no audio" in record["warnings"]
+
+
+def test_same_job_same_sound(model, job, tmp_path):
+    first = dub(model, replace(job, output=tmp_path / "a.mp4"))
+    second = dub(model, replace(job, output=tmp_path / "b.mp4"))
+    assert torch.equal(read_native(first.output)[0], read_native(second.output)[0])
+
+
+def test_the_bed_steps_back_under_a_line(model, sound_clip, voice, tmp_path):
+    job = DubJob(sound_clip, text=TEXT, cast=Cast(voice), extras=Extras(stems=tmp_path / "stems"))
+    done = dub(model, job)
+    assert done.facts["audio"] == "mix"
+    bed, rate = read_native(tmp_path / "stems/bed.wav")
+    level = lambda a, b: float(bed[:, round(a * rate) : round(b * rate)].square().mean().log10())  # noqa: E731
+    assert 10 * (level(0.1, 0.6) - level(1.5, 2.0)) == pytest.approx(15, abs=0.3)
+    assert {p.name for p in (tmp_path / "stems").iterdir()} == {
+        "bed.wav",
+        "dub.wav",
+        "mix.wav",
+        "lines",
+    }
+    assert read_native(done.output)[1] == 48_000
+
+
+def test_add_keeps_the_original_behind(model, sound_clip, voice):
+    done = dub(model, DubJob(sound_clip, text=TEXT, cast=Cast(voice), mix=MixOptions("add")))
+    tracks = [s for s in probe(done.output).streams if s.kind == "audio"]
+    assert [t.default for t in tracks] == [True, False]
+
+
+def test_replace_drops_the_original_and_foley_makes_a_bed(model, sound_clip, voice, tmp_path):
+    cast = Cast(voice)
+    done = dub(model, DubJob(sound_clip, text=TEXT, cast=cast, mix=MixOptions("replace")))
+    assert len([s for s in probe(done.output).streams if s.kind == "audio"]) == 1
+    mix = MixOptions("mix", "foley")
+    extras = Extras(stems=tmp_path / "stems")
+    dub(model, DubJob(sound_clip, text=TEXT, cast=cast, mix=mix, extras=extras))
+    assert model.v2a.looks == 1 and (tmp_path / "stems/bed.wav").is_file()
+
+
+def test_two_speakers_and_their_voices(model, silent_clip, voice):
+    other = voice.with_name("other.wav")
+    other.write_bytes(voice.read_bytes())
+    cast = Cast(named=(("MARA", voice), ("JON", other)))
+    done = dub(model, DubJob(silent_clip, text="MARA: Hello.\nJON: Good day.", cast=cast))
+    assert [line["speaker"] for line in done.facts["lines"]] == ["MARA", "JON"]
+    with pytest.raises(InputError, match="MARRA") as caught:
+        dub(model, DubJob(silent_clip, text="MARRA: Hello.\nJON: Good day.", cast=cast))
+    assert "MARA" in caught.value.hint
+
+
+def test_voices_from_a_file(model, silent_clip, voice):
+    voices = voice.with_name("voices.toml")
+    voices.write_text(
+        f'MARA = "{voice.name}"\n[JON]\nfile = "{voice.name}"\ntext = "Hello there."\n'
+    )
+    cast = Cast(file=voices)
+    assert dub(model, DubJob(silent_clip, text="JON: Good day.", cast=cast)).output.is_file()
+    assert model.tts.calls[-1][1].text == "Hello there."
+    voices.write_text("MARA = 3\n")
+    with pytest.raises(InputError, match="not a voice"):
+        dub(model, DubJob(silent_clip, text="MARA: Hi.", cast=cast))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        ({"text": TEXT * 12}, InputError, "script.too_long"),
+        ({"text": "# nothing"}, InputError, "script.empty"),
+        ({"instruction": "add the sounds"}, UsageError, "instruction.contradiction"),
+        ({"cast": Cast()}, InputError, "voice.missing"),
+        ({"policy": Policy(require_consent=True)}, PolicyError, "consent.missing"),
+    ],
+)
+def test_refusals_write_nothing(model, job, change, kind, code):
+    before = files(job.clip.parent)
+    with pytest.raises(kind) as caught:
+        dub(model, replace(job, **change))
+    assert caught.value.code == code
+    assert files(job.clip.parent) == before
+
+
+def test_a_line_that_overflows_is_reported_or_refused(model, job):
+    script = job.clip.with_name("lines.srt")
+    script.write_text(
+        "1\n00:00:01,000 --> 00:00:01,500\n" + TEXT + "\n\n2\n00:00:01,600 --> 00:00:02,000\nOh.\n"
+    )
+    timed = replace(job, script=script, text=None)
+    before = files(job.clip.parent)
+    with pytest.raises(QualityError):
+        dub(model, replace(timed, extras=Extras(strict=True)))
+    assert files(job.clip.parent) == before
+    done = dub(model, timed)
+    assert any("line 1 needs" in warning for warning in done.warnings)
+    assert done.facts["lines"][0]["overflow"] > 0
+    assert done.facts["rule"] == "script"
+
+
+def test_force_goes_on_against_the_gate(model, job):
+    forced = replace(job, instruction="add the sounds", policy=Policy(force=True))
+    assert dub(model, forced).facts["direction"] == "v2s"
+
+
+def test_consent_is_stated_or_lies_beside(model, job):
+    stated = Policy(require_consent=True, consent=True)
+    assert dub(model, replace(job, policy=stated)).output.is_file()
+    job.cast.ref.with_name("voice.wav.consent").write_text("yes")
+    assert dub(model, replace(job, policy=Policy(require_consent=True))).output.is_file()
+
+
+def test_dry_run_plans_and_writes_nothing(model, job):
+    before = files(job.clip.parent)
+    done = dub(model, replace(job, extras=Extras(dry_run=True)))
+    assert files(job.clip.parent) == before
+    assert done.facts["lines"][0]["text"] == TEXT and model.tts.calls == []
+
+
+def test_the_emitted_script_gives_the_same_times(model, job):
+    emitted = job.clip.with_name("lines.json")
+    first = dub(model, replace(job, extras=Extras(emit_script=emitted)))
+    again = dub(model, replace(job, text=None, script=emitted))
+    times = [[(x["start"], x["end"]) for x in d.facts["lines"]] for d in (first, again)]
+    assert times[0][0] == pytest.approx(times[1][0], abs=0.002)
+
+
+def test_the_output_may_not_be_an_input(model, job):
+    for output in (job.clip, job.cast.ref):
+        with pytest.raises((UsageError, InputError)):
+            dub(model, replace(job, output=output))
+    assert probe(job.clip).duration == pytest.approx(4.0)
+
+
+def test_tts_reads_aloud(model, voice, tmp_path):
+    job = SpeakJob(
+        text="One.\nTwo words.", cast=Cast(voice), output=tmp_path / "out.wav", instruction="read"
+    )
+    done = read_aloud(model, job)
+    waveform, rate = read_native(done.output)
+    natural = [model.tts.natural_duration(t) for t in ("One.", "Two words.")]
+    assert waveform.shape[1] / rate == pytest.approx(sum(natural) + 0.35, abs=0.01)
+    faster = read_aloud(model, replace(job, speed=2.0, fit=FitOptions(pause=0.0)))
+    assert faster.facts["duration"] == pytest.approx(sum(natural) / 2, abs=0.01)
+    with pytest.raises(UsageError, match="sound file"):
+        read_aloud(model, replace(job, output=tmp_path / "out.mp4"))
+
+
+def test_foley_beside_the_clip_or_alone(model, silent_clip, sound_clip, tmp_path):
+    done = foley(model, FoleyJob(silent_clip, instruction="add the sounds"))
+    assert done.output.name == "clip [x].foley.mp4" and probe(done.output).has_audio
+    alone = foley(
+        model, FoleyJob(sound_clip, output=tmp_path / "a.wav", instruction="add the sounds")
+    )
+    assert read_native(alone.output)[0].shape == (1, 4 * 24_000)
+
+
+def test_match_takes_the_loudness_of_the_original(model, sound_clip, voice):
+    mix = MixOptions("replace", loudness="match")
+    done = dub(model, DubJob(sound_clip, text=TEXT, cast=Cast(voice), mix=mix))
+    source = loudness.measure(*read_native(sound_clip))
+    assert done.facts["loudness"]["lufs"] == pytest.approx(source.lufs, abs=0.5)
+
+
+def test_a_51_bed_becomes_stereo():
+    channels = torch.zeros(6, 10)
+    channels[2] = 1.0
+    assert soundtrack.stereo(channels).allclose(torch.tensor(0.5).sqrt())
