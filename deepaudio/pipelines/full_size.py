@@ -40,17 +40,6 @@ class FullSize:
         """M_tts with its vocoder."""
         return F5TextToSpeech(self.resident)
 
-    def weights(self) -> dict[str, str]:
-        """SHA-256 of every part's weights, as recorded when they were imported."""
-        sums = {}
-        for role, name in self.preset.parts.items():
-            wanted = official.part(name)
-            files = store.read_record(store.folder_of(wanted), wanted)["files"]
-            sums[role] = files.get("model.safetensors", files.get("vocab.txt", {})).get(
-                "sha256", ""
-            )
-        return sums
-
 
 def find(name: str) -> official.Preset | None:
     """The full-size preset of that name, with all its parts here; None for any other name.

@@ -138,6 +138,16 @@ def read_record(folder: Path, wanted: Part) -> dict[str, Any]:
     return record
 
 
+def recorded_sums(wanted: Preset) -> dict[str, str]:
+    """SHA-256 of the weights of every role, as recorded when they were imported."""
+    sums = {}
+    for role, name in wanted.parts.items():
+        files = read_record(folder_of(part(name)), part(name))["files"]
+        weights = files.get("model.safetensors") or next(iter(files.values()))
+        sums[role] = weights["sha256"]
+    return sums
+
+
 def write_record(folder: Path, wanted: Part, sources: Sequence[Mapping[str, Any]]) -> None:
     """Sums of every file in `folder`, and where they came from."""
     files = {}

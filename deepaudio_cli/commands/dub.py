@@ -95,6 +95,7 @@ def dub(
     ] = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
+    low_memory: opt.LowMemory = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -140,5 +141,5 @@ def dub(
     from deepaudio.pipelines.dub import dub as make
 
     with console.progress() as progress:
-        done = make(load(preset, device, dtype=dtype), job, progress)
+        done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
     console.finish(done)

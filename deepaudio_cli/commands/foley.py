@@ -28,6 +28,7 @@ def foley(
     allow_damaged: opt.AllowDamaged = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
+    low_memory: opt.LowMemory = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -51,5 +52,5 @@ def foley(
         extras=Extras(allow_damaged=allow_damaged),
     )
     with console.progress() as progress:
-        done = make(load(preset, device, dtype=dtype), job, progress)
+        done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
     console.finish(done)

@@ -35,6 +35,7 @@ def tts(
     require_consent: opt.RequireConsent = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
+    low_memory: opt.LowMemory = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -60,5 +61,5 @@ def tts(
         policy=Policy(require_consent, consent, force),
     )
     with console.progress() as progress:
-        done = read_aloud(load(preset, device, dtype=dtype), job, progress)
+        done = read_aloud(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
     console.finish(done)

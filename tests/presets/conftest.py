@@ -65,9 +65,9 @@ def random_state(kind, sizes, seed=0):
     prefix = "towers." if kind == "clip" else ""
     made = {}
     for name, tensor in state.items():
-        if tensor.is_floating_point() and "filter" not in name and "inv_freq" not in name:
-            if not name.endswith(("_std", "window")):
-                tensor = tensor + 0.05 * torch.randn(tensor.shape)
+        kept = any(fixed in name for fixed in ("filter", "inv_freq", "_std", "window"))
+        if tensor.is_floating_point() and not kept:
+            tensor = tensor + 0.05 * torch.randn(tensor.shape)
         made[name.removeprefix(prefix)] = tensor.contiguous().clone()
     return made
 

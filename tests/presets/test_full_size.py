@@ -16,6 +16,7 @@ from deepaudio.pipelines.mm_video_to_audio import plan_windows
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.sight import FullFeatures
 from deepaudio.pipelines.text_to_speech import Reference
+from deepaudio.presets import official, store
 
 FEW = SampleOptions(steps=2, seed=3)
 
@@ -201,6 +202,6 @@ def test_missing_weights_are_told_at_once(home):
 
 
 def test_weights_are_named_by_their_sums(full_home):
-    sums = full_size.load("mm-s16k").weights()
+    sums = store.recorded_sums(official.preset("mm-s16k"))
     assert sums.keys() >= {"v2a", "codec", "vocoder", "clip", "sync", "tts", "tts_vocoder"}
     assert all(len(value) == 64 for value in sums.values())
