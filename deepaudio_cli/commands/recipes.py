@@ -69,9 +69,10 @@ def validate(
 ) -> None:
     """Check recipes without running them."""
     from deepaudio.training import recipe, shelf
+    from deepaudio.training.check import check
 
     names = recipes or shelf.names()
     for name in names:
-        recipe.load(shelf.find(name))
+        check(recipe.load(shelf.find(name)))
     console = Console("recipes validate", json)
     console.result({"valid": names}, *(f"{name}: valid" for name in names))

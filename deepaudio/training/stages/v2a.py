@@ -13,6 +13,7 @@ from torch import Generator, nn
 from deepaudio import checkpoint
 from deepaudio.codecs import mel_linear
 from deepaudio.config import build as build_config
+from deepaudio.data.stored import StoredData, StoredShards
 from deepaudio.data.synthetic import scenes
 from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_shard
 from deepaudio.discover import find
@@ -24,6 +25,8 @@ from deepaudio.flow.path import interpolate
 from deepaudio.training import features
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
+from deepaudio.training.stages._stored import StoredStage
+from deepaudio.training.start import initialise
 
 log = logging.getLogger(__name__)
 
@@ -73,19 +76,23 @@ class Stage:
         return Loss(summed.sum, float(summed.weight))
 
 
-def build(recipe: Recipe) -> Stage:
+def build(recipe: Recipe) -> Stage | StoredStage:
     """The stage of a recipe: `model` {name, preset | sizes}, `data` {V2AData, codec, drawn}, `objective` {Objective}.
+
+    With `data.features: stored` (StoredData) the network learns from shards of precomputed features.
 
     `data.drawn` scenes are drawn into the run folder at the first start: something to train on without any data.
     """
     values = dict(recipe.data)
+    if "features" in values:
+        return _stored(recipe, build_config(StoredData, values, "data"))
     drawn = values.pop("drawn", 0)
     if drawn:
         values["shards"] = [*values.get("shards", []), _drawn(recipe, drawn)]
     codec = _codec(recipe, dict(values.pop("codec", {})), values.get("shards", []))
     data = build_config(V2AData, values, "data")
     objective = build_config(Objective, recipe.objective, "objective")
-    model, config = _model(recipe)
+    model, config = network(recipe)
     rate = codec.config.frame_rate / codec.config.fold
     torch.manual_seed(recipe.seed)
 
@@ -104,6 +111,14 @@ def build(recipe: Recipe) -> Stage:
     return Stage(model, config, shards, objective)
 
 
+def _stored(recipe: Recipe, data: StoredData) -> StoredStage:
+    objective = build_config(Objective, recipe.objective, "objective")
+    model, config = network(recipe)
+    stage = StoredStage(model, config, StoredShards(data), objective)
+    initialise(model, recipe)
+    return stage
+
+
 def _drawn(recipe: Recipe, count: int) -> str:
     """A shard of drawn scenes in the run folder."""
     place = Path(recipe.output) / "drawn"
@@ -112,7 +127,8 @@ def _drawn(recipe: Recipe, count: int) -> str:
     return str(place)
 
 
-def _model(recipe: Recipe) -> tuple[nn.Module, Any]:
+def network(recipe: Recipe) -> tuple[nn.Module, Any]:
+    """The network of a recipe and its config; reads no data."""
     values = dict(recipe.model)
     module = find("deepaudio.models.v2a", values.pop("name", "mmdit"))
     if values == {"preset": "tiny"}:

@@ -1,0 +1,85 @@
+"""Shards of precomputed features for training V2A at full size: fixed windows, tensors read from disk when drawn.
+
+A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` (n c), `KEY.clip` (f 1024),
+`KEY.sync` (m 768), `KEY.text` (77 1024). For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
+Sound without a picture has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from torch import Tensor
+
+from deepaudio.errors import InputError
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """Which shards, how often each is drawn (by size if not said), items of a batch."""
+
+    shards: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    batch_items: int = 128
+    features: Literal["stored"] = "stored"
+
+    def __post_init__(self) -> None:
+        if not self.shards:
+            raise ValueError("shards: name at least one")
+        if self.weights and len(self.weights) != len(self.shards):
+            raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
+
+
+class StoredShards:
+    """Items of all shards. InputError for a shard that is missing or lacks latents."""
+
+    def __init__(self, data: StoredData):
+        self.data = data
+        self.files, self.keys, self.names = [], [], []
+        for shard in data.shards:
+            index, tensors = Path(shard).with_suffix(".json"), Path(shard).with_suffix(".safetensors")
+            if not (index.is_file() and tensors.is_file()):
+                raise InputError("data.missing", f"no shard of features at {shard}", hint="docs/training.md, section 5")
+            self.files.append(safe_open(tensors, "pt"))
+            self.keys.append([row["key"] for row in json.loads(index.read_text(encoding="utf-8"))])
+            self.names.append(set(self.files[-1].keys()))
+            if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
+                raise InputError("data.no_latents", f"{shard} holds no latents")
+
+    def batches(self, rng: torch.Generator, wanted: dict[str, int]) -> Iterator[dict[str, Tensor]]:
+        """Batches for ever. `wanted`: conditions with their widths; each NAME comes with `has_NAME` (b), zeros where absent."""
+        odds = torch.tensor(self.data.weights or [float(len(keys)) for keys in self.keys])
+        while True:
+            picks = torch.multinomial(odds, self.data.batch_items, replacement=True, generator=rng).tolist()
+            places = [(s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))]) for s in picks]
+            batch = {"latent": _stacked([self._read(s, f"{key}.latent") for s, key in places])}
+            for name, width in wanted.items():
+                found = [self._read(s, f"{key}.{name}") for s, key in places]
+                batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
+                batch[name] = _stacked([torch.zeros(1, width) if value is None else value for value in found])
+            yield batch
+
+    def statistics(self, items: int = 2000) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (c) of the latents of the first `items` items of every shard."""
+        count, total, squares = 0, 0.0, 0.0
+        for place, keys in enumerate(self.keys):
+            for key in keys[:items]:
+                latent = self._read(place, f"{key}.latent").double()
+                count, total = count + len(latent), total + latent.sum(0)
+                squares = squares + latent.square().sum(0)
+        mean = total / count
+        return mean.float(), (squares / count - mean.square()).clamp(min=1e-8).sqrt().float()
+
+    def _read(self, shard: int, name: str) -> Tensor | None:
+        return self.files[shard].get_tensor(name).float() if name in self.names[shard] else None
+
+
+def _stacked(rows: list[Tensor]) -> Tensor:
+    """(b n d), shorter ones filled up with zeros."""
+    longest = max(len(row) for row in rows)
+    return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])

@@ -1,0 +1,60 @@
+"""Stage 1 at full size: M_v2a on precomputed latents and features (eq. 3-5, section 4.1)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepaudio.data.stored import StoredShards
+from deepaudio.flow import time
+from deepaudio.flow.objective import flow_matching_loss
+from deepaudio.flow.path import interpolate
+from deepaudio.training.fit import Loss
+
+
+class StoredStage:
+    """MMAudio's network (`clip`, `sync`, `text`) or YingSound's (`visual`, `text`); what an item lacks counts as dropped."""
+
+    def __init__(self, model: nn.Module, config: Any, shards: StoredShards, objective: Any):
+        self.model, self.config, self.shards, self.objective = model, config, shards, objective
+        self.is_joint = hasattr(config, "sync_dim")
+        if self.is_joint:
+            self.wanted = {"clip": config.clip_dim, "sync": config.sync_dim, "text": config.text_dim}
+            mean, deviation = shards.statistics()
+            model.latent_mean.data.copy_(mean)
+            model.latent_std.data.copy_(deviation)
+        else:
+            self.wanted = {"visual": config.visual_dim, "text": config.dim}
+
+    def batches(self, rng: torch.Generator) -> Iterator[dict[str, Tensor]]:
+        return self.shards.batches(rng, self.wanted)
+
+    def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> Loss:
+        o, device, n_items = self.objective, next(self.model.parameters()).device, len(batch["latent"])
+        t = getattr(time, o.time)(n_items, rng)
+        t = torch.where(torch.rand(n_items, generator=rng) < o.at_noise, torch.zeros_like(t), t).to(device)
+        drop_video = (torch.rand(n_items, generator=rng) < o.drop).to(device)
+        drop_text = (torch.rand(n_items, generator=rng) < o.drop).to(device)
+        x0 = torch.randn(batch["latent"].shape, generator=rng).to(device)
+        given = {name: value.to(device) for name, value in batch.items()}
+        drop_text = drop_text | ~given["has_text"]
+        if self.is_joint:
+            x1 = self.model.normalize(given["latent"])
+            drop_video = drop_video | ~given["has_clip"] | ~given["has_sync"]
+            seen = (given["clip"], given["sync"])
+        else:
+            x1, seen = given["latent"], (given["visual"],)
+            drop_video = drop_video | ~given["has_visual"]
+        extra = {} if self.is_joint else {"text_mask": _tokens(given["text"])}
+        cond = self.model.encode(*seen, given["text"], drop_video=drop_video, drop_text=drop_text, **extra)
+        sample = interpolate(x0, x1, t)
+        summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)
+        return Loss(summed.sum, float(summed.weight))
+
+
+def _tokens(text: Tensor) -> Tensor:
+    """(b l d) states, zeros behind the text -> (b l) which are tokens; the first always counts."""
+    mask = (text != 0).any(-1)
+    mask[:, 0] = True
+    return mask
