@@ -7,8 +7,9 @@ TITLE = "end error (s)"
 NEEDS = ("output_span", "target_span")
 BETTER = "lower"
 TASKS = ("v2s",)
+MISSED = SILENT = 5.0  # seconds that an output without speech costs, and the most that one may
 
 
 def compute(output_span: tuple[float, float], target_span: tuple[float, float]) -> float:
-    """Absolute difference in seconds of two spans (start, end)."""
-    return abs(output_span[1] - target_span[1])
+    """Absolute difference in seconds of two spans (start, end), at most MISSED."""
+    return min(abs(output_span[1] - target_span[1]), MISSED)

@@ -11,6 +11,7 @@ from deepaudio.metrics.contour import padded_pair, pearson, smooth
 TITLE = "energy r"
 NEEDS = ("output_energy", "target_energy")
 BETTER = "higher"
+SILENT = -1.0
 TASKS = ("v2s", "v2a")
 
 

@@ -30,7 +30,8 @@ def _whisper_normaliser() -> EnglishTextNormalizer:
 
 def normalised(text: str) -> str:
     """Whisper's English normalisation, then letters and digits apart ("P4" = "p four")."""
-    return " ".join(_EDGE.sub(" ", _whisper_normaliser()(text)).split())
+    words = _EDGE.sub(" ", _whisper_normaliser()(text)).split()
+    return " ".join(word for word in words if any(c.isalnum() for c in word))
 
 
 def paper_normalised(text: str) -> str:

@@ -145,11 +145,21 @@ class Features:
         if kind == "onsets":
             return onset_times(_resampled(waveform, rate, WORLD_RATE))
         if kind == "span":
-            return speech_span(_resampled(waveform, rate, SPEECH_RATE))
+            return self._span(side, waveform, rate)
         raise Unavailable(f"no judge gives '{kind}'")
+
+    def _span(self, side: str, waveform: Tensor, rate: int) -> tuple[float, float]:
+        try:
+            return speech_span(_resampled(waveform, rate, SPEECH_RATE))
+        except ValueError:
+            if side != "output":
+                raise
+            return 0.0, len(waveform) / rate  # an even noise begins and ends with the file
 
     def _ask(self, judge: str, waveform: Tensor, rate: int) -> Any:
         opened = self.shelf.judge(judge)
+        if "transcript" in judge_names()[judge] and float(waveform.abs().max()) < SILENCE:
+            return ""  # recognisers invent words for digital silence
         if hasattr(opened, "watch"):
             # A judge of picture and sound together (Synchformer) needs the clip as well.
             return opened.watch(waveform, rate, self._manifest("video", self.item.video))
@@ -175,12 +185,6 @@ class Features:
         if self.seconds is not None:
             waveform = waveform[: round(self.seconds * rate)]
         return waveform, rate
-
-
-def judges_for(feature: str) -> list[str]:
-    """Names of all judges that give a feature such as "output_speaker"."""
-    kind = feature.partition("_")[2]
-    return [name for name, gives in judge_names().items() if kind and kind in gives]
 
 
 def _resampled(waveform: Tensor, rate: int, wanted: int) -> Tensor:

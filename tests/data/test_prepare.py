@@ -1,0 +1,155 @@
+"""Corpora become manifests: layouts by hand, real lists when the media are there, settings of the paper."""
+
+from pathlib import Path
+
+import pytest
+
+from deepaudio.data import benchmark
+from deepaudio.data.manifest import Item, read_manifest, write_manifest
+from deepaudio.data.prepare.grid import grid_held_out, grid_items, read_align, speech_span
+from deepaudio.data.prepare.librispeech import cross_sentence_items, librispeech_items
+from deepaudio.data.prepare.v2c import layout_items, lst_items, with_setting
+from deepaudio.data.prepare.vctk import vctk_items
+from deepaudio.data.prepare.vggsound import vggsound_items
+from deepaudio.errors import InputError
+
+MEDIA = Path(__file__).resolve().parents[3] / "shared/media"
+needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="no ../shared beside the repository")
+
+
+def test_the_held_out_tenth_of_grid_never_changes():
+    assert [s for s in ("bbaf2n", "bbal8p", "lgbf8n", "swiz3n", "pwij3p") if grid_held_out(s)] == [
+        "bbal8p"
+    ]
+
+
+def test_grid_words_and_span(tmp_path):
+    path = tmp_path / "a.align"
+    path.write_text("0 25000 sil\n25000 37500 bin\n37500 50000 now\n50000 75000 sil\n")
+    words = read_align(path)
+    assert words == [(1.0, 1.5, "bin"), (1.5, 2.0, "now")] and speech_span(words) == (1.0, 2.0)
+    path.write_text("0 x sil\n")
+    with pytest.raises(InputError, match="start end word"):
+        read_align(path)
+
+
+@needs_media
+def test_grid_media_split_without_overlap():
+    train = {item.id for item in grid_items(MEDIA / "grid_s1", held_out=False)}
+    held = list(grid_items(MEDIA / "grid_s1", held_out=True))
+    assert len(train) + len(held) == 903 and not train & {item.id for item in held}
+    assert len(held) == 99 and all(0 < item.extra["start"] < item.extra["end"] < 3 for item in held)
+
+
+def test_manifest_round_trip_and_paths_from_its_own_folder(tmp_path):
+    items = [
+        Item(id="a", text="é", audio="x/a.wav", extra={"k": [1, 2]}),
+        Item(id="b", label="tts"),
+    ]
+    assert write_manifest(tmp_path / "m/list.jsonl", items) == 2
+    back = read_manifest(tmp_path / "m/list.jsonl")
+    assert back[0].audio == str((tmp_path / "m/x/a.wav").resolve()) and back[0].extra == {
+        "k": [1, 2]
+    }
+    assert back[1] == items[1]
+
+
+def test_the_papers_list_is_read_as_it_is_with_a_path_map(tmp_path):
+    row = "/far/v2c/A/A_speeches/r.wav\t/far/v2c/A/r.mp4\tHello.\t/far/v2c/A/A_speeches/t.wav\tNone\tBye."
+    path = tmp_path / "test.lst"
+    path.write_text(row + "\r\n")
+    (item,) = lst_items(path, {"/far/v2c": "/near"})
+    assert item.reference == "/near/A/A_speeches/r.wav" and item.audio == "/near/A/A_speeches/t.wav"
+    assert item.video is None and item.text == "Bye." and item.id == "00000000"
+    path.write_text("a\tb\n")
+    with pytest.raises(InputError, match="2 columns, not 6"):
+        lst_items(path)
+
+
+def test_settings_choose_the_reference():
+    items = [
+        Item(id=i, text=f"text {i}", audio=f"/{i}.wav", video=f"/{i}.mp4", speaker=s)
+        for i, s in (("a", "x"), ("b", "x"), ("c", "y"))
+    ]
+    voices = [Item(id="v", audio="/v.wav", text="voice")]
+    one = list(with_setting(items, "dub1"))
+    assert all(item.reference == item.audio and item.reference_text == item.text for item in one)
+    two = list(with_setting(items, "dub2"))
+    assert [item.reference for item in two] == ["/b.wav", "/a.wav", None]
+    assert two[0].reference_text == "text b" and two[0].reference_video == "/b.mp4"
+    three = list(with_setting(items, "dub3", voices))
+    assert {item.reference for item in three} == {"/v.wav"} and three[0].extra == {"voice": "v"}
+    with pytest.raises(InputError, match="dub4"):
+        list(with_setting(items, "dub4"))
+
+
+def test_v2c_layout(tmp_path):
+    for name in ("Bob@Hero_00-0001_00", "Bob@Hero_00-0002_00"):
+        for kind, suffix, text in (("speeches", "wav", ""), ("texts", "txt", f"{name} says\n")):
+            place = tmp_path / "Bob" / f"Bob_{kind}" / f"{name}.{suffix}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+    first, second = layout_items(tmp_path)
+    assert first.text == "Bob@Hero_00-0001_00 says" and first.video is None
+    assert first.speaker == second.speaker and first.reference == second.audio
+    with pytest.raises(InputError, match="no MOVIE"):
+        layout_items(tmp_path / "none")
+
+
+def test_librispeech_layout_and_list(tmp_path):
+    chapter = tmp_path / "61/70968"
+    chapter.mkdir(parents=True)
+    (chapter / "61-70968.trans.txt").write_text("61-70968-0000 HE BEGAN\n61-70968-0001 GONE\n")
+    (chapter / "61-70968-0000.flac").touch()
+    (item,) = librispeech_items(tmp_path)
+    assert item.text == "HE BEGAN" and item.speaker == "61"
+    path = tmp_path / "cross.lst"
+    path.write_text("61-70968-0000\t1.5\tHe began\t61-70968-0001\t2.0\tGone\r\n")
+    (row,) = cross_sentence_items(path, tmp_path)
+    assert row.reference == item.audio and row.text == "Gone" and row.extra["seconds"] == 2.0
+    assert row.audio.endswith("61/70968/61-70968-0001.flac")
+
+
+def test_vctk_takes_one_microphone(tmp_path):
+    folder = tmp_path / "wav48/p225"
+    folder.mkdir(parents=True)
+    for name in ("p225_001_mic1.flac", "p225_001_mic2.flac", "p225_002_mic1.flac"):
+        (folder / name).touch()
+    (tmp_path / "txt/p225").mkdir(parents=True)
+    (tmp_path / "txt/p225/p225_001.txt").write_text("Please call Stella.\n")
+    items = list(vctk_items(tmp_path))
+    assert [item.id for item in items] == ["p225_001", "p225_002"]
+    assert items[0].text == "Please call Stella." and items[1].text is None
+
+
+@needs_media
+def test_the_public_lists_are_read_whole():
+    lists = MEDIA / "meta_lists"
+    rows = cross_sentence_items(
+        lists / "SWivid__F5-TTS__librispeech_pc_test_clean_cross_sentence.lst", MEDIA
+    )
+    assert len(rows) == 1127 and len({row.id for row in rows}) == 1127
+    clips = vggsound_items(lists / "hkchengrex__MMAudio__vgg-val.tsv", MEDIA)
+    assert len(clips) == 2048 and clips[0].label == "alarm clock ringing"
+    assert (
+        vggsound_items(lists / "hkchengrex__MMAudio__vgg-val.tsv", MEDIA, present_only=True) == []
+    )
+
+
+def test_the_sentences_are_fifty_and_say_different_things():
+    assert len(set(benchmark.SENTENCES)) == 50
+    assert sum("?" in s for s in benchmark.SENTENCES) >= 5
+    assert all(5 <= len(s.split()) <= 16 for s in benchmark.SENTENCES)
+    assert all(c.isascii() for s in benchmark.SENTENCES for c in s)
+
+
+@needs_media
+def test_the_sets_behind_the_figures():
+    voices = benchmark.voice_items(MEDIA)
+    assert len(voices) == 10 and all(Path(voice.audio).is_file() for voice in voices)
+    rows = benchmark.cross_voice_items(MEDIA)
+    assert len(rows) == 50 and {row.text for row in rows} == set(benchmark.SENTENCES)
+    clips = benchmark.grid_clips(MEDIA)
+    assert len(clips) == len({c.id for c in clips}) == 30 and all(
+        grid_held_out(c.id) for c in clips
+    )
