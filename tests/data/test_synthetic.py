@@ -1,0 +1,71 @@
+"""Drawn scenes sound when they say so, mouths open when something is said, and seeds repeat."""
+
+import numpy as np
+import pytest
+
+from deepaudio.data import synthetic
+from deepaudio.data.synthetic_draw import Camera
+from deepaudio.data.synthetic_face import MOUTH_RATE, mouth_track
+from deepaudio.data.synthetic_scenes import KINDS, ball_height, bounces, make
+from deepaudio.data.synthetic_sound import MATERIALS, SAMPLE_RATE, Body
+
+
+def test_bounces_follow_the_law_of_falling():
+    touches = bounces(fall=1.0, height=0.5, gravity=4.0, restitution=0.5, until=9.0)
+    times, speeds = zip(*touches, strict=True)
+    assert times[0] == pytest.approx(1.5)  # sqrt(2 h / g) after it was let go
+    assert speeds[:2] == pytest.approx((2.0, 1.0))
+    assert times[1] - times[0] == pytest.approx(0.5)  # 2 v / g
+    at = [ball_height(t, 1.0, 0.5, 4.0, touches) for t in (0.0, *times[:3], times[0] + 0.25)]
+    assert at == pytest.approx([0.5, 0, 0, 0, 0.125], abs=1e-6)  # v^2 / 2 g at the top
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_scenes_sound_from_their_first_onset_on(kind):
+    for seed in range(3):
+        scene = make(kind, 3.2, np.random.default_rng(seed))
+        assert len(scene.waveform) == round(3.2 * SAMPLE_RATE)
+        assert np.isfinite(scene.waveform).all() and np.abs(scene.waveform).max() < 1.6
+        if kind in ("still",):
+            assert not scene.waveform.any()
+        if scene.onsets and kind != "roll":
+            before = scene.waveform[: int(scene.onsets[0] * SAMPLE_RATE)]
+            assert np.abs(before).max(initial=0) < 1e-6  # but for the rounding of the room
+            at = int(scene.onsets[0] * SAMPLE_RATE)
+            assert np.abs(scene.waveform[at : at + 2400]).max() > 1e-3
+
+
+def test_the_same_seed_draws_the_same_clip_and_another_seed_another():
+    def pictures(seed):
+        rng = np.random.default_rng(seed)
+        scene = make("hit", 1.0, rng)
+        return np.stack([p for _, p in Camera(rng, (40, 30), 10.0).frames(scene.draw, 1.0)])
+
+    assert np.array_equal(pictures(5), pictures(5))
+    assert not np.array_equal(pictures(5), pictures(6))
+
+
+def test_metal_rings_longer_than_wood_and_larger_things_are_lower():
+    def decay(material):
+        sound = Body(material, np.random.default_rng(0)).strike(0.8, np.random.default_rng(1))
+        energy = np.cumsum(sound[::-1] ** 2)[::-1]
+        return np.argmax(energy < 0.01 * energy[0]) / SAMPLE_RATE
+
+    assert decay("metal") > 3 * decay("wood")
+    for material in MATERIALS:
+        large, small = (Body(material, np.random.default_rng(2), size) for size in (1.0, 0.0))
+        assert large.frequencies[0] < small.frequencies[0]
+
+
+def test_the_mouth_opens_for_vowels_and_rests_in_pauses():
+    t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    vowel = sum(np.sin(2 * np.pi * f * t) for f in (120, 480, 600, 720, 840))
+    opening = mouth_track(vowel * (t > 1.0), SAMPLE_RATE)[:, 0]
+    assert opening[int(1.3 * MOUTH_RATE) : int(1.8 * MOUTH_RATE)].min() > 0.7
+    assert opening[: int(0.8 * MOUTH_RATE)].max() < 0.05
+
+
+def test_scenes_come_in_all_kinds_and_repeat():
+    first = [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]
+    assert first == [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]
+    assert len({key.split("-")[0] for key, _ in first}) >= 3

@@ -1,0 +1,117 @@
+"""What mini sees does not depend on frame rate or resolution, finds drawn faces, and keeps still when nothing moves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deepaudio
+from deepaudio.data.synthetic_draw import Camera, Pen
+from deepaudio.data.synthetic_face import MOUTH_RATE, DrawnFace, Looks
+from deepaudio.encoders import sight
+from deepaudio.encoders.motion import (
+    FACE_FIELDS,
+    SYNC_DIM,
+    SYNC_FIELDS,
+    MotionEncoder,
+    describe,
+    sync_times,
+)
+from deepaudio.errors import InputError
+
+FACES = Path(deepaudio.__file__).parent / "presets" / "mini" / "face"
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return MotionEncoder(FACES)
+
+
+def column(seen, name):
+    return seen.sync[:, SYNC_FIELDS.index(name)].numpy()
+
+
+def falling(rate, size=(96, 96), duration=2.0):
+    """A ball that falls for a second and lies still afterwards, filmed at `rate`."""
+    camera = Camera(np.random.default_rng(0), size, rate)
+    camera.noise, camera.shake = 0.0, 0.0
+
+    def draw(pen: Pen, t: float) -> None:
+        pen.thing("ball", 0.5, 0.15 + 0.7 * min(t, 1.0) ** 2, 0.1, (250, 40, 30))
+
+    return camera.frames(draw, duration)
+
+
+def talking(opening, size=(120, 120), seconds=1.6, rate=25.0, tall=0.75):
+    """A drawn face whose mouth follows `opening(t)`."""
+    t = np.arange(int(seconds * MOUTH_RATE)) / MOUTH_RATE
+    track = np.stack([opening(t), np.full(len(t), 0.5)], 1)
+    face = DrawnFace(Looks.random(np.random.default_rng(4)), track, seed=1, size=tall)
+    for index in range(int(seconds * rate)):
+        image = Image.new("RGB", size, (150, 160, 170))
+        face.draw(image, index / rate)
+        yield index / rate, np.asarray(image)
+
+
+def test_the_opening_of_a_drawn_mouth_is_measured(encoder):
+    def opening(t):
+        return 0.5 - 0.5 * np.cos(2 * np.pi * 1.5 * t)
+
+    seen = encoder.encode(talking(opening), 1.6)
+    assert seen.face_share == 1.0
+    assert seen.sync.shape == (75, SYNC_DIM)
+    expected = opening(sync_times(1.6))
+    assert np.corrcoef(column(seen, "aperture"), expected)[0, 1] > 0.9
+
+
+def test_a_small_face_in_a_wide_picture_is_found(encoder):
+    frames = talking(lambda t: 0 * t, (480, 270), 0.4, tall=0.22)
+    assert encoder.encode(frames, 0.4).face_share > 0.5
+
+
+def test_without_a_face_the_face_columns_are_zero(encoder):
+    seen = encoder.encode(falling(25.0, duration=0.6), 0.6)
+    assert seen.face_share == 0
+    assert not seen.sync[:, : len(FACE_FIELDS)].any()
+
+
+def test_frame_rate_and_resolution_do_not_matter(encoder):
+    slow, fast, large = (
+        describe(encoder.measure(falling(rate, size), faces=False), 2.0)
+        for rate, size in ((15.0, (96, 96)), (60.0, (96, 96)), (25.0, (400, 300)))
+    )
+    assert slow.sync.shape == fast.sync.shape == large.sync.shape
+    for name, tolerance in (("thing_y", 0.12), ("thing_bottom", 0.12)):
+        assert np.abs(column(slow, name) - column(fast, name))[3:-3].mean() < tolerance
+        assert np.abs(column(large, name) - column(fast, name))[3:-3].mean() < tolerance
+    rates = [column(seen, "moving_mass")[10:40].mean() for seen in (slow, fast, large)]
+    assert max(rates) < 1.35 * min(rates)
+
+
+def test_it_is_seen_when_the_ball_lands(encoder):
+    seen = describe(encoder.measure(falling(25.0), faces=False), 2.0)
+    moving = column(seen, "moving_mass") > 0.05
+    assert abs(sync_times(2.0)[np.flatnonzero(moving)[-1]] - 1.0) < 0.06
+
+
+def test_a_still_picture_has_no_motion(encoder):
+    picture = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    seen = describe(encoder.measure(((i / 25, picture) for i in range(25)), faces=False), 1.0)
+    names = [n for n in SYNC_FIELDS if n.startswith(("change", "flow", "moving", "d_", "signed"))]
+    assert all(not column(seen, name).any() for name in names)
+
+
+def test_a_cut_is_not_motion():
+    grey = np.zeros((20, sight.SIZE, sight.SIZE), np.float32)
+    grey[10:] = 0.6
+    absolute, signed = sight.change(grey, np.arange(20) / 25)
+    assert sight.cuts(grey).nonzero()[0].tolist() == [10]
+    assert not absolute.any() and not signed.any()
+
+
+def test_one_frame_is_enough_and_none_is_an_input_error(encoder):
+    one = encoder.encode([(0.0, np.zeros((40, 40, 3), np.uint8))], 0.5)
+    assert one.sync.isfinite().all() and len(one.sync) == round(0.5 * 46.875)
+    with pytest.raises(InputError, match="no picture"):
+        encoder.encode([], 1.0)
