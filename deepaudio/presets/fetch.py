@@ -5,7 +5,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from deepaudio.errors import ResourceError, WeightsError
@@ -105,7 +105,7 @@ def _from_address(file: OfficialFile, staging: Path, progress: store.Progress | 
         if error.code != 416:  # 416: everything is here already
             raise _unreachable(file, error) from error
         total = start
-    except OSError as error:
+    except (OSError, HTTPException) as error:  # what has come stays for the next pull
         raise _unreachable(file, error) from error
     if partial.stat().st_size < total:
         message = f"{file.name}: the connection ended early"

@@ -2,7 +2,10 @@
 
 import json
 import os
+from fractions import Fraction
 
+import av
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -133,3 +136,24 @@ def full_home(imported, monkeypatch):
     """The shared models folder in miniature, for reading only."""
     monkeypatch.setenv(store.PLACE_VARIABLE, str(imported))
     return imported
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Small moving pictures of given length at 12 frames a second."""
+
+    def make(seconds):
+        path = tmp_path_factory.mktemp("clips") / f"{seconds}.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mpeg4", rate=12)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.time_base = Fraction(1, 12)
+            for index in range(round(seconds * 12)):
+                picture = np.zeros((48, 64, 3), np.uint8)
+                picture[:, (index * 5) % 60 :][:, :8] = 255
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return make

@@ -2,10 +2,7 @@
 
 import itertools
 import math
-from fractions import Fraction
 
-import av
-import numpy as np
 import pytest
 import torch
 
@@ -19,27 +16,6 @@ from deepaudio.pipelines.text_to_speech import Reference
 from deepaudio.presets import official, store
 
 FEW = SampleOptions(steps=2, seed=3)
-
-
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory):
-    """Small moving pictures of given length at 12 frames a second."""
-
-    def make(seconds):
-        path = tmp_path_factory.mktemp("clips") / f"{seconds}.mp4"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("mpeg4", rate=12)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            stream.time_base = Fraction(1, 12)
-            for index in range(round(seconds * 12)):
-                picture = np.zeros((48, 64, 3), np.uint8)
-                picture[:, (index * 5) % 60 :][:, :8] = 255
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
-
-    return make
 
 
 @pytest.fixture(scope="session")
