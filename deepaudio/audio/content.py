@@ -28,11 +28,23 @@ class Phone(NamedTuple):
     end: float
 
 
+class Spectra(NamedTuple):
+    """The teacher's source-filter frames at 80 Hz: (601 t) log envelopes and phases, f0 (t) in Hz."""
+
+    harmonic: np.ndarray
+    rotation: np.ndarray
+    noise: np.ndarray
+    residual: np.ndarray
+    phase: np.ndarray
+    f0: np.ndarray
+
+
 class Utterance(NamedTuple):
     """A sentence as the teacher would say it: frames (t DIM) at 80 Hz and the phones that tile them."""
 
     frames: Tensor
     phones: tuple[Phone, ...]
+    spectra: Spectra | None = None
 
     @property
     def duration(self) -> float:
@@ -50,7 +62,10 @@ def join(parts: Sequence[Utterance]) -> Utterance:
         ]
         clock += len(part.frames) / TEACHER_RATE
         words = max((p.word for p in phones), default=-1) + 1
-    return Utterance(torch.cat(frames), tuple(phones))
+    spectra = None
+    if all(part.spectra is not None for part in parts):
+        spectra = Spectra(*(np.concatenate(values, -1) for values in zip(*(part.spectra for part in parts))))
+    return Utterance(torch.cat(frames), tuple(phones), spectra)
 
 
 class Anchors(NamedTuple):
@@ -58,6 +73,10 @@ class Anchors(NamedTuple):
 
     real: np.ndarray  # (p 2) start and end, in order, not overlapping
     teacher: np.ndarray  # (p 2)
+
+    def teacher_time(self, times: np.ndarray) -> np.ndarray:
+        """Teacher's seconds at real seconds; between two phones the teacher crosses its own gap evenly."""
+        return np.interp(times, np.maximum.accumulate(self.real.reshape(-1)), self.teacher.reshape(-1))
 
     def scaled(self, factor: float) -> "Anchors":
         """The same phones when all real times are multiplied by `factor`."""
@@ -70,14 +89,14 @@ def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | No
     `pitch` (Hz) moves the median of the teacher's pitch there; None leaves it out of the features.
     """
     times = np.arange(n_frames) / FRAME_RATE
-    source = np.interp(times, np.maximum.accumulate(anchors.real.reshape(-1)), anchors.teacher.reshape(-1))
-    place = torch.from_numpy(source * TEACHER_RATE - 0.5).clamp(0, len(utterance.frames) - 1).float()
+    place = torch.from_numpy(anchors.teacher_time(times) * TEACHER_RATE - 0.5)
+    place = place.clamp(0, len(utterance.frames) - 1).float()
     low = place.floor().long()
     high = (low + 1).clamp(max=len(utterance.frames) - 1)
     mix = (place - low).unsqueeze(1)
     frames = utterance.frames[low] * (1 - mix) + utterance.frames[high] * mix
     frames[:, VOICING] = utterance.frames[place.round().long(), VOICING]
-    frames[~torch.from_numpy(_near(times, anchors.real))] = utterance.frames[:4].mean(0)
+    frames[~torch.from_numpy(near(times, anchors.real))] = utterance.frames[:4].mean(0)
     voiced = frames[:, VOICING] > 0.5
     if pitch is not None and voiced.any():
         own = utterance.frames[utterance.frames[:, VOICING] > 0.5, PITCH].median()
@@ -98,7 +117,7 @@ def pitch_level(pitch: float | None) -> float:
     return PITCH_SCALE * math.log((pitch or MIDDLE_PITCH) / MIDDLE_PITCH)
 
 
-def _near(times: np.ndarray, real: np.ndarray, margin: float = 0.03) -> np.ndarray:
+def near(times: np.ndarray, real: np.ndarray, margin: float = 0.03) -> np.ndarray:
     """(n) True within `margin` seconds of a phone."""
     following = np.searchsorted(real[:, 0] - margin, times, side="right") - 1
     ends = np.maximum.accumulate(real[:, 1])[np.maximum(following, 0)]

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaudio.audio.content import MIDDLE_PITCH, N_HARMONIC, N_NOISE, PITCH_SCALE, Phone, Utterance, join
+from deepaudio.audio.content import MIDDLE_PITCH, N_HARMONIC, N_NOISE, PITCH_SCALE, Phone, Spectra, Utterance, join
 from deepaudio.errors import InputError, ToolError
 
 UNIT = 0.025  # seconds per unit of the teacher's duration predictor
+LEAD = 0.0625  # seconds by which its sounds come before its durations say (forced alignment of its own speech: 64 ms)
+TAIL = 0.2  # seconds of silence inside its last sound before a sentence ends (measured likewise)
 _FLOOR = 1e-5
 _WORD_GAP = set(" ;:,.!?—…\"()“”")
 
@@ -69,13 +71,17 @@ class ContentEncoder:
 
     def from_phonemes(self, phonemes: str) -> Utterance:
         """One sentence; word numbers count from 0."""
-        ids = self._teacher.ids(phonemes)
+        spectra, units = self.spectra(phonemes)
+        frames = content_features(spectra.harmonic, spectra.noise, spectra.residual, spectra.f0)
         symbols = ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
+        return Utterance(frames, _as_heard(_phones(symbols, units * UNIT)), spectra)
+
+    def spectra(self, phonemes: str) -> tuple[Spectra, np.ndarray]:
+        """What the teacher would turn into sound, and its duration units per symbol (pads included)."""
+        ids = self._teacher.ids(phonemes)
         feed = {"ids": np.asarray([ids], np.int64), "speed": np.ones(1, np.float32)}
-        *spectra, f0, units = self._session.run(None, feed)
-        log_harmonic, _, log_noise, log_residual, _ = (s[0] for s in spectra)
-        frames = content_features(log_harmonic, log_noise, log_residual, f0[0])
-        return Utterance(frames, _phones(symbols, np.asarray(units).reshape(-1) * UNIT))
+        *parts, units = self._session.run(None, feed)
+        return Spectra(*(part[0] for part in parts)), np.asarray(units).reshape(-1)
 
 
 @functools.lru_cache(maxsize=2)
@@ -123,3 +129,15 @@ def _phones(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
             phones.append(Phone(symbol, word, start if lead is None else lead, clock))
             lead = None
     return tuple(phones)
+
+
+def _as_heard(phones: tuple[Phone, ...]) -> tuple[Phone, ...]:
+    """Phone times moved to where the sounds are, the silence in a sentence's last sound given to the pause after it."""
+    moved = [p._replace(start=max(0.0, p.start - LEAD), end=max(0.0, p.end - LEAD)) for p in phones]
+    last = max((i for i, p in enumerate(moved) if p.word >= 0), default=None)
+    if last is not None:
+        end = max(moved[last].start + 0.05, moved[last].end - TAIL)
+        moved[last] = moved[last]._replace(end=end)
+        if last + 1 < len(moved):
+            moved[last + 1] = moved[last + 1]._replace(start=end)
+    return tuple(moved)

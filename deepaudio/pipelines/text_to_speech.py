@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import torchaudio.functional as AF
 from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
+from deepaudio.audio.adapt import coloured
 from deepaudio.audio.content import Anchors, Utterance, join, lay, loudness
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
@@ -19,6 +21,7 @@ from deepaudio.audio.pitch import median_pitch, pitch_track
 from deepaudio.audio.timing import active_span, smoothed, warp_path
 from deepaudio.config import build
 from deepaudio.encoders.content import ContentEncoder
+from deepaudio.encoders.pseudo import adapted
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
@@ -29,8 +32,9 @@ from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE, HOP = 24_000, 256
 EDGE = 0.06  # seconds of quiet kept before and after a line
-LONGEST_PAUSE = 0.4
+LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_REFERENCE = 6.0
+START = 0.4  # time at which the flow starts, from a parametric sketch of the line in the voice
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
@@ -114,7 +118,12 @@ class TextToSpeech:
     def _piece(self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions) -> Tensor:
         mel, own_energy, pitch = voice
         n_ref, n = len(mel), n_frames(samples)
-        content = torch.cat([torch.zeros(n_ref, self.network.config.content_dim), content_of(piece, n, energy, pitch)])
+        whole = join(piece)
+        anchors = place(piece, whole, n, energy)
+        content = lay(whole, anchors, n, pitch)
+        content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
+        sketch = adapted(whole, anchors, samples / SAMPLE_RATE, pitch, options.seed)
+        sketch = coloured(log_mel(F.pad(sketch, (0, HOP))[None, : samples + HOP])[0, :n], unstandardize(mel))
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
@@ -123,18 +132,19 @@ class TextToSpeech:
             contour[:n_ref] = own_energy[:n_ref]
             contour[n_ref : n_ref + len(wanted)] = wanted / wanted.max().clamp(min=1e-3)
         noise = torch.randn(n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed))
-        generated = self._sample(noise, content, spoken, cond, contour, options)
+        begin = (1 - START) * noise + START * torch.cat([mel, standardize(sketch)])
+        generated = self._sample(begin, content, spoken, cond, contour, options)
         waveform = self.vocoder(unstandardize(generated[None, n_ref:]))[0]
-        return torch.nn.functional.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
+        return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 
-    def _sample(self, noise, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
-        place = lambda value: value[None].to(self.device)  # noqa: E731
+    def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
+        on_device = lambda value: value[None].to(self.device)  # noqa: E731
         conditions = self.network.encode(
-            content=place(content),
-            content_mask=place(spoken),
-            cond=place(cond),
-            cond_mask=place(~spoken),
-            energy=place(contour[:, None]) if self.network.config.energy else None,
+            content=on_device(content),
+            content_mask=on_device(spoken),
+            cond=on_device(cond),
+            cond_mask=on_device(~spoken),
+            energy=on_device(contour[:, None]) if self.network.config.energy else None,
         )
         null = None if options.guidance_scale == 1 else self.network.null(conditions)
         field = guided(
@@ -143,12 +153,13 @@ class TextToSpeech:
             null,
             options.guidance_scale,
         )
-        return euler(field, place(noise), sway(linear(options.steps), options.sway).to(self.device))[0].float()
+        grid = START + (1 - START) * sway(linear(options.steps), options.sway)
+        return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
 def _length(sentence: Utterance) -> float:
     """Seconds from its first sound to its last, pauses shortened, plus the pause that follows."""
-    return float(natural_times(sentence)[-1, 1]) + 0.25
+    return float(natural_times(sentence)[-1, 1]) + SENTENCE_PAUSE
 
 
 def natural_times(sentence: Utterance) -> np.ndarray:
@@ -173,30 +184,26 @@ def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utter
     return pieces
 
 
-def content_of(piece: list[Utterance], n: int, energy: Tensor | None, pitch: float | None) -> Tensor:
-    """Content (n c) of sentences that fill `n` frames, warped so that their own loudness meets `energy`."""
-    whole = join(piece)
-    spoken = [p for p in whole.phones if p.word >= 0]
-    teacher = np.array([(p.start, p.end) for p in spoken])
+def place(piece: list[Utterance], whole: Utterance, n: int, energy: Tensor | None) -> Anchors:
+    """Phone times of sentences that fill `n` frames, warped so that their own loudness meets `energy`."""
+    teacher = np.array([(p.start, p.end) for p in whole.phones if p.word >= 0])
     real = np.zeros_like(teacher)
     clock, index = 0.0, 0
     for sentence in piece:
         times = natural_times(sentence)
         real[index : index + len(times)] = times + clock
-        clock, index = clock + times[-1, 1] + 0.25, index + len(times)
+        clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
     end = n / FRAME_RATE
     first, last = EDGE, max(end - EDGE, end / 2)
-    if energy is not None and float(energy.max()) > 0:
+    heard = energy is not None and float(energy.max()) > 0
+    if heard:
         begin, stop = active_span(energy)
         if (stop - begin) / FRAME_RATE > 0.4 * real[-1, 1]:
             first, last = begin / FRAME_RATE, stop / FRAME_RATE
     straight = Anchors(first + real * (last - first) / real[-1, 1], teacher)
-    if energy is None or float(energy.max()) <= 0:
-        return lay(whole, straight, n, pitch)
-    a, b = round(first * FRAME_RATE), min(round(last * FRAME_RATE), n, len(energy))
-    if b - a < 8:
-        return lay(whole, straight, n, pitch)
-    own = loudness(lay(whole, straight, n, pitch))[a:b]
+    a, b = round(first * FRAME_RATE), min(round(last * FRAME_RATE), n, len(energy) if heard else n)
+    if not heard or b - a < 8:
+        return straight
+    own = loudness(lay(whole, straight, n))[a:b]
     path = a + warp_path(own, smoothed(energy, 5)[a:b]).numpy()
-    moved = np.interp(straight.real * FRAME_RATE, np.arange(a, b), path) / FRAME_RATE
-    return lay(whole, Anchors(moved, teacher), n, pitch)
+    return Anchors(np.interp(straight.real * FRAME_RATE, np.arange(a, b), path) / FRAME_RATE, teacher)
