@@ -20,6 +20,11 @@ def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip"
     if kind not in sniff.CONTAINERS and kind not in sniff.AUDIO:
         message = f"not a supported media file (looks like {kind}): {shown}"
         raise InputError(f"{what}.not_media", message, path=shown)
+    if kind == "avi":
+        with place.open("rb") as file:
+            missing = int.from_bytes(file.read(8)[4:], "little") + 8 - place.stat().st_size
+        if missing > 0:
+            damaged(f"{shown} ends {missing} bytes early", allow_damaged, notes, what)
     if kind != "mp4":
         return kind
     facts = boxes.read_facts(place)

@@ -72,7 +72,8 @@ def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
             raise InputError("clip.limits", message, path=shown)
     base = stream.time_base or Fraction(1, 1000)
     bits = stream.disposition
-    name = getattr(codec, "name", None)
+    decoder = getattr(codec, "codec", None)
+    name = getattr(decoder, "canonical_name", None)  # "av1", where the decoder is libdav1d
     return StreamInfo(
         index=stream.index,
         kind=kind,

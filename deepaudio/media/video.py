@@ -134,7 +134,7 @@ def _moments(
     end = float("inf") if duration is None else start + duration
     zero = Fraction(round(info.start_time * av.time_base), av.time_base)
     count = damaged = 0
-    allowed = max(3, int(MAX_DAMAGED_SHARE * info.n_frames))
+    allowed = max(1, int(MAX_DAMAGED_SHARE * info.n_frames))
     with opened(info.path) as container:
         track = container.streams[info.video_stream]
         track.thread_type = "AUTO"
@@ -152,7 +152,7 @@ def _moments(
                 continue
             _check_size(picture, LIMITS, info)
             time = picture.pts * picture.time_base - zero
-            if time >= end:
+            if time + ROUNDING >= end:
                 break
             if time + ROUNDING >= start:
                 count += 1
