@@ -181,3 +181,23 @@ def test_weights_are_named_by_their_sums(full_home):
     sums = store.recorded_sums(official.preset("mm-s16k"))
     assert sums.keys() >= {"v2a", "codec", "vocoder", "clip", "sync", "tts", "tts_vocoder"}
     assert all(len(value) == 64 for value in sums.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_on_the_cpu(full_home, clips, voice, dtype):
+    model, exact = full_size.load("mm-s16k", dtype=dtype), full_size.load("mm-s16k")
+    features = model.v2a.features(clips(1.0))
+    sound = model.v2a.sound(features, "a ball", "", FEW)
+    assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.any()
+    speech = model.tts.speak("a word", voice, duration=1.0, options=FEW)
+    assert speech.dtype == torch.float32 and torch.isfinite(speech).all()
+    near = exact.tts.speak("a word", voice, duration=1.0, options=FEW)
+    assert (speech - near).abs().max() < 0.2 * near.abs().max()
+
+
+def test_a_silent_sound_gives_an_empty_contour(full_home, clips, monkeypatch):
+    model = full_size.load("mm-s16k")
+    monkeypatch.setattr(type(model.v2a), "sound", lambda *a: torch.zeros(16_000))
+    features = FullFeatures(torch.zeros(8, 16), torch.zeros(8, 24), 1.0, 1.0)
+    energy = model.v2a.energy(features, FEW)
+    assert energy.shape == (93,) and not energy.any()
