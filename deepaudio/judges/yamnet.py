@@ -14,15 +14,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchaudio.transforms import MelSpectrogram
 
 from deepaudio.errors import WeightsError
 from deepaudio.judges import package_folder
+from deepaudio.judges._frames import SAMPLE_RATE, patches
 from deepaudio.judges._prepare import mono
 
 JUDGES = {"yamnet": ("soundframes", "sound", "classes")}
-SAMPLE_RATE = 16_000
-PATCH, HOP = 96, 48
+HOP, OFFSET = 48, 0.001
 EMBEDDING, LOGITS = "/model/Reshape_output_0_qdq", "class_scores_updated"
 
 
@@ -42,26 +41,12 @@ class Yamnet:
     def __init__(self, session: object, labels: list[str]):
         self._session = session
         self.labels = labels
-        self._mel = MelSpectrogram(
-            SAMPLE_RATE,
-            n_fft=512,
-            win_length=400,
-            hop_length=160,
-            f_min=125.0,
-            f_max=7500.0,
-            n_mels=64,
-            power=1.0,
-            center=False,
-        )
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Sound:
         """Features of one waveform [s]; shorter than 0.96 s is padded with silence."""
         audio = mono(waveform, sample_rate, SAMPLE_RATE)
-        audio = np.pad(audio, (0, max(0, 512 + (PATCH - 1) * 160 - len(audio))))
-        logs = (self._mel(torch.from_numpy(audio)) + 0.001).log().T
-        patches = logs.unfold(0, PATCH, HOP).transpose(1, 2)
         frames, logits = [], []
-        for patch in patches:
+        for patch in patches(torch.from_numpy(audio), HOP, OFFSET):
             embedding, scores = self._session(patch[None, None].numpy())
             frames.append(embedding.reshape(-1))
             logits.append(scores.reshape(-1))

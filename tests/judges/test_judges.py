@@ -42,7 +42,7 @@ def test_unknown_and_absent_judges_say_so():
 
 
 @needs_media
-def test_a_transcriber_reads_real_speech_and_hears_nothing_in_silence():
+def test_a_transcriber_reads_real_speech():
     judge = opened("whisper-tiny.en")
     heard = judge(*spoken("voice_vctk/auspicious3000__autovc__p226_008.wav"))
     said = (
@@ -85,3 +85,62 @@ def test_a_sound_judge_names_what_it_hears():
     assert "Percussion" in judge.tags(sound, 3)
     assert sound.soundframes.shape[1:] == sound.sound.shape == (1024,)
     assert sound.classes.shape == (521,)
+
+
+def test_the_papers_sound_networks_have_the_published_names_and_shapes():
+    from deepaudio.judges.panns import Cnn14
+    from deepaudio.judges.vggish import Vggish
+
+    small = Cnn14((2, 3, 4, 5, 6, 8), classes=7)
+    embedding, logits = small.eval()(torch.randn(1, 200, 64))
+    assert embedding.shape == (1, 8) and logits.shape == (1, 7)
+    keys = set(small.state_dict())
+    assert {
+        "bn0.running_mean",
+        "conv_block6.conv2.weight",
+        "fc1.bias",
+        "fc_audioset.weight",
+    } <= keys
+    vgg = Vggish(((2,), (3,), (4, 4), (5, 5)), hidden=6, dim=8)
+    assert vgg(torch.randn(2, 96, 64)).shape == (2, 8)
+    names = {k.rsplit(".", 1)[0] for k in vgg.state_dict()}
+    convolutions = {f"features.{i}" for i in (0, 3, 6, 8, 11, 13)}
+    assert names == convolutions | {f"embeddings.{i}" for i in (0, 2, 4)}
+
+
+def test_the_papers_judges_are_missing_for_a_reason(tmp_path):
+    for name in ("vggish", "panns-cnn14", "synchformer", "imagebind", "wavlm-large-ecapa"):
+        with pytest.raises(WeightsError, match=name):
+            open_judge(name, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"garbage")
+    with pytest.raises(WeightsError, match="unreadable"):
+        open_judge("vggish", tmp_path)
+
+
+def test_judges_through_transformers_load_from_a_folder_and_name_what_is_missing(tmp_path):
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    with pytest.raises(WeightsError, match="audeering"):
+        open_judge("audeering-emotion", tmp_path)
+    config = Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        conv_dim=(8,) * 7, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    Wav2Vec2Model(config).save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    judge = open_judge("audeering-emotion", tmp_path)
+    wave = torch.randn(8000, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    assert judge(wave, 16000).shape == (16,)
+    assert torch.equal(judge(wave, 16000), judge(wave, 16000))
+
+
+def test_patches_of_a_tone_peak_in_its_band():
+    from deepaudio.judges._frames import patches
+
+    t = torch.arange(16000) / 16000
+    for hz in (200.0, 1000.0, 4000.0):
+        found = patches(0.5 * torch.sin(2 * math.pi * hz * t), 96, 0.01)
+        assert found.shape == (1, 96, 64)
+        mels = torch.linspace(1127 * math.log1p(125 / 700), 1127 * math.log1p(7500 / 700), 66)[1:-1]
+        expected = (mels - 1127 * math.log1p(hz / 700)).abs().argmin()
+        assert abs(int(found.mean((0, 1)).argmax()) - int(expected)) <= 1
