@@ -16,7 +16,7 @@ from PIL import Image
 
 from deepaudio.data.synthetic_draw import FINE, Pen
 from deepaudio.data.synthetic_face import DrawnFace, Looks, mouth_track
-from deepaudio.data.synthetic_scenes import ball_height, bounces
+from deepaudio.data.synthetic_falls import ball_height, bounces
 
 HERE = Path(__file__).parent
 SIZE, RATE = (480, 360), 25

@@ -35,10 +35,13 @@ class Noise:
     tail: float = 0.12
     lower: float = 0.45
     upper: float = 0.04
+    sentence: float = 0.46
+    title: float = 0.05
     unpunctuated: float = 0.25
     telegram: float = 0.10  # without articles
     typos: float = 0.20
     short_forms: float = 0.10
+    hyphens: float = 0.15  # left out
 
 
 def scaled(factor: float) -> Noise:
@@ -55,6 +58,7 @@ class Grammar:
 
     def __init__(self, sources: Mapping[str, str]):
         self.rules: dict[str, tuple[list[Sequence], list[int]]] = {}
+        self._combinations: dict[str, int] = {}
         for scope, text in sources.items():
             self._read(scope, text)
         for name, (alternatives, _) in self.rules.items():
@@ -114,7 +118,9 @@ class Grammar:
 
     def combinations(self, rule: str) -> int:
         """How many derivations a rule has."""
-        return sum(self._count(line) for line in self.rules[rule][0])
+        if rule not in self._combinations:
+            self._combinations[rule] = sum(self._count(line) for line in self.rules[rule][0])
+        return self._combinations[rule]
 
     def _count(self, sequence: Sequence) -> int:
         total = 1
@@ -174,18 +180,18 @@ def careless(text: str, rng: random.Random, noise: Noise = Noise()) -> str:
         text = re.sub(r"[.,!?;:\"“”]|(?<!\w)'|'(?!\w)", rng.choice(["", " "]), text)
     if rng.random() < noise.typos:
         text = " ".join(_typo(w, rng) if rng.random() < 0.25 else w for w in text.split(" "))
-    if rng.random() < 0.15:
+    if rng.random() < noise.hyphens:
         text = text.replace("-", rng.choice([" ", ""]))
     text = re.sub(r"\s+", " ", text).strip()
-    chance = rng.random()
-    if chance < noise.lower:
+    case = rng.random()
+    if (case := case - noise.lower) < 0:
         return text.lower()
-    if chance < noise.lower + noise.upper:
+    if (case := case - noise.upper) < 0:
         return text.upper()
-    if chance < 0.95:
+    if (case := case - noise.sentence) < 0:
         text = text[:1].upper() + text[1:]
         return text + rng.choice(["", "", ".", ".", "!", " "]) if text[-1:].isalpha() else text
-    return text.title()
+    return text.title() if case < noise.title else text
 
 
 def _typo(word: str, rng: random.Random) -> str:

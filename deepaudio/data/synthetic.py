@@ -9,8 +9,9 @@ from PIL import Image
 
 from deepaudio.data.synthetic_draw import FINE, Camera
 from deepaudio.data.synthetic_face import DrawnFace, Looks, mouth_track
+from deepaudio.data.synthetic_scene import Scene, of
 from deepaudio.data.synthetic_scenes import make
-from deepaudio.data.synthetic_sound import SAMPLE_RATE
+from deepaudio.data.synthetic_sound import MATERIALS, SAMPLE_RATE
 from deepaudio.media.audio import read_audio
 
 SHARES = {
@@ -33,10 +34,15 @@ class Example(NamedTuple):
     prompts: tuple[str, ...]
     onsets: tuple[float, ...] = ()
     faces: bool = True  # whether there may be a face
+    others: tuple[tuple[str, np.ndarray], ...] = ()  # what it may be called and sound like instead
 
 
-def scenes(count: int, seed: int) -> Iterator[Example]:
-    """Drawn scenes of all kinds in the proportions of SHARES; item i depends on seed and i only."""
+def scenes(count: int, seed: int, others: int = 3) -> Iterator[Example]:
+    """Drawn scenes of all kinds in the proportions of SHARES; item i depends on seed and i only.
+
+    Where something is struck or rolls, `others` more sounds of other materials come with prompts that name them:
+    the picture alone cannot tell, so the prompt has to.
+    """
     shares = np.array(list(SHARES.values()))
     for index in range(count):
         rng = np.random.default_rng([seed, index])
@@ -44,15 +50,19 @@ def scenes(count: int, seed: int) -> Iterator[Example]:
         scene = make(kind, float(rng.uniform(3.1, 5.0)), rng)
         camera = Camera(rng)
         pictures = camera.frames(scene.draw, scene.duration)
+        key = f"{kind}-{seed}-{index}"
+        more = tuple(_others(scene, others, np.random.default_rng([seed, index, 1])))
         yield Example(
-            f"{kind}-{seed}-{index}",
-            kind,
-            pictures,
-            scene.waveform,
-            (scene.prompt,),
-            scene.onsets,
-            False,
+            key, kind, pictures, scene.waveform, (scene.prompt,), scene.onsets, False, more
         )
+
+
+def _others(scene: Scene, count: int, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
+    if not scene.blows and scene.speed is None:
+        return
+    for material in rng.permutation([m for m in MATERIALS if m != scene.material])[:count]:
+        other = of(scene, str(material), rng)
+        yield other.prompt, other.waveform
 
 
 def talkers(count: int, seed: int, speech: list[Path]) -> Iterator[Example]:

@@ -191,12 +191,13 @@ class V2AShards:
 
 def _clip(row: dict, tensors: dict[str, Tensor], encode: Callable[[Tensor], Tensor]) -> Clip:
     key = row["key"]
+    seen = row.get("seen", key)
     latent = tensors.get(f"{key}.latent")
     if latent is None:
         latent = encode(tensors[f"{key}.mel"].float()[None])[0]
     return Clip(
         key, row["kind"], tuple(row["prompts"]), tuple(row["onsets"]),
-        tensors[f"{key}.sync"].float(), tensors[f"{key}.clip"].float(), latent.float(),
+        tensors[f"{seen}.sync"].float(), tensors[f"{seen}.clip"].float(), latent.float(),
     )  # fmt: skip
 
 

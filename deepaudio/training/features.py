@@ -1,7 +1,7 @@
 """Features for training V2A: look at every clip once, keep what was seen and the mel of what is heard.
 
 A shard is NAME.safetensors with `KEY.sync` (f 113), `KEY.clip` (g 124) and `KEY.mel` (n 100), float16, and NAME.json,
-a list of {key, kind, prompts, onsets, duration}. `deepaudio.data.v2a` reads them.
+a list of {key, kind, prompts, onsets, duration}; a row with `seen` is another sound to the pictures of that key. `deepaudio.data.v2a` reads them.
 
     python -m deepaudio.training.features scenes OUT --count 700
     python -m deepaudio.training.features talk OUT --speech FOLDER_OF_SOUND --count 300
@@ -47,20 +47,26 @@ def write(examples: Iterable[Example], encoder: MotionEncoder, out: Path) -> int
         seen = describe(encoder.measure(example.frames, example.faces), duration)
         tensors[f"{example.key}.sync"] = seen.sync.half()
         tensors[f"{example.key}.clip"] = seen.clip.half()
-        mel = log_mel(torch.from_numpy(example.waveform.astype(np.float32))[None])[0]
-        tensors[f"{example.key}.mel"] = mel.half()
-        rows.append(
-            {
-                "key": example.key, "kind": example.kind, "prompts": example.prompts,
-                "onsets": [round(t, 4) for t in example.onsets], "duration": round(duration, 4),
-            }
-        )  # fmt: skip
+        row = {
+            "key": example.key, "kind": example.kind, "prompts": example.prompts,
+            "onsets": [round(t, 4) for t in example.onsets], "duration": round(duration, 4),
+        }  # fmt: skip
+        tensors[f"{example.key}.mel"] = _mel(example.waveform)
+        rows.append(row)
+        for number, (prompt, waveform) in enumerate(example.others):
+            key = f"{example.key}+{number}"
+            tensors[f"{key}.mel"] = _mel(waveform)
+            rows.append(row | {"key": key, "prompts": (prompt,), "seen": example.key})
         if len(rows) % 50 == 0:
             log.info("%d items", len(rows))
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, out.with_suffix(".safetensors"))
     out.with_suffix(".json").write_text(json.dumps(rows))  # last: a shard with its rows is whole
     return len(rows)
+
+
+def _mel(waveform: np.ndarray) -> torch.Tensor:
+    return log_mel(torch.from_numpy(waveform.astype(np.float32))[None])[0].half()
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ import pytest
 from deepaudio.data import synthetic
 from deepaudio.data.synthetic_draw import Camera
 from deepaudio.data.synthetic_face import MOUTH_RATE, mouth_track
-from deepaudio.data.synthetic_scenes import KINDS, ball_height, bounces, make
+from deepaudio.data.synthetic_falls import ball_height, bounces
+from deepaudio.data.synthetic_scene import of
+from deepaudio.data.synthetic_scenes import KINDS, make
 from deepaudio.data.synthetic_sound import MATERIALS, SAMPLE_RATE, Body
 
 
@@ -69,3 +71,11 @@ def test_scenes_come_in_all_kinds_and_repeat():
     first = [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]
     assert first == [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]
     assert len({key.split("-")[0] for key, _ in first}) >= 3
+
+
+def test_another_material_sounds_at_the_same_moments():
+    scene = make("hit", 3.2, np.random.default_rng(0), "wood")
+    other = of(scene, "glass", np.random.default_rng(1))
+    assert other.onsets == scene.onsets and other.draw is scene.draw
+    assert not np.allclose(other.waveform, scene.waveform)
+    assert any(word in other.prompt for word in ("glass", "crystal"))
