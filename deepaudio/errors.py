@@ -19,10 +19,17 @@ class DeepAudioError(Exception):
         self.hint = hint
         self.where = where
 
+    def __reduce__(self):  # it must survive the way out of a worker process
+        return _rebuilt, (type(self), self.code, self.message, self.hint, self.where)
+
     def as_dict(self) -> dict[str, object]:
         """The `error` object of the JSON output."""
         fields = {"code": self.code, "kind": self.kind, "message": self.message, "hint": self.hint}
         return fields | self.where | {"retryable": self.retryable}
+
+
+def _rebuilt(kind, code, message, hint, where) -> DeepAudioError:
+    return kind(code, message, hint, **where)
 
 
 class UsageError(DeepAudioError):

@@ -81,9 +81,10 @@ class Console:
         """Warnings and summary on stderr, the result on stdout."""
         for warning in done.warnings:
             self.say(f"warning: {warning}")
-        for line in done.summary:
+        for line in (*(done.notes if self.verbose else ()), *done.summary):
             self.say(line)
-        self.result({"output": done.output} | done.facts | {"warnings": done.warnings}, done.output)
+        more = {"warnings": done.warnings, "notes": done.notes}
+        self.result({"output": done.output} | done.facts | more, done.output)
 
     @contextmanager
     def progress(self) -> Iterator[ProgressCallback | None]:

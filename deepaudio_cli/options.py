@@ -41,7 +41,8 @@ Offline = Annotated[
     bool, typer.Option("--offline", help="Never use the network; weights must be there already.")
 ]
 LowMemory = Annotated[
-    bool, typer.Option("--low-memory", help="One group of a full size's networks in memory at a time.")
+    bool,
+    typer.Option("--low-memory", help="One group of a full size's networks in memory at a time."),
 ]
 Preset = Annotated[str, typer.Option(help="A preset's name, or a folder with its parts.")]
 

@@ -11,7 +11,7 @@ choice of eq. 2, so `generate` takes the argmax.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +30,13 @@ from deepaudio.pipelines.plan import Plan, as_script, plan_lines
 from deepaudio.pipelines.route import Direction, Gate, Route
 from deepaudio.pipelines.text_to_speech import TextToSpeech
 from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio
-from deepaudio.pipelines.video_to_speech import Progress, SpokenLine, check_finite, speak_lines
+from deepaudio.pipelines.video_to_speech import (
+    Kept,
+    Progress,
+    SpokenLine,
+    check_finite,
+    speak_lines,
+)
 from deepaudio.pipelines.voices import Voice, assign, read_voice
 from deepaudio.presets import official, store
 from deepaudio.script import Script
@@ -112,14 +118,16 @@ class DeepAudio:
         fit: FitOptions = FitOptions(),
         direction: Direction | None = None,
         original: Tensor | None = None,
-        kept: Mapping[str, Tensor] | None = None,
+        kept: Kept | None = None,
+        on_plan: Callable[[Plan], None] | None = None,
         rehearse: bool = False,
         progress: Progress | None = None,
     ) -> Result:
         """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
 
         `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
-        someone speaks; `kept` are lines made before; with `rehearse` the lines are planned and not spoken.
+        someone speaks; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
+        it by raising; with `rehearse` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
         route = self.route(instruction)
@@ -138,6 +146,8 @@ class DeepAudio:
                 duration = features.duration
                 energy = self.v2a.energy(features, options).cpu().float()
             plan = plan_lines(script, self.tts.natural_duration, duration, energy, original, fit)
+            if on_plan:
+                on_plan(plan)
             if rehearse:
                 empty = torch.zeros(0)
                 return Result(empty, self.tts.sample_rate, taken, route, energy, plan=plan)

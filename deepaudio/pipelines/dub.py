@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deepaudio import __version__
 from deepaudio.errors import QualityError
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.mux import mux
@@ -13,19 +14,32 @@ from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.deepaudio import DeepAudio, Result
 from deepaudio.pipelines.intent import agree, read_voices
 from deepaudio.pipelines.jobs import Done, DubJob
+from deepaudio.pipelines.kept_lines import KeptLines, kept_folder
 from deepaudio.pipelines.names import beside
 from deepaudio.pipelines.plan import Plan, as_script
-from deepaudio.pipelines.record import Clock, plain, sha256, weights_of, write_record
+from deepaudio.pipelines.record import (
+    Clock,
+    complete,
+    plain,
+    sha256,
+    weights_of,
+    write_record,
+)
 from deepaudio.pipelines.video_to_speech import Progress
 from deepaudio.pipelines.voices import Voice
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
 
 
-def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done:
+def dub(
+    model: DeepAudio,
+    job: DubJob,
+    progress: Progress | None = None,
+    mark: Mapping[str, Any] | None = None,
+) -> Done:
     """Route, plan, speak, mix and mux one clip; nothing is written before the sound is complete.
 
-    Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
+    `mark` goes into the record as it is. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
     """
     clock, extras = Clock(), job.extras
     info = probe(
@@ -46,6 +60,8 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
     route = agree(model, job.instruction, "v2s", job.policy)
     original = soundtrack.original_sound(info)
     clock.lap("checks")
+    weights = weights_of(model.preset)
+    kept = KeptLines(kept_folder(), repr((__version__, weights, model.preset.name)))
     result = model.generate(
         job.instruction,
         info,
@@ -55,13 +71,16 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         fit=job.fit,
         direction="v2s",
         original=None if original is None else original.contour(),
+        kept=kept if extras.cache else None,
+        on_plan=_refuse_overflow if extras.strict else None,
         rehearse=extras.dry_run,
         progress=progress,
     )
+    kept.tidy()
     clock.lap("speech")
-    warnings = [*info.notes, *script.warnings, *result.plan.notes]
+    notes = [*info.notes, *(note for voice in voices.values() for note in voice.messages)]
+    warnings = [*script.warnings, *result.plan.notes, *_overflows(result.plan)]
     warnings += [warning for voice in voices.values() for warning in voice.warnings]
-    _check_overflow(result.plan, extras.strict, warnings)
     facts: dict[str, Any] = {
         "direction": result.direction,
         "probabilities": route.probabilities,
@@ -72,8 +91,10 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         facts["script"] = _emit(extras.emit_script, script, result.plan, info)
     if extras.dry_run:
         facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
-        return Done(output, plain(facts), _plan_words(result.plan), tuple(warnings))
+        words = _plan_words(result.plan)
+        return Done(output, plain(facts), words, tuple(warnings), tuple(notes))
     bed = _bed(model, job, info, original)
+    passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
     track = soundtrack.compose(
         soundtrack.Sound(result.waveform[None], result.sample_rate),
         original,
@@ -81,6 +102,7 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         info.duration,
         job.mix,
         warnings,
+        passages,
     )
     clock.lap("mix")
     made = mux(
@@ -93,7 +115,7 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         strict=extras.strict,
         keep_temp=extras.keep_temp,
     )
-    warnings += [note for note in made.notes if note not in warnings]
+    notes += [note for note in made.notes if note not in notes]
     loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
@@ -106,12 +128,16 @@ def dub(model: DeepAudio, job: DubJob, progress: Progress | None = None) -> Done
         facts["stems"] = soundtrack.write_stems(
             extras.stems, track, result.lines, result.parts, result.sample_rate
         )
-    full = facts | _provenance(model, job, info, script, voices) | {"warnings": warnings}
+    full = facts | _provenance(job, info, script, voices)
+    full |= {"preset": model.preset.name, "weights": weights, "warnings": warnings, "notes": notes}
+    full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
+    if extras.report:
+        facts["report"] = _report(extras.report, full, result, made.path)
     words = (
         f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
     )
-    return Done(made.path, plain(facts), (words,), tuple(warnings))
+    return Done(made.path, plain(facts), (words,), tuple(warnings), tuple(notes))
 
 
 def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
@@ -124,16 +150,19 @@ def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
     return preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
 
 
-def _check_overflow(plan: Plan, strict: bool, warnings: list[str]) -> None:
-    """Name the lines that do not fit; under `strict` they are an error and nothing is written."""
-    for line in plan.overflowing:
-        warnings.append(
-            f"line {line.id} needs {line.overflow:.2f} s more than its slot "
-            f"({line.slot_start:.2f} to {line.slot_end:.2f} s) at {line.speed:.2f} times its pace"
-        )
-    if strict and plan.overflowing:
-        names = ", ".join(line.id for line in plan.overflowing[:8])
-        message = f"{len(plan.overflowing)} lines overflow their slots: {names}"
+def _overflows(plan: Plan) -> list[str]:
+    """The lines that do not fit, in words."""
+    return [
+        f"line {line.id} needs {line.overflow:.2f} s more than its slot "
+        f"({line.slot_start:.2f} to {line.slot_end:.2f} s) at {line.speed:.2f} times its pace"
+        for line in plan.overflowing
+    ]
+
+
+def _refuse_overflow(plan: Plan) -> None:
+    """QualityError when a line does not fit: nothing is spoken, nothing is written."""
+    if plan.overflowing:
+        message = f"{len(plan.overflowing)} lines overflow: {_overflows(plan)[0]}"
         raise QualityError("script.overflow", message, "shorten them, or raise --max-speed")
 
 
@@ -155,7 +184,11 @@ def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original):
 
 
 def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:
-    times = [(line.start, line.start + line.duration) for line in plan.lines]
+    planned = iter(plan.lines)
+    times = [
+        (p.start, p.start + p.duration) if p else (line.start, line.end)
+        for line, p in ((line, next(planned) if line.dub else None) for line in script.lines)
+    ]
     text = to_json(with_times(script.lines, times), info.path.name)
     return write_bytes(path, text.encode("utf-8", "surrogatepass"))
 
@@ -179,8 +212,14 @@ def _spoken(result: Result, track: soundtrack.Track) -> list[dict[str, Any]]:
     ]
 
 
+def _report(path: Path, record: dict[str, Any], result: Result, media: Path) -> Path:
+    from deepaudio.pipelines.report import dub_report  # brings matplotlib
+
+    return dub_report(path, record, result.waveform, result.sample_rate, result.energy, media)
+
+
 def _provenance(
-    model: DeepAudio, job: DubJob, info: ClipInfo, script: Script, voices: Mapping[str, Voice]
+    job: DubJob, info: ClipInfo, script: Script, voices: Mapping[str, Voice]
 ) -> dict[str, Any]:
     return {
         "command": "dub",
@@ -199,7 +238,5 @@ def _provenance(
                 {"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped
             ],
         },
-        "preset": model.preset.name,
-        "weights": weights_of(model.preset),
         "provenance": "none",
     }

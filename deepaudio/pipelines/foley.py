@@ -10,7 +10,7 @@ from deepaudio.pipelines.intent import agree
 from deepaudio.pipelines.jobs import Done, FoleyJob
 from deepaudio.pipelines.names import beside
 from deepaudio.pipelines.read_aloud import SUFFIXES, sound_output
-from deepaudio.pipelines.record import Clock, plain, sha256, weights_of, write_record
+from deepaudio.pipelines.record import Clock, complete, plain, sha256, weights_of, write_record
 from deepaudio.pipelines.video_to_speech import Progress
 
 
@@ -36,7 +36,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     if progress:
         progress("sound", 1, 1)
     clock.lap("sound")
-    warnings = list(info.notes)
+    notes, warnings = list(info.notes), []
     original = None if alone else soundtrack.original_sound(info)
     sound = soundtrack.Sound(result.waveform[None], result.sample_rate)
     track = soundtrack.compose(sound, original, original, info.duration, job.mix, warnings)
@@ -46,7 +46,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         audio = "add" if track.mode == "add" else "replace"
         made = mux(info, track.waveform, track.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
-        warnings += [note for note in made.notes if note not in warnings]
+        notes += [note for note in made.notes if note not in notes]
     loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {
@@ -63,7 +63,8 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "clip": {"file": info.path, "sha256": sha256(info.path), "duration": info.duration},
         "weights": weights_of(model.preset),
         "warnings": warnings,
+        "notes": notes,
     }
-    record = write_record(path, full)
+    record = write_record(path, complete(path, full))
     summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)
-    return Done(path, plain(facts | {"record": record}), summary, tuple(warnings))
+    return Done(path, plain(facts | {"record": record}), summary, tuple(warnings), tuple(notes))

@@ -44,6 +44,7 @@ class Extras:
     allow_damaged: bool = False
     allow_empty: bool = False
     keep_temp: bool = False
+    cache: bool = True  # lines spoken before are not spoken again
 
 
 @dataclass(frozen=True)
@@ -121,3 +122,4 @@ class Done:
     facts: dict[str, Any] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

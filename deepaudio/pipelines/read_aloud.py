@@ -12,7 +12,7 @@ from deepaudio.pipelines.intent import agree, read_voices
 from deepaudio.pipelines.jobs import Done, SpeakJob
 from deepaudio.pipelines.options import MixOptions
 from deepaudio.pipelines.plan import as_script
-from deepaudio.pipelines.record import Clock, plain, weights_of, write_record
+from deepaudio.pipelines.record import Clock, complete, plain, weights_of, write_record
 from deepaudio.pipelines.video_to_speech import Progress
 from deepaudio.script import Line
 
@@ -41,6 +41,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     clock.lap("speech")
     warnings = [*script.warnings, *result.plan.notes]
     warnings += [warning for voice in voices.values() for warning in voice.warnings]
+    notes = [note for voice in voices.values() for note in voice.messages]
     voice = soundtrack.Sound(result.waveform[None], result.sample_rate)
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
@@ -65,10 +66,11 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "script": {"encoding": script.encoding, "skipped": script.skipped},
         "weights": weights_of(model.preset),
         "warnings": warnings,
+        "notes": notes,
     }
-    record = write_record(output, full)
+    record = write_record(output, complete(output, full))
     summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)
-    return Done(output, plain(facts | {"record": record}), summary, tuple(warnings))
+    return Done(output, plain(facts | {"record": record}), summary, tuple(warnings), tuple(notes))
 
 
 def _at(line: Line, speed: float) -> Line:

@@ -17,6 +17,7 @@ from deepaudio.presets import official, store
 SCHEMA = 1
 SUFFIX = ".deepaudio.json"
 VERSIONED = ("torch", "torchaudio", "numpy", "onnxruntime", "hibari-tts", "av")
+WEIGHT_SUFFIXES = {".safetensors", ".tflite", ".onnx"}
 _CHUNK = 1 << 20
 
 
@@ -25,10 +26,15 @@ def record_path(output: Path) -> Path:
     return output.with_name(output.name + SUFFIX)
 
 
+def complete(output: Path, fields: dict[str, Any]) -> dict[str, Any]:
+    """The whole record in JSON's own types."""
+    head = {"schema": SCHEMA, "output": output.name}
+    return plain(head | fields | {"versions": versions()})
+
+
 def write_record(output: Path, fields: dict[str, Any]) -> Path:
-    """Write the record atomically; returns its path."""
-    content = {"schema": SCHEMA, "output": output.name} | fields | {"versions": versions()}
-    text = json.dumps(plain(content), indent=2, ensure_ascii=True, allow_nan=False)
+    """Write a record atomically beside the output; returns its path."""
+    text = json.dumps(fields, indent=2, ensure_ascii=True, allow_nan=False)
     return write_bytes(record_path(output), (text + "\n").encode())
 
 
@@ -72,7 +78,8 @@ def weights_of(preset: Path) -> dict[str, str]:
     """SHA-256 of every weight file of a preset, by part."""
     if str(preset) in official.PRESETS:
         return store.recorded_sums(official.PRESETS[str(preset)])
-    return {p.parent.name: sha256(p) for p in sorted(preset.glob("*/model.safetensors"))}
+    found = sorted(p for p in preset.rglob("*") if p.suffix in WEIGHT_SUFFIXES)
+    return {p.relative_to(preset).as_posix(): sha256(p) for p in found}
 
 
 def sha256(path: Path) -> str:

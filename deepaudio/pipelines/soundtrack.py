@@ -19,6 +19,7 @@ from deepaudio.pipelines.options import LoudnessName, MixOptions
 from deepaudio.pipelines.video_to_speech import SpokenLine
 
 MAX_RATE = 48_000
+PASSAGE_FADE = 0.02
 SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 
 
@@ -32,6 +33,15 @@ class Sound:
     def contour(self) -> Float[Tensor, " n"]:
         """Its energy at 93.75 Hz."""
         return energy_contour(self.waveform.mean(0), self.sample_rate)
+
+    def within(self, passages: Sequence[tuple[float, float]]) -> "Sound":
+        """Only these seconds of it, with soft edges; silence elsewhere."""
+        kept = torch.zeros_like(self.waveform)
+        for start, end in passages:
+            first, last = round(start * self.sample_rate), round(end * self.sample_rate)
+            part = self.waveform[:, first:last]
+            kept[:, first:last] = mix.faded(part, round(PASSAGE_FADE * self.sample_rate))
+        return Sound(kept, self.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,19 @@ def compose(
     duration: float,
     options: MixOptions,
     warnings: list[str],
+    passages: Sequence[tuple[float, float]] = (),
 ) -> Track:
     """Lay `voice` over `bed` as `options` say, `duration` seconds long.
 
     In a mix both are first brought to the same loudness, so that `duck_db` is what the bed lies under the lines.
+    Without a bed the original still sounds in `passages`, the lines that are not to be dubbed.
     """
     mode = options.audio
     if mode == "auto":
         mode = "mix" if bed is not None else "replace"
-    if mode != "mix" or (bed is not None and not float(bed.waveform.abs().max()) > 0):
+    if mode != "mix":
+        bed = original.within(passages) if mode == "replace" and original and passages else None
+    if bed is not None and not float(bed.waveform.abs().max()) > 0:
         bed = None
     target = goal(options.loudness, original, warnings)
     rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))

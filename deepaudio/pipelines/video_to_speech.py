@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,14 @@ from deepaudio.pipelines.voices import Voice
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
+
+
+class Kept(Protocol):
+    """Lines spoken before, by key."""
+
+    def get(self, key: str) -> Tensor | None: ...
+
+    def put(self, key: str, waveform: Tensor) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,13 +88,13 @@ def speak_lines(
     duration: float,
     energy: Float[Tensor, " n"] | None,
     options: SampleOptions,
-    kept: Mapping[str, Tensor] | None = None,
+    kept: Kept | None = None,
     progress: Progress | None = None,
 ) -> Speech:
     """Synthesise the planned lines and lay them on a track of `duration` seconds.
 
     `energy` is the contour of the clip at 93.75 Hz, None for the empty feature. A line found in `kept` under its key
-    is not made again. Lines that overlap are summed, so two speakers may talk at once.
+    is not made again, a new one is put there. Lines that overlap are summed, so two speakers may talk at once.
     """
     rate = tts.sample_rate
     spoken, parts = [], []
@@ -94,7 +103,7 @@ def speak_lines(
         seed = line_seed(options.seed, line)
         slice_ = None if energy is None else energy_slice(energy, line.start, line.duration)
         key = line_key(line, voice, slice_, replace(options, seed=seed))
-        part = (kept or {}).get(key)
+        part = kept.get(key) if kept else None
         fresh = part is None
         if fresh:
             own = replace(options, seed=seed)
@@ -103,6 +112,8 @@ def speak_lines(
             )
             check_finite(part, f"the speech of line {line.id}")
             part = part.detach().cpu().float()
+            if kept:
+                kept.put(key, part)
         parts.append(part)
         spoken.append(
             SpokenLine(

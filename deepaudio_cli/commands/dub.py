@@ -72,6 +72,9 @@ def dub(
     keep_temp: Annotated[
         bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Reuse lines that were spoken before.")
+    ] = Extras.cache,
     consent: opt.Consent = False,
     require_consent: opt.RequireConsent = False,
     manifest: Annotated[
@@ -122,7 +125,15 @@ def dub(
         mix=MixOptions(audio, bed, duck, loudness),
         policy=Policy(require_consent, consent, force),
         extras=Extras(
-            stems, report, emit_script, dry_run, strict, allow_damaged, allow_empty, keep_temp
+            stems=stems,
+            report=report,
+            emit_script=emit_script,
+            dry_run=dry_run,
+            strict=strict,
+            allow_damaged=allow_damaged,
+            allow_empty=allow_empty,
+            keep_temp=keep_temp,
+            cache=cache,
         ),
     )
     if manifest is not None:
@@ -133,7 +144,8 @@ def dub(
         batch = Batch(manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype)
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
-        console.result(done.as_dict(), *done.outputs)
+        if not (json and done.failed):  # then the error carries the result: one object on stdout
+            console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()
         return
     opt.one_source(script, text)

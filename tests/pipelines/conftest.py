@@ -70,6 +70,11 @@ class StandInGate:
         return Route(direction, {d: 0.98 if d == direction else 0.01 for d in DIRECTIONS})
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPAUDIO_CACHE_DIR", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def model(tmp_path):
     made = DeepAudio(tmp_path / "preset", "cpu")

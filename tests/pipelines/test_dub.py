@@ -15,6 +15,7 @@ from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.dub import dub
 from deepaudio.pipelines.foley import foley
 from deepaudio.pipelines.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
+from deepaudio.pipelines.kept_lines import kept_folder
 from deepaudio.pipelines.options import FitOptions, MixOptions
 from deepaudio.pipelines.read_aloud import read_aloud
 
@@ -53,7 +54,7 @@ def test_the_record_tells_how_it_was_made(model, job):
     assert record["lines"][0]["text"] == TEXT and record["lines"][0]["lufs"] < 0
     assert set(record["versions"]) >= {"deepaudio", "torch", "python"}
     assert len(record["clip"]["sha256"]) == len(record["voices"]["*"]["sha256"]) == 64
-    assert "the clip has no audio" in record["warnings"]
+    assert "the clip has no audio" in record["notes"] and record["warnings"] == []
 
 
 def test_same_job_same_sound(model, job, tmp_path):
@@ -220,3 +221,44 @@ def test_a_51_bed_becomes_stereo():
     channels = torch.zeros(6, 10)
     channels[2] = 1.0
     assert soundtrack.stereo(channels).allclose(torch.tensor(0.5).sqrt())
+
+
+def test_lines_spoken_before_are_kept_and_a_damaged_one_is_made_again(model, job, caplog):
+    two = replace(job, text="One line.\nAnother line.")
+    first = dub(model, two)
+    assert len(model.tts.calls) == 2
+    second = dub(model, two)
+    assert len(model.tts.calls) == 2 and all(x["kept"] for x in second.facts["lines"])
+    assert first.facts["loudness"] == second.facts["loudness"]
+    for path in kept_folder().glob("*.f32"):
+        path.write_bytes(path.read_bytes()[:-4] + b"\0\0\1\0")
+    dub(model, two)
+    assert len(model.tts.calls) == 4 and "damaged" in caplog.text
+    dub(model, replace(two, extras=Extras(cache=False)))
+    assert len(model.tts.calls) == 6
+
+
+def test_a_line_that_is_not_to_be_dubbed_keeps_its_sound(model, sound_clip, voice):
+    script = sound_clip.with_name("lines.csv")
+    script.write_text("id,start,end,text,dub\n1,0.2,1.0,Stay.,false\n2,2.0,3.0,Go now.,true\n")
+    mix = MixOptions("replace", loudness="off")
+    done = dub(model, DubJob(sound_clip, script=script, cast=Cast(voice), mix=mix))
+    waveform, rate = read_native(done.output)
+    level = lambda a, b: float(waveform[:, round(a * rate) : round(b * rate)].abs().mean())  # noqa: E731
+    assert [line["id"] for line in done.facts["lines"]] == ["2"]
+    assert level(0.4, 0.8) > 0.02 and level(1.2, 1.8) < 0.002
+
+
+def test_an_empty_script_copies_the_clip_when_allowed(model, silent_clip, sound_clip, voice):
+    empty = Extras(allow_empty=True)
+    for clip in (silent_clip, sound_clip):
+        done = dub(model, DubJob(clip, text="# nothing", cast=Cast(voice), extras=empty))
+        assert done.facts["lines"] == [] and probe(done.output).has_audio
+
+
+def test_the_report_is_one_file(model, job):
+    page = job.clip.with_name("report.html")
+    done = dub(model, replace(job, extras=Extras(report=page)))
+    text = page.read_text()
+    assert TEXT in text and "data:image" in text and "http" not in text.split("</style>")[1]
+    assert done.facts["report"]

@@ -1,0 +1,221 @@
+"""Dub every clip of a manifest: one bad item fails alone, finished ones are kept, a later run goes on."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError
+from deepaudio.media.output import write_bytes
+from deepaudio.pipelines.jobs import Batch, DubJob
+from deepaudio.pipelines.manifest import Item, read_manifest
+from deepaudio.pipelines.record import plain, record_path, weights_of
+from deepaudio.pipelines.video_to_speech import Progress
+
+log = logging.getLogger(__name__)
+
+RETRIES = 1  # for an item whose process was killed
+
+
+@dataclass
+class Batched:
+    """What became of every item: paths written now, paths kept from before, errors by line."""
+
+    done: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    total: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json` and for the error of a batch with failures."""
+        return {
+            "items": self.total,
+            "done": [str(p) for p in self.done],
+            "kept": [str(p) for p in self.kept],
+            "failed": self.failed,
+        }
+
+    def raise_for_failures(self) -> None:
+        """BatchError when an item failed."""
+        if self.failed:
+            first = self.failed[0]["error"]["message"]
+            message = f"{len(self.failed)} of {self.total} items failed; the first: {first}"
+            hint = "--resume does the rest; failed.jsonl can be fed back"
+            raise BatchError("batch.failed", message, hint, **self.as_dict())
+
+
+def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
+    """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
+    _check(base)
+    items = read_manifest(batch.manifest, base, batch.out_dir)
+    index, count = parse_shard(batch.shard)
+    batch.out_dir.mkdir(parents=True, exist_ok=True)
+    items = [item for number, item in enumerate(items) if number % count == index]
+    result = Batched(total=len(items))
+    waiting: list[Item] = []
+    for item in items:
+        if item.error is not None:
+            _fail(result, item, item.error)
+        elif batch.resume and is_finished(item.job, batch):
+            result.kept.append(item.job.output)
+        else:
+            waiting.append(item)
+    if not (result.failed and not batch.keep_going):
+        _work(batch, waiting, result, progress)
+    suffix = f".{index + 1}-{count}" if count > 1 else ""
+    _write_failed(batch.out_dir / f"failed{suffix}.jsonl", items, result)
+    return result
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`i/n`, counted from 1, as (index from 0, count); UsageError for anything else."""
+    if text is None:
+        return 0, 1
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError("batch.shard", f"'{text}' is not I/N with I in 1..N", "e.g. --shard 1/4")
+    return int(first) - 1, int(second)
+
+
+def fingerprint(job: DubJob, batch: Batch) -> str:
+    """Changes when the job, one of its files or the weights change."""
+    from deepaudio.pipelines.deepaudio import preset_folder
+
+    files = [job.clip, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    states = [_state(path) for path in files if path is not None]
+    facts = [plain(job), states, weights_of(preset_folder(batch.preset)), batch.preset]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def is_finished(job: DubJob, batch: Batch) -> bool:
+    """The output is there, and its record says it was made from just this job."""
+    try:
+        record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return job.output.is_file() and record.get("job") == fingerprint(job, batch)
+
+
+def _state(path: Path) -> list[Any]:
+    try:
+        found = path.stat()
+    except OSError:
+        return [str(path)]
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress | None) -> None:
+    outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
+    for number, (item, error) in enumerate(outcomes, 1):
+        if error is None:
+            result.done.append(item.job.output)
+        else:
+            _fail(result, item, error)
+        if progress:
+            progress("clips", number, len(items))
+        if error is not None and not batch.keep_going:
+            break
+
+
+def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
+    for item in items:
+        yield item, _dub_one(item.job, batch)
+
+
+def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
+    """As many processes as asked for; when one is killed the others go on in a new pool."""
+    tries = {item.line: 0 for item in items}
+    waiting = list(items)
+    while waiting:
+        running: dict[Future, Item] = {}
+        pool = ProcessPoolExecutor(
+            min(batch.jobs, len(waiting)),
+            mp_context=get_context("spawn"),
+            initializer=_share_cores,
+            initargs=(batch.jobs,),
+        )
+        again: list[Item] = []
+        try:
+            running = {pool.submit(_dub_one, item.job, batch): item for item in waiting}
+            waiting = []
+            while running:
+                ready, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    item = running.pop(future)
+                    broken = isinstance(future.exception(), BrokenProcessPool)
+                    if not broken:
+                        yield item, future.result()
+                        continue
+                    tries[item.line] += 1
+                    if tries[item.line] > RETRIES:
+                        message = f"line {item.line}: its process was killed; out of memory?"
+                        yield item, ResourceError("batch.killed", message, "use fewer --jobs")
+                    else:
+                        again.append(item)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        waiting = again
+
+
+def _share_cores(jobs: int) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+_LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
+
+
+def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
+    """Dub one item; its error is returned, so that the others go on."""
+    from deepaudio.pipelines.deepaudio import load
+    from deepaudio.pipelines.dub import dub
+
+    key = (batch.preset, batch.device, batch.dtype)
+    try:
+        if key not in _LOADED:
+            _LOADED[key] = load(batch.preset, batch.device, dtype=batch.dtype)
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        dub(_LOADED[key], job, mark={"job": fingerprint(job, batch)})
+    except DeepAudioError as error:
+        return error
+    except (OSError, MemoryError) as error:
+        return ResourceError("batch.item", f"{job.clip}: {error or type(error).__name__}")
+    except Exception as error:
+        log.exception("internal error with %s", job.clip)
+        return DeepAudioError("internal", f"{job.clip}: {type(error).__name__}: {error}")
+    return None
+
+
+def _fail(result: Batched, item: Item, error: DeepAudioError) -> None:
+    log.warning("line %d: %s", item.line, error.message)
+    result.failed.append({"line": item.line, "error": plain(error.as_dict())})
+
+
+def _write_failed(path: Path, items: list[Item], result: Batched) -> None:
+    """The failed rows with their errors, ready to be a manifest again; no file when nothing failed."""
+    if not result.failed:
+        path.unlink(missing_ok=True)
+        return
+    rows = {item.line: item.row for item in items}
+    lines = [
+        json.dumps(rows[failure["line"]] | {"error": failure["error"]}, default=str)
+        for failure in result.failed
+    ]
+    write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _check(job: DubJob) -> None:
+    """UsageError for what belongs to a single clip."""
+    extras = job.extras
+    single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
+    for flag, value in (single | {"--stems": extras.stems}).items():
+        if value is not None:
+            raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")

@@ -1,0 +1,15 @@
+"""For all tests: one thread, since threads that wait for each other cost more than they bring; nobody's own settings."""
+
+import os
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch, tmp_path_factory):
+    for name in [name for name in os.environ if name.startswith("DEEPAUDIO_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))

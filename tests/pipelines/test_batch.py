@@ -1,0 +1,115 @@
+"""Batches: bad rows fail alone, finished items are kept, outputs never collide, shards share the work."""
+
+import json
+import pickle
+
+import pytest
+
+from deepaudio.errors import BatchError, InputError, UsageError
+from deepaudio.pipelines import batch as batches
+from deepaudio.pipelines.batch import parse_shard, run_batch
+from deepaudio.pipelines.jobs import Batch, Cast, DubJob
+from deepaudio.pipelines.manifest import read_manifest
+
+
+@pytest.fixture
+def base(voice):
+    return DubJob(clip=None, cast=Cast(voice))
+
+
+@pytest.fixture
+def made(model, tmp_path, monkeypatch):
+    """A batch setting whose model is the stand-in, and a way to write manifests."""
+    (tmp_path / "preset").mkdir()
+
+    def write(rows, **changes):
+        path = tmp_path / "jobs.jsonl"
+        path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+        found = Batch(path, tmp_path / "out", preset=str(tmp_path / "preset"), **changes)
+        monkeypatch.setitem(batches._LOADED, (found.preset, "auto", "auto"), model)
+        return found
+
+    return write
+
+
+def test_a_bad_row_fails_alone_and_a_later_run_does_the_rest(
+    made, base, silent_clip, model, tmp_path
+):
+    rows = [
+        {"clip": silent_clip.name, "text": "Hello.", "id": "one"},
+        {"clip": "nothing.mp4", "text": "Hello."},
+        '{"clip": NaN}',
+        {"clip": silent_clip.name, "texxt": "Hello."},
+    ]
+    result = run_batch(made(rows), base)
+    assert [p.name for p in result.done] == ["one.mp4"]
+    assert sorted(f["line"] for f in result.failed) == [2, 3, 4]
+    with pytest.raises(BatchError) as caught:
+        result.raise_for_failures()
+    assert caught.value.exit_code == 7 and caught.value.as_dict()["items"] == 4
+    failed = [json.loads(x) for x in (tmp_path / "out/failed.jsonl").read_text().splitlines()]
+    codes = {row["error"]["code"] for row in failed}
+    assert codes == {"clip.missing", "manifest.row", "manifest.unknown_key"}
+    (tmp_path / "nothing.mp4").write_bytes(silent_clip.read_bytes())
+    again = run_batch(made(rows[:2], resume=True), base)
+    assert [p.name for p in again.kept] == ["one.mp4"] and len(again.done) == 1
+    assert not (tmp_path / "out/failed.jsonl").exists()
+    changed = run_batch(made([rows[0] | {"text": "Bye."}], resume=True), base)
+    assert [p.name for p in changed.done] == ["one.mp4"], "a changed row is done again"
+
+
+def test_the_failed_rows_are_a_manifest(made, base, silent_clip, tmp_path):
+    run_batch(made([{"clip": "late.mp4", "text": "Hello."}]), base)
+    (tmp_path / "late.mp4").write_bytes(silent_clip.read_bytes())
+    batch = made([])
+    batch = Batch(tmp_path / "out/failed.jsonl", tmp_path / "again", preset=batch.preset)
+    assert [p.name for p in run_batch(batch, base).done] == ["late.dub.mp4"]
+
+
+def test_same_stem_from_two_folders(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    rows = [{"clip": "a/x.mp4", "text": "Hi."}, {"clip": "b/x.mp4", "text": "Hi."}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    outputs = [item.job.output for item in read_manifest(path, base, tmp_path / "out")]
+    assert outputs == [tmp_path / "out/a/x.dub.mp4", tmp_path / "out/b/x.dub.mp4"]
+    twins = [row | {"id": name} for row, name in zip(rows, ("One", "one"), strict=True)]
+    path.write_text("\n".join(map(json.dumps, twins)))
+    with pytest.raises(InputError, match="lines 1 and 2"):
+        read_manifest(path, base, tmp_path / "out")
+
+
+def test_an_output_cannot_leave_its_folder(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    for name in ("../x.mp4", "/x.mp4", ".."):
+        path.write_text(json.dumps({"clip": "x.mp4", "text": "Hi.", "output": name}))
+        (item,) = read_manifest(path, base, tmp_path / "out")
+        assert item.error.code == "manifest.output"
+
+
+def test_processes_fail_their_items_alone(made, base):
+    rows = [{"clip": f"nothing{i}.mp4", "text": "Hi."} for i in range(2)]
+    result = run_batch(made(rows, jobs=2), base)
+    assert sorted(f["line"] for f in result.failed) == [1, 2]
+    assert {f["error"]["code"] for f in result.failed} == {"clip.missing"}
+
+
+def test_errors_survive_pickling():
+    error = InputError("clip.missing", "no such file: x", "check the path", path="x")
+    assert pickle.loads(pickle.dumps(error)).as_dict() == error.as_dict()
+
+
+def test_shards_cover_the_manifest_once():
+    rows = list(range(10))
+    parts = [parse_shard(f"{i}/3") for i in (1, 2, 3)]
+    taken = [r for index, count in parts for r in rows if r % count == index]
+    assert sorted(taken) == rows
+    for wrong in ("0/3", "4/3", "x", "1/", "-1/2"):
+        with pytest.raises(UsageError):
+            parse_shard(wrong)
+
+
+def test_what_belongs_to_one_clip_is_refused(made, base, tmp_path):
+    with pytest.raises(UsageError, match="-o"):
+        run_batch(made([{"clip": "x"}]), DubJob(clip=None, output=tmp_path / "x.mp4"))
+    with pytest.raises(InputError, match="no jobs"):
+        run_batch(made([""]), base)
