@@ -23,6 +23,7 @@ from deepaudio.pipelines.options import INSTRUCTIONS, SampleOptions
 from deepaudio.pipelines.record import weights_of
 from deepaudio.pipelines.systems import Folder
 from deepaudio.pipelines.voices import read_voice
+from deepaudio.script import Line, Script
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +99,12 @@ def _make(
         duration = probe(video).duration
         speech = model.tts.speak(text, voice.reference, duration=duration, options=options)
         return speech, model.tts.sample_rate
+    # One untimed line as it stands: a colon in it names no speaker.
+    script = Script((Line("1", None, None, None, text),))
     result = model.generate(
         INSTRUCTIONS["dub"],
         video=video,
-        transcript=text,
+        transcript=script,
         reference=voice,
         options=options,
         direction="v2s",

@@ -13,7 +13,7 @@ from deepaudio.pipelines.predict import predict
 @pytest.fixture
 def items(silent_clip, voice, tmp_path):
     missing = tmp_path / "gone.wav"
-    one = {"text": "We leave now.", "video": str(silent_clip), "reference": str(voice)}
+    one = {"text": "Note: we leave now.", "video": str(silent_clip), "reference": str(voice)}
     return [
         Item(id="a", **one),
         Item(id="b", **(one | {"reference": str(missing)})),
@@ -24,14 +24,16 @@ def items(silent_clip, voice, tmp_path):
 def test_every_variant_is_as_long_as_the_clip_and_only_the_whole_follows_the_picture(
     model, items, tmp_path
 ):
-    seconds, energies = {}, {}
+    seconds, energies, texts = {}, {}, set()
     for variant in ("whole", "no-energy", "v2a-alone"):
         model.tts.calls.clear()
         system = predict(model, items[:1], "v2s", tmp_path / variant, variant)
         seconds[variant] = soundfile.info(system.output(items[0])).duration
+        texts |= {call[0] for call in model.tts.calls}
         energies[variant] = [call[3] is not None for call in model.tts.calls]
     assert seconds == dict.fromkeys(seconds, 4.0)
     assert energies == {"whole": [True], "no-energy": [False], "v2a-alone": []}
+    assert texts == {"Note: we leave now."}
     with pytest.raises(UsageError, match="no variant 'no-energy'"):
         predict(model, items, "tts", tmp_path / "x", "no-energy")
 
@@ -49,7 +51,7 @@ def test_what_is_made_is_kept_until_its_item_changes(model, items, tmp_path):
     predict(model, items[:1], "tts", tmp_path / "out")
     assert len(model.tts.calls) == 1
     predict(model, [replace(items[0], text="We stay.")], "tts", tmp_path / "out")
-    assert [call[0] for call in model.tts.calls] == ["We leave now.", "We stay."]
+    assert [call[0] for call in model.tts.calls] == ["Note: we leave now.", "We stay."]
 
 
 def test_the_gate_writes_its_directions(model, tmp_path):
