@@ -1,0 +1,198 @@
+"""The commands through Typer's runner with stand-in modules, and once each as a user runs them on the embedded preset."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deepaudio.errors import BatchError, InputError, UsageError
+from deepaudio.media.audio import read_native
+from deepaudio.media.mux import picture_digest
+from deepaudio.media.probe import probe
+from deepaudio.pipelines import batch as batches
+from deepaudio.pipelines import deepaudio as whole
+from deepaudio_cli.main import build
+
+ROOT = Path(__file__).resolve().parents[2]
+MINI = ROOT / "deepaudio/presets/mini"
+ready = pytest.mark.skipif(
+    not all(
+        (MINI / part / "model.safetensors").is_file() for part in ("tts", "v2a", "mof", "vocoder")
+    ),
+    reason="the embedded preset is not complete",
+)
+
+
+@pytest.fixture
+def run(model, monkeypatch, tmp_path):
+    """Run a command in a folder of its own; gives the result of Typer's runner."""
+    monkeypatch.setattr(whole, "load", lambda *a, **k: model)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        return CliRunner().invoke(build(), [str(a) for a in arguments])
+
+    return call
+
+
+def test_dub_prints_the_path_and_says_the_rest_on_stderr(run, silent_clip, voice):
+    done = run("dub", silent_clip, "--text", "We should leave.", "--ref", voice)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"{silent_clip.with_name('clip [x].dub.mp4')}\n"
+    assert "1 lines in 4.00 s, -23." in done.stderr and "speech: 1/1" in done.stderr
+
+
+def test_dub_json_is_one_object(run, silent_clip, voice, tmp_path):
+    done = run(
+        "dub",
+        silent_clip,
+        "--text",
+        "Hello.",
+        "--ref",
+        voice,
+        "--json",
+        "-o",
+        tmp_path / "o.mkv",
+        "--seed",
+        5,
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["ok"], facts["command"], facts["direction"]) == (True, "dub", "v2s")
+    assert Path(facts["output"]) == tmp_path / "o.mkv" and probe(tmp_path / "o.mkv").has_audio
+    record = json.loads(Path(facts["record"]).read_text())
+    assert record["arguments"]["options"] == {
+        "steps": 16,
+        "guidance_scale": 2.0,
+        "seed": 5,
+        "sway": -1.0,
+    }
+
+
+def test_quality_steps_and_settings(run, silent_clip, voice, model, tmp_path):
+    run("dub", silent_clip, "--text", "Hi.", "--ref", voice, "--quality", "draft")
+    run("dub", silent_clip, "--text", "Ho.", "--ref", voice, "--quality", "draft", "--steps", 3)
+    assert [call[4].steps for call in model.tts.calls] == [8, 3]
+
+
+def test_dub_script_with_speakers(run, silent_clip, voice, tmp_path):
+    script = tmp_path / "lines.srt"
+    script.write_text(
+        "1\n00:00:00,500 --> 00:00:01,500\nMARA: Hello.\n\n2\n00:00:02,000 --> 00:00:03,000\nJON: Good day.\n"
+    )
+    done = run(
+        "dub",
+        silent_clip,
+        "--script",
+        script,
+        "--voice",
+        f"MARA={voice}",
+        "--voice",
+        f"JON={voice}",
+        "--json",
+    )
+    lines = json.loads(done.stdout)["lines"]
+    assert [(x["speaker"], x["start"]) for x in lines] == [("MARA", 0.5), ("JON", 2.0)]
+
+
+def test_errors_pass_through_typer(run, silent_clip, voice):
+    done = run(
+        "dub", silent_clip, "--text", "Hi.", "--ref", voice, "--instruction", "add the sounds"
+    )
+    assert isinstance(done.exception, UsageError) and "--force" in done.exception.hint
+    done = run("dub", silent_clip, "--text", "Hi.", "--ref", silent_clip)
+    assert isinstance(done.exception, InputError) and done.exception.code == "reference.no_audio"
+
+
+def test_dry_run_shows_the_plan(run, silent_clip, voice):
+    done = run("dub", silent_clip, "--text", "We should leave.", "--ref", voice, "--dry-run")
+    assert "slots from voiced stretches of the picture" in done.stderr
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_batch_with_failures_is_exit_7_and_one_object(
+    run, silent_clip, voice, model, monkeypatch, tmp_path
+):
+    manifest = tmp_path / "jobs.jsonl"
+    manifest.write_text(
+        '{"clip": "clip [x].mp4", "text": "Hi."}\n{"clip": "no.mp4", "text": "Hi."}\n'
+    )
+    monkeypatch.setitem(batches._LOADED, ("mini", "auto", "auto"), model)
+    done = run(
+        "dub", "--manifest", manifest, "--out-dir", tmp_path / "out", "--ref", voice, "--json"
+    )
+    assert isinstance(done.exception, BatchError) and done.stdout == ""
+    assert len(done.exception.as_dict()["done"]) == 1
+
+
+def test_tts_and_foley(run, silent_clip, voice, tmp_path):
+    done = run(
+        "tts", "--text", "Hello.", "--ref", voice, "-o", tmp_path / "a.wav", "--instruction", "read"
+    )
+    assert read_native(Path(done.stdout.strip()))[1] == 24_000
+    done = run("foley", silent_clip, "--instruction", "add the sounds")
+    assert picture_digest(Path(done.stdout.strip())) == picture_digest(silent_clip)
+
+
+def test_recipes_commands(run, tmp_path):
+    listed = run("recipes", "ls").stdout.splitlines()
+    assert any(line.startswith("mof/smoke") for line in listed)
+    assert run("recipes", "show", "mof/smoke").stdout.startswith("#")
+    assert run("recipes", "cp", "mof/smoke", tmp_path).exit_code == 0
+    assert isinstance(run("recipes", "cp", "mof/smoke", tmp_path).exception, UsageError)
+    assert run("recipes", "validate", tmp_path / "smoke.yaml").exit_code == 0
+    assert len(run("recipes", "validate").stdout.splitlines()) == len(listed)
+
+
+def test_train_smoke(run, tmp_path):
+    output = tmp_path / "run"
+    done = run("train", "mof/smoke", f"output={output}", "steps=2", "-q")
+    assert done.exit_code == 0, done.exception
+    assert (Path(done.stdout.strip()) / "model.safetensors").is_file()
+    assert isinstance(run("train", "mof/smoke", "stepz=2").exception, InputError)
+    assert isinstance(run("train", "mof/smoke", "a..b=1").exception, UsageError)
+
+
+def test_doctor_answers_in_json():
+    done = subprocess.run(
+        [sys.executable, "-m", "deepaudio_cli", "doctor", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    facts = json.loads(done.stdout.splitlines()[0])
+    assert facts["packages"]["torch"].startswith("2.11") and facts["ffmpeg"]["path"]
+    assert done.returncode == (4 if facts["faults"] else 0)
+
+
+@ready
+def test_the_example_as_a_user_runs_it(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes((ROOT / "examples/clip.mp4").read_bytes())
+    command = [
+        sys.executable,
+        "-m",
+        "deepaudio_cli",
+        "dub",
+        str(clip),
+        "--quality",
+        "draft",
+        "--json",
+    ]
+    command += [
+        "--script",
+        str(ROOT / "examples/lines.txt"),
+        "--ref",
+        str(ROOT / "examples/voice.wav"),
+    ]
+    env = os.environ | {"DEEPAUDIO_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["direction"] == "v2s" and len(facts["lines"]) == 2
+    made, source = probe(tmp_path / "clip.dub.mp4"), probe(clip)
+    assert picture_digest(made) == picture_digest(source)
+    assert abs(made.duration - source.duration) <= 1 / source.fps
