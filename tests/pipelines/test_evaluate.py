@@ -284,3 +284,30 @@ def test_the_command_ends_in_tables_and_the_right_exit_code(place):
     assert first["summary"]["systems"]["ground truth"]["columns"]["mcd"]["value"] < 1e-6
     assert (root / "r.html").is_file() and (root / "out/table.tex").is_file()
     assert "u3" in (root / "out/table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--manifest", "none.jsonl", "--truth"], 3, "no such manifest"),
+        (["--manifest", "empty.jsonl", "--truth"], 3, "holds no items"),
+        (["--manifest", "m.jsonl"], 2, "nothing to score"),
+        (["--manifest", "m.jsonl", "--predictions", "gone"], 3, "no such folder"),
+        (["--manifest", "m.jsonl", "--truth", "--metric", "wre"], 3, "no metric 'wre'"),
+        (["--manifest", "m.jsonl", "--truth", "--judge", "wisper"], 3, "no judge 'wisper'"),
+        (["--manifest", "m.jsonl", "--truth", "--map", "x"], 2, "NAME=VALUE"),
+        (["--manifest", "m.jsonl", "--truth", "--voices", "m.jsonl"], 2, "dub3"),
+    ],
+)
+def test_a_wrong_command_line_is_one_clear_line(
+    place, monkeypatch, capsys, arguments, code, message
+):
+    from deepaudio_cli.main import _outcome
+
+    root, _, _ = place
+    (root / "empty.jsonl").touch()
+    monkeypatch.chdir(root)
+    assert _outcome(["eval", "v2s", *arguments]) == code
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.out == ""
+    assert not (root / "eval/summary.json").exists()
