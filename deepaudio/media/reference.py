@@ -98,10 +98,9 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
         voiced = voiced[int(start / FRAME) : int(end / FRAME)]
         speech = float(voiced.sum()) * FRAME
     _check_text(text, speech, warnings)
-    level = float(levels[: len(levels)][_voiced(levels)].mean())
-    snr = float(torch.quantile(levels, 0.95) - torch.quantile(levels, 0.1))
+    level = float(levels[_voiced(levels)].mean())
     notes = ReferenceNotes(
-        text, start, end, duration, level, snr, speech, tuple(warnings), tuple(messages)
+        text, start, end, duration, level, _snr(levels), speech, tuple(warnings), tuple(messages)
     )
     return LoadedReference(waveform, rate, notes)
 
@@ -113,9 +112,15 @@ def frame_levels(waveform: Float[Tensor, "s"], rate: int) -> Float[Tensor, "n"]:
     return 10 * torch.log10(frames.double().pow(2).mean(1) + 1e-10).float()
 
 
+def loud_and_quiet(levels: Float[Tensor, "n"]) -> tuple[Tensor, Tensor]:
+    """The level of loud moments among those that sound at all, and of the quietest ones."""
+    sounding = levels[levels > levels.max() - 40]
+    return torch.quantile(sounding, 0.9), torch.quantile(levels, 0.02)
+
+
 def _voiced(levels: Tensor) -> Tensor:
     """Frames that stand out of the floor: within 30 dB of the loud ones and above half-way to the quietest."""
-    loud, quiet = torch.quantile(levels, 0.95), torch.quantile(levels, 0.05)
+    loud, quiet = loud_and_quiet(levels)
     return levels > torch.maximum(loud - 30, torch.minimum((loud + quiet) / 2, loud - 12))
 
 
@@ -152,7 +157,7 @@ def _quality(waveform: Tensor, levels: Tensor, voiced: Tensor, channels: Tensor)
         found.append(
             f"the reference is clipped: {100 * clipped:.1f} % of its samples are at their limit"
         )
-    snr = float(torch.quantile(levels, 0.95) - torch.quantile(levels, 0.1))
+    snr = _snr(levels)
     if snr < NOISY_DB:
         found.append(
             f"the reference is noisy or not speech: only {snr:.0f} dB between loud and quiet moments"
@@ -161,6 +166,11 @@ def _quality(waveform: Tensor, levels: Tensor, voiced: Tensor, channels: Tensor)
     if loud < -45:
         found.append(f"the reference is very quiet: {loud:.0f} dBFS")
     return found
+
+
+def _snr(levels: Tensor) -> float:
+    loud, quiet = loud_and_quiet(levels)
+    return float(loud - quiet)
 
 
 def _pauses(voiced: Tensor) -> list[tuple[float, float]]:
@@ -191,7 +201,7 @@ def _cut(levels, voiced, duration, text, warnings, messages) -> tuple[float, flo
         warnings.append(
             f"the transcript was cut with the reference to {kept!r}; check that it fits"
         )
-        if miss > 0.05:
+        if miss > 0.1:
             warnings.append("no pause of the reference matches a boundary of its transcript")
     elif pauses:
         end = max(pauses, key=lambda p: p[1] + 0.05 * (p[0] - start))[0]
@@ -223,9 +233,7 @@ def _joint_cut(text: str, choices, voiced: Tensor, total: float) -> tuple[float,
             if not before:
                 continue
             miss = abs(place / len(text) - share)
-            bonus = {True: 0.04}.get(
-                before[-1] in _SENTENCE_END, 0.02 * (before[-1] in _CLAUSE_END)
-            )
+            bonus = 0.12 if before[-1] in _SENTENCE_END else 0.06 * (before[-1] in _CLAUSE_END)
             cost = miss - bonus - 0.002 * time
             if best is None or cost < best[0]:
                 best = (cost, time, before, miss)

@@ -1,6 +1,7 @@
 """Subtitles: SRT and WebVTT by one linear scan that keeps line numbers, ASS and SSA through pysubs2."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,8 +42,8 @@ def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     cues: list[Cue] = []
     for cue in _scan(rows, skipped, vtt=True):
         cues += _voices(cue)
-    lines, left_out, warnings = spoken_lines(cues, known, speak_sdh)
-    return Parsed(lines, skipped + left_out, warnings)
+    lines, left_out, words = spoken_lines(cues, known, speak_sdh)
+    return Parsed(lines, skipped + left_out, words)
 
 
 def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
@@ -53,7 +54,9 @@ def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     if len(rows) > MAX_LINES:
         raise _too_many(len(rows))
     try:
-        file = pysubs2.SSAFile.from_string(text, format_="ass")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of fields that are not used here
+            file = pysubs2.SSAFile.from_string(text, format_="ass")
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, UnicodeError) as error:
         raise InputError("script.ass", f"not a valid ASS file: {error}") from error
     skipped: list[Skipped] = []
@@ -67,8 +70,8 @@ def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
         speaker = event.name.strip() or None
         times = event.start / 1000, event.end / 1000
         cues.append(Cue(row, str(number), *times, speaker, event.plaintext))
-    lines, left_out, warnings = spoken_lines(cues, known, speak_sdh)
-    return Parsed(lines, skipped + left_out, warnings)
+    lines, left_out, words = spoken_lines(cues, known, speak_sdh)
+    return Parsed(lines, skipped + left_out, words)
 
 
 def spoken_lines(cues: list[Cue], known=(), speak_sdh: bool = False) -> Parsed:
