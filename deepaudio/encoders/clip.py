@@ -92,6 +92,11 @@ class Clip(nn.Module):
         )
         self.towers = open_clip.CLIP(config.embed_dim, vision, text, quick_gelu=config.quick_gelu)
 
+    def restore_tables(self) -> None:
+        """Compute what no file carries, for a module that was made without memory: the causal mask."""
+        n = self.config.text_len
+        self.towers.attn_mask = torch.full((n, n), -torch.inf).triu(1)
+
     def images(self, frames: Float[Tensor, "f 3 h w"]) -> Float[Tensor, "f d"]:
         """Unit vectors of frames in [0, 1] as `frames_to_input` gives them."""
         mean = frames.new_tensor(_MEAN)[:, None, None]

@@ -57,37 +57,57 @@ def pull(wanted: Part, *, progress: store.Progress | None = None) -> Path:
     store.need_space(2 * wanted.size, store.home())
     staging = store.home() / ".downloads" / wanted.name
     staging.mkdir(parents=True, exist_ok=True)
-    paths = [_download(file, staging, progress) for file in wanted.files]
+    downloads = [_download(file, staging, progress) for file in wanted.files]
+    paths = [path for path, _ in downloads]
     whole = paths[0].parent if wanted.kind in store.FOLDER_KINDS else paths[0]
-    folder = import_part(wanted, whole, allow_pickle=True, progress=progress)
+    origin = ", ".join(dict.fromkeys(origin for _, origin in downloads))
+    folder = import_part(wanted, whole, allow_pickle=True, origin=origin, progress=progress)
     shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 
-def _download(file: OfficialFile, staging: Path, progress: store.Progress | None) -> Path:
-    path = _from_hub(file, staging) if file.repository else _from_address(file, staging, progress)
+def _download(
+    file: OfficialFile, staging: Path, progress: store.Progress | None
+) -> tuple[Path, str]:
+    """(the file, where it came from with its revision), its sum compared with what is published."""
+    if file.repository:
+        path, origin = _from_hub(file, staging, progress)
+    else:
+        path, origin = _from_address(file, staging, progress), str(file.url)
     try:
         check_published(file, path, progress)
     except WeightsError:
         path.unlink(missing_ok=True)
         raise
-    return path
+    return path, origin
 
 
-def _from_hub(file: OfficialFile, staging: Path) -> Path:
-    """Through huggingface_hub, which resumes and compares sizes and its own sums."""
-    from huggingface_hub import hf_hub_download
+def _from_hub(
+    file: OfficialFile, staging: Path, progress: store.Progress | None
+) -> tuple[Path, str]:
+    """Through huggingface_hub, which resumes; at the commit seen now, compared with the hub's SHA-256 of it."""
+    import huggingface_hub as hub
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
 
+    repository = str(file.repository)
     try:
-        return Path(
-            hf_hub_download(file.repository, file.path, revision=file.revision, local_dir=staging)
+        address = hub.hf_hub_url(repository, file.path, revision=file.revision)
+        known = hub.get_hf_file_metadata(address)
+        revision = known.commit_hash or file.revision
+        path = Path(
+            hub.hf_hub_download(repository, file.path, revision=revision, local_dir=staging)
         )
     except (EntryNotFoundError, RepositoryNotFoundError) as error:
         hint = "was it moved? `deepaudio models import` takes the file from anywhere"
         raise WeightsError("weights.not_found", f"{file.place}: no {file.path}", hint) from error
     except (HfHubHTTPError, OSError) as error:
         raise _unreachable(file, error) from error
+    etag = (known.etag or "").strip('"')
+    if len(etag) == 64 and store.sha256_of(path, progress) != etag:
+        path.unlink()
+        message = f"{file.name}: not the SHA-256 that {file.place} states"
+        raise WeightsError("weights.checksum", message, "the download was damaged; pull again")
+    return path, f"{file.place}@{revision}"
 
 
 def _from_address(file: OfficialFile, staging: Path, progress: store.Progress | None) -> Path:

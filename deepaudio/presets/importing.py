@@ -23,20 +23,21 @@ def import_part(
     *,
     config: Mapping[str, Any] | None = None,
     allow_pickle: bool = False,
+    origin: str | None = None,
     progress: store.Progress | None = None,
 ) -> Path:
     """Make `wanted` out of a file (or, for pretrained folders, a folder); returns where it lies now.
 
-    `config` are sizes over the official ones, for networks of one's own. A pickle is read only when it is an official
+    `config` are sizes over the official ones, for networks of one's own; `origin` is where a pull got it from. A pickle is read only when it is an official
     file by its sum or when `allow_pickle`; even then nothing but tensors is accepted. Raises WeightsError for anything
     that is not the part; what was there before stays.
     """
     if not source.exists():
         raise WeightsError("weights.missing", f"no such file: {source}", path=str(source))
     if wanted.kind in store.FOLDER_KINDS:
-        return _import_folder(wanted, source)
+        return _import_folder(wanted, source, origin)
     if wanted.kind == store.VOCABULARY:
-        return _import_vocabulary(wanted, source, config)
+        return _import_vocabulary(wanted, source, config, origin)
     if source.is_dir():
         raise UsageError("models.not_a_file", f"{source} is a folder; {wanted.name} is one file")
     if file_format(source) == "pickle" and not allow_pickle and not is_official(wanted, source):
@@ -56,7 +57,7 @@ def import_part(
     }
     with store.replacing(wanted) as folder:
         checkpoint.save(folder, state, description)
-        store.write_record(folder, wanted, [_source_entry(source, progress)])
+        store.write_record(folder, wanted, [_source_entry(source, progress)], origin)
     return store.folder_of(wanted)
 
 
@@ -92,17 +93,19 @@ def part_for(source: Path) -> Part:
     return found
 
 
-def _import_vocabulary(wanted: Part, source: Path, config: Mapping[str, Any] | None) -> Path:
+def _import_vocabulary(
+    wanted: Part, source: Path, config: Mapping[str, Any] | None, origin: str | None
+) -> Path:
     lines = (config or {}).get("n_lines", VOCABULARY_LINES)
     F5Tokenizer.read(source, lines)
     with store.replacing(wanted) as folder:
         shutil.copyfile(source, folder / VOCABULARY_FILE)
         (folder / "config.json").write_text(json.dumps({"n_lines": lines}) + "\n", encoding="utf-8")
-        store.write_record(folder, wanted, [_source_entry(source)])
+        store.write_record(folder, wanted, [_source_entry(source)], origin)
     return store.folder_of(wanted)
 
 
-def _import_folder(wanted: Part, source: Path) -> Path:
+def _import_folder(wanted: Part, source: Path, origin: str | None) -> Path:
     if not source.is_dir():
         names = ", ".join(file.name for file in wanted.files)
         hint = f"give the folder that holds {names}"
@@ -116,7 +119,7 @@ def _import_folder(wanted: Part, source: Path) -> Path:
     with store.replacing(wanted) as folder:
         for name in names:
             shutil.copyfile(source / name, folder / name)
-        store.write_record(folder, wanted, [_source_entry(source / n) for n in names])
+        store.write_record(folder, wanted, [_source_entry(source / n) for n in names], origin)
     return store.folder_of(wanted)
 
 

@@ -148,7 +148,9 @@ def recorded_sums(wanted: Preset) -> dict[str, str]:
     return sums
 
 
-def write_record(folder: Path, wanted: Part, sources: Sequence[Mapping[str, Any]]) -> None:
+def write_record(
+    folder: Path, wanted: Part, sources: Sequence[Mapping[str, Any]], origin: str | None = None
+) -> None:
     """Sums of every file in `folder`, and where they came from."""
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -164,6 +166,7 @@ def write_record(folder: Path, wanted: Part, sources: Sequence[Mapping[str, Any]
         "kind": wanted.kind,
         "licence": wanted.licence,
         "sources": list(sources),
+        "origin": origin,
         "published": [asdict(file) for file in wanted.files],
         "files": files,
     }

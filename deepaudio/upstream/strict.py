@@ -16,13 +16,13 @@ def fill(build: Callable[[], nn.Module], state: Mapping[str, Tensor], kind: str)
     with torch.device("meta"):
         skeleton = build()
     check(state, skeleton.state_dict(), kind)
-    if _has_hidden_buffers(skeleton):  # tables that no file carries must be computed for real
-        module = build()
-        module.load_state_dict(state, strict=True)
-    else:
-        module = skeleton
-        module.load_state_dict(state, strict=True, assign=True)
-    return module.eval()
+    skeleton.load_state_dict(state, strict=True, assign=True)
+    if hasattr(skeleton, "restore_tables"):
+        skeleton.restore_tables()
+    left = [name for name, tensor in skeleton.named_buffers() if tensor.is_meta]
+    if left:
+        raise RuntimeError(f"{kind}: nothing fills {left[0]}; give the module a restore_tables()")
+    return skeleton.eval()
 
 
 def check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], kind: str) -> None:
@@ -68,7 +68,3 @@ def _listed(names: list[str]) -> str:
 
 def float32(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _has_hidden_buffers(module: nn.Module) -> bool:
-    return any(part._non_persistent_buffers_set for part in module.modules())

@@ -53,6 +53,13 @@ def test_clip_images_are_squeezed_and_normalised(towers):
     assert torch.allclose(features, expected, atol=1e-5)
 
 
+def test_clip_tables_are_restored(towers):
+    before = towers.towers.attn_mask.clone()
+    towers.towers.attn_mask = torch.zeros(1)
+    towers.restore_tables()
+    assert torch.equal(towers.towers.attn_mask, before)
+
+
 def test_clip_full_size_has_the_published_count():
     with torch.device("meta"):
         model = clip.Clip(clip.Config())

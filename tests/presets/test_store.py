@@ -4,6 +4,7 @@ import json
 import threading
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -152,6 +153,58 @@ def test_offline_pull_fails_at_once(home, monkeypatch):
     assert caught.value.code == "weights.offline" and "54.0 MB" in str(caught.value)
     with pytest.raises(WeightsError, match="no weights of this network are public"):
         fetch.pull(official.part("ys-24k"))
+
+
+def hub_with(monkeypatch, content, etag):
+    """huggingface_hub answering from memory; what it was asked for."""
+    import huggingface_hub as hub
+
+    asked = []
+
+    def download(repository, path, revision, local_dir):
+        asked.append((repository, path, revision))
+        target = local_dir / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content[path])
+        return str(target)
+
+    meta = SimpleNamespace(commit_hash="c0ffee", etag=etag)
+    monkeypatch.setattr(hub, "get_hf_file_metadata", lambda url: meta)
+    monkeypatch.setattr(hub, "hf_hub_download", download)
+    for name in fetch.OFFLINE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return asked
+
+
+def test_the_hub_is_pinned_and_its_sum_compared(official_files, home, monkeypatch):
+    source = published(official_files, "vocos-24k")[1]
+    file = OfficialFile(source.name, "charactr/vocos-mel-24khz", size=1000)
+    part = Part("vocos-24k", "vocos", (file,), "MIT", config=VOCOS)
+    content = {source.name: source.read_bytes()}
+    hub_with(monkeypatch, content, "0" * 64)
+    with pytest.raises(WeightsError, match="not the SHA-256"):
+        fetch.pull(part)
+    assert not store.is_there(part)
+    asked = hub_with(monkeypatch, content, store.sha256_of(source))
+    folder = fetch.pull(part)
+    assert asked == [("charactr/vocos-mel-24khz", source.name, "c0ffee")]
+    assert store.read_record(folder, part)["origin"] == "hf.co/charactr/vocos-mel-24khz@c0ffee"
+    # here now: no further question
+    hub_with(monkeypatch, {}, "")
+    assert fetch.pull(part) == folder
+
+
+def test_a_pretrained_folder_is_pulled_whole(home, monkeypatch, tmp_path):
+    from transformers import EncodecConfig, EncodecModel
+
+    sizes = EncodecConfig(hidden_size=8, num_filters=2, codebook_size=4, codebook_dim=8)
+    EncodecModel(sizes).save_pretrained(tmp_path)
+    names = ("model.safetensors", "config.json")
+    hub_with(monkeypatch, {n: (tmp_path / n).read_bytes() for n in names}, "")
+    part = official.part("encodec-24k")
+    folder = fetch.pull(part)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*names, "part.json"])
+    assert parts.encodec(part).dim == 8
 
 
 class Served(BaseHTTPRequestHandler):
