@@ -3,7 +3,7 @@
 S = exp(h) e^{i theta} P + exp(w) W + exp(r) e^{i phi}: P and W are the STFTs of a pulse train that follows the pitch read
 from the mel and of white noise. Phase then continues by construction, so a small network needs little training;
 the last term is the head of Vocos (arXiv 2306.00814), for onsets. A neural source-filter model (Wang et al. 2019) in the
-STFT domain.
+STFT domain. What comes out is then brought closer to the mel that went in: `refined`.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+import torchaudio.functional as AF
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from vocos.models import VocosBackbone
 from deepaudio.audio.excitation import pulse_train
 
 LOUDEST = math.log(1e3)  # of one STFT bin; a full-scale sine reaches 256
+STRONGEST = 2.0  # log gain of one refinement
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,15 @@ class Config:
     sample_rate: int = 24_000
     n_fft: int = 1024
     hop_length: int = 256
+    refinements: int = 4
 
     def __post_init__(self) -> None:
+        if self.refinements < 0:
+            raise ValueError(f"refinements is {self.refinements}, less than 0")
         if self.n_fft % self.hop_length or self.n_fft < 2 * self.hop_length:
-            raise ValueError(f"hop_length {self.hop_length} must divide n_fft {self.n_fft} at least twice")
+            raise ValueError(
+                f"hop_length {self.hop_length} must divide n_fft {self.n_fft} at least twice"
+            )
         if self.n_mels < 2:
             raise ValueError(f"n_mels is {self.n_mels}, at least 2 are needed")
 
@@ -61,7 +68,9 @@ class Pitch(NamedTuple):
 class PitchReader(nn.Module):
     """Classifies each mel frame into logarithmic pitch bins; the last score is voicing."""
 
-    def __init__(self, n_mels: int, dim: int, n_layers: int, bins: int, lowest: float, per_octave: int) -> None:
+    def __init__(
+        self, n_mels: int, dim: int, n_layers: int, bins: int, lowest: float, per_octave: int
+    ) -> None:
         super().__init__()
         self.backbone = VocosBackbone(n_mels, dim, 3 * dim, n_layers)
         self.out = nn.Linear(dim, bins + 1)
@@ -98,7 +107,11 @@ class SourceVocos(nn.Module):
         with torch.no_grad():
             nn.init.normal_(self.out.weight, std=0.01)
             self.out.bias.copy_(torch.tensor([0.0, 0.0, -1.0, -3.0, 0.0]).repeat_interleave(n_bins))
-        weight, offset = _envelope_map(c)
+        bank = AF.melscale_fbanks(
+            n_bins, 0.0, c.sample_rate / 2, c.n_mels, c.sample_rate, mel_scale="htk"
+        )
+        weight, offset = _envelope_map(bank, c.sample_rate)
+        self.register_buffer("mel_bank", bank, persistent=False)
         self.register_buffer("envelope_weight", weight, persistent=False)
         self.register_buffer("envelope_offset", offset, persistent=False)
         self.register_buffer("window", torch.hann_window(c.n_fft), persistent=False)
@@ -111,10 +124,12 @@ class SourceVocos(nn.Module):
         """(b n n_mels) natural-log mel -> (b, (n - 1) * hop_length); the same mel gives the same samples."""
         pitch = self.pitch(mel)
         generator = torch.Generator().manual_seed(0)
-        noise = torch.randn((mel.shape[1] - 1) * self.config.hop_length, generator=generator).to(mel.device)
+        noise = torch.randn((mel.shape[1] - 1) * self.config.hop_length, generator=generator).to(
+            mel.device
+        )
         pulses = pulse_train(pitch.hertz, self.config.hop_length, self.config.sample_rate)
         filters = self.filters(mel, pitch.hertz, pitch.voiced)
-        return self.synthesise(filters, pulses, noise.expand_as(pulses))
+        return self.refined(self.synthesise(filters, pulses, noise.expand_as(pulses)), mel)
 
     def forward(self, mel: Float[Tensor, "b n c"]) -> Float[Tensor, "b s"]:
         return self.decode(mel)
@@ -131,7 +146,10 @@ class SourceVocos(nn.Module):
         return out + level * envelope
 
     def synthesise(
-        self, filters: Float[Tensor, "b five k n"], pulses: Float[Tensor, "b s"], noise: Float[Tensor, "b s"]
+        self,
+        filters: Float[Tensor, "b five k n"],
+        pulses: Float[Tensor, "b s"],
+        noise: Float[Tensor, "b s"],
     ) -> Float[Tensor, "b s"]:
         """Filter the two sources, add the free part, invert."""
         harmonic, turn, hiss, free, angle = filters.unbind(1)
@@ -141,9 +159,29 @@ class SourceVocos(nn.Module):
         spectrum = spectrum + torch.polar(gains[2], angle)
         return torch.istft(spectrum, self.config.n_fft, self.config.hop_length, window=self.window)
 
+    def refined(
+        self, waveform: Float[Tensor, "b s"], mel: Float[Tensor, "b n c"]
+    ) -> Float[Tensor, "b s"]:
+        """Scale the magnitudes `refinements` times by the ratio of the wanted mel to that of the waveform.
+
+        Phases are kept, as in Griffin and Lim's iteration, but start from a good sound; a few rounds remove what noise
+        and pitch errors leave in bands that the mel resolves.
+        """
+        for _ in range(self.config.refinements):
+            spectrum = self._stft(waveform)
+            heard = rearrange(spectrum.abs(), "b k n -> b n k") @ self.mel_bank
+            missing = (mel.float() - heard.clamp(min=1e-5).log()).clamp(-STRONGEST, STRONGEST)
+            gain = rearrange(missing @ self.envelope_weight, "b n k -> b k n").exp()
+            waveform = torch.istft(
+                spectrum * gain, self.config.n_fft, self.config.hop_length, window=self.window
+            )
+        return waveform
+
     def _stft(self, x: Tensor) -> Tensor:
         c = self.config
-        return torch.stft(x, c.n_fft, c.hop_length, window=self.window, pad_mode="constant", return_complex=True)
+        return torch.stft(
+            x, c.n_fft, c.hop_length, window=self.window, pad_mode="constant", return_complex=True
+        )
 
 
 def _median(x: Tensor, width: int) -> Tensor:
@@ -152,20 +190,22 @@ def _median(x: Tensor, width: int) -> Tensor:
     return padded.unfold(-1, width, 1).median(-1).values
 
 
-def _envelope_map(config: Config) -> tuple[Float[Tensor, "c k"], Float[Tensor, " k"]]:
+def _envelope_map(
+    bank: Float[Tensor, "k c"], sample_rate: int
+) -> tuple[Float[Tensor, "c k"], Float[Tensor, " k"]]:
     """Affine map from log-mel to a first log magnitude of each STFT bin: level per filter, linear between centres."""
-    n_bins = config.n_fft // 2 + 1
-    hertz = torch.linspace(0, config.sample_rate / 2, n_bins, dtype=torch.float64)
-    top = 2595 * math.log10(1 + config.sample_rate / 2 / 700)
-    edges = 700 * (10 ** (torch.linspace(0, top, config.n_mels + 2, dtype=torch.float64) / 2595) - 1)
-    rise = (hertz[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    fall = (edges[2:, None] - hertz[None]) / (edges[2:] - edges[1:-1])[:, None]
-    area = torch.minimum(rise, fall).clamp(min=0).sum(1)
+    n_bins, n_mels = bank.shape
+    hertz = torch.linspace(0, sample_rate / 2, n_bins, dtype=torch.float64)
+    area = bank.double().sum(0)
     used = (area > 0.05).nonzero()[:, 0]  # low filters can fall between two bins
-    centres = edges[1:-1][used]
+    top = 2595 * math.log10(1 + sample_rate / 2 / 700)
+    centres = (
+        700
+        * (10 ** (torch.linspace(0, top, n_mels + 2, dtype=torch.float64) / 2595) - 1)[1:-1][used]
+    )
     right = torch.searchsorted(centres, hertz).clamp(1, len(used) - 1)
     share = ((hertz - centres[right - 1]) / (centres[right] - centres[right - 1])).clamp(0, 1)
-    weight = torch.zeros(config.n_mels, n_bins, dtype=torch.float64)
+    weight = torch.zeros(n_mels, n_bins, dtype=torch.float64)
     bins = torch.arange(n_bins)
     weight[used[right - 1], bins] += 1 - share
     weight[used[right], bins] += share

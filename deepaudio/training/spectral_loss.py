@@ -42,10 +42,10 @@ def distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     return torch.stack([(x - y).abs().mean() for x, y in zip(a, b, strict=True)]).sum()
 
 
-def energy_distance(real: list[Tensor], one: list[Tensor], two: list[Tensor]) -> Tensor:
-    """E d(x, y) - E d(y, y') / 2 from two draws of the generator for the same condition.
+def energy_distance(real: list[Tensor], one: list[Tensor], two: list[Tensor], spread: float = 1.0) -> Tensor:
+    """E d(x, y) - spread E d(y, y') / 2 from two draws of the generator for the same condition.
 
-    A proper score: its minimum has the right mixture of tone and noise, where a plain distance prefers
+    A proper score for a spread of 1: its minimum has the right mixture of tone and noise, where a plain distance prefers
     a magnitude without noise (Gritsenko et al. 2020, arXiv 2008.01160).
     """
-    return 0.5 * (distance(real, one) + distance(real, two)) - 0.5 * distance(one, two)
+    return 0.5 * (distance(real, one) + distance(real, two)) - 0.5 * spread * distance(one, two)

@@ -68,7 +68,20 @@ def test_envelope_of_the_mel_has_the_level_of_the_spectrum(tiny):
     assert (envelope.exp().mean((0, 1))[8:500] / spectrum.mean((0, 2))[8:500]).log().abs().mean() < 0.05
 
 
-@pytest.mark.parametrize("wrong", [{"hop_length": 300}, {"n_mels": 1}])
+@pytest.mark.parametrize("wrong", [{"hop_length": 300}, {"n_mels": 1}, {"refinements": -1}])
 def test_config_checks_itself(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
         Config(**wrong)
+
+
+def test_refinement_brings_the_mel_closer(tiny):
+    torch.manual_seed(2)
+    mel = log_mel(0.1 * torch.randn(1, 256 * 40))
+    rough = tiny.synthesise(
+        tiny.filters(mel, torch.full((1, 41), 150.0), torch.ones(1, 41)),
+        pulse_train(torch.full((1, 41), 150.0), 256, 24_000),
+        torch.randn(1, 256 * 40),
+    )
+    before = (log_mel(rough) - mel)[:, 2:-2].abs().mean()
+    after = (log_mel(tiny.refined(rough, mel)) - mel)[:, 2:-2].abs().mean()
+    assert after < 0.6 * before

@@ -34,6 +34,7 @@ class Objective:
     own_pitch_from: int = 2000  # before it the pulses follow the labelled pitch
     adversarial: float = 1.0  # size of its gradient in the waveform, relative to the spectral one
     matching: float = 2.0  # weight of feature matching inside the adversarial loss
+    spread: float = 1.0  # 1 is the proper score; less makes the sound steadier and the noise softer
     pitch: float = 0.2
     mel_noise: float = 0.1  # deviation of the noise on half of the input mels
 
@@ -91,7 +92,9 @@ class VocoderStage:
         draws = [self._draw(filters, hertz, rng) for _ in range(2)]
         leaves = [draw.detach().requires_grad_() for draw in draws]
         views = self.spectra.pick(rng)
-        spectral = energy_distance(*(self.spectra(sound, views) for sound in (batch.waveform, *leaves)))
+        spectral = energy_distance(
+            *(self.spectra(sound, views) for sound in (batch.waveform, *leaves)), o.spread
+        )
         gradients = list(torch.autograd.grad(spectral, leaves))
         parts = {"loss": spectral.item(), "spectral": spectral.item(), "pitch": pitch_loss.item()}
         if self.updates >= o.adversarial_from:
@@ -184,7 +187,7 @@ def _disturbed(mel: Float[Tensor, "b n c"], deviation: float, rng: torch.Generat
     """Half of the items get noise and half a blur over neighbours, as mels of an acoustic model have."""
     b = len(mel)
     noisy = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * 2 * deviation
-    blur = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * float(deviation > 0)
+    blur = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * min(1.0, 10 * deviation)
     near = F.avg_pool2d(mel[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
     drawn = torch.randn(mel.shape, generator=rng)
     return mel + blur.to(mel.device) * (near - mel) * 0.5 + noisy.to(mel.device) * drawn.to(mel.device)
