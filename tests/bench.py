@@ -20,6 +20,8 @@ from deepaudio.data.manifest import Item, write_manifest
 from deepaudio.data.prepare.v2c import with_setting
 from deepaudio.errors import DeepAudioError
 from deepaudio.media.audio import read_audio
+from deepaudio.media.probe import probe
+from deepaudio.metrics.onset_error import compute as onset_error
 from deepaudio.metrics.onsets import onset_times
 from deepaudio.metrics.similarity import cosine
 from deepaudio.pipelines import tables
@@ -181,7 +183,11 @@ class Bench:
         path = system.output(item)
         if path is not None:
             found = onset_times(read_audio(path, 22050))
-            self.note("onsets in the whole clip (bounces: 4)", float(len(found)))
+            self.note(
+                f"onsets in the whole clip (bounces: {len(known['bounces'])})", float(len(found))
+            )
+            chance = _chance(len(found), known["bounces"], probe(clip).duration)
+            self.note("onset error of as many onsets at random times, s", chance)
 
     def speed(self) -> None:
         """Seconds of work per second of sound, after start-up."""
@@ -201,6 +207,16 @@ class Bench:
                 length = len(made.waveform) / made.sample_rate
                 seconds.append((time.monotonic() - started) / length)
             self.note(f"{name}: work per second of sound", seconds[-1], "below 1", seconds[-1] < 1)
+
+
+def _chance(count: int, events: list[float], seconds: float, draws: int = 500) -> float:
+    """Mean onset error of `count` onsets thrown at random into the clip."""
+    rng = torch.Generator().manual_seed(0)
+    errors = [
+        onset_error((torch.rand(count, generator=rng) * seconds).tolist(), events)
+        for _ in range(draws)
+    ]
+    return sum(errors) / draws
 
 
 def _at_least(value: float | None, goal: float) -> bool:
