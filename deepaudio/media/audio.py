@@ -115,6 +115,15 @@ def write_pcm(
             sink.writeframesraw(_pcm(block, bits))
 
 
+def write_floats(path: Path, waveform: Float[Tensor, "*channels s"]) -> None:
+    """Bare little-endian float32, channels interleaved: no header and no limit of size; for other programs to read."""
+    samples = waveform.detach().to("cpu", torch.float32)
+    samples = samples[None] if samples.ndim == 1 else samples
+    with path.open("wb") as file:
+        for block in samples.split(1 << 20, dim=1):
+            file.write(block.T.contiguous().numpy().astype("<f4", copy=False).tobytes())
+
+
 def _pcm(block: Float[Tensor, "c s"], bits: int) -> bytes:
     scale = 2 ** (bits - 1)
     whole = (block.T.double() * scale).round().clamp(-scale, scale - 1).to(torch.int32)

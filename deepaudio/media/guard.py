@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import av.error
+import av.logging
 
 from deepaudio.errors import InputError
 from deepaudio.media import boxes, ffmpeg, sniff
@@ -54,6 +55,7 @@ def damaged(message: str, allowed: bool, notes: list[str], what: str = "clip") -
 
 def opened(place: Path, what: str = "clip") -> av.container.InputContainer:
     """The file as a PyAV container with formats and protocols limited and no other file reachable."""
+    av.logging.set_libav_level(av.logging.FATAL)  # its words would go to the terminal, unescaped
     options = {"format_whitelist": ffmpeg.FORMATS, "protocol_whitelist": ffmpeg.PROTOCOLS}
     try:
         return av.open(ffmpeg.source(place), options=options, metadata_errors="replace")

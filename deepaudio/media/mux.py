@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepaudio.errors import DeepAudioError, ResourceError, ToolError, UsageError
 from deepaudio.media import ffmpeg
-from deepaudio.media.audio import write_pcm
+from deepaudio.media.audio import write_floats
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.containers import MuxPlan, plan
 from deepaudio.media.guard import opened
@@ -39,6 +39,18 @@ class Muxed:
     duration: float
     audio_codec: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewSound:
+    """The sound that goes in: bare float samples in a file, and how they are encoded and tagged."""
+
+    path: Path
+    sample_rate: int
+    channels: int
+    encoder: str
+    language: str | None = None
+    title: str | None = None
 
 
 def mux(
@@ -71,22 +83,18 @@ def mux(
     place = preflight(plans.out, [info.path], needed)
     sound = _covering(waveform, sample_rate, info.duration)
     encoder = _encoder(plans)
-    wav = temporary(place, ".wav")
+    raw = temporary(place, ".f32")
+    channels = sound.shape[0] if sound.ndim > 1 else 1
+    new = NewSound(raw, sample_rate, channels, encoder, language, title)
     try:
         with published(place, keep_temp=keep_temp) as temp:
-            write_pcm(wav, sound, sample_rate, bits=24)
-            rate = BITS_PER_CHANNEL[sample_rate >= 32_000] * (
-                sound.shape[0] if sound.ndim > 1 else 1
-            )
-            _write(
-                plans, info, arguments_for(plans, info, wav, temp, encoder, rate, language, title)
-            )
-            seconds = sound.shape[-1] / sample_rate
-            duration = _verified(temp, info, plans, seconds)
+            write_floats(raw, sound)
+            _write(plans, info, arguments_for(plans, info, new, temp))
+            duration = _verified(temp, info, plans, sound.shape[-1] / sample_rate)
             check_unchanged(info.path, info.fingerprint)
     finally:
         with suppress(FileNotFoundError):
-            wav.unlink()
+            raw.unlink()
     return Muxed(place, duration, encoder, (*info.notes, *plans.notes))
 
 
@@ -132,19 +140,11 @@ def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str]) -> None:
         log.info("ffmpeg: %s", words)
 
 
-def arguments_for(
-    plans: MuxPlan,
-    info: ClipInfo,
-    wav: Path,
-    temp: Path,
-    encoder: str,
-    bit_rate: int,
-    language: str | None = None,
-    title: str | None = None,
-) -> list[str]:
+def arguments_for(plans: MuxPlan, info: ClipInfo, new: NewSound, temp: Path) -> list[str]:
     """The ffmpeg command line of a plan."""
     line = ["-y", "-fflags", "+genpts", *ffmpeg.GUARDS, "-i", ffmpeg.source(info.path)]
-    line += [*ffmpeg.GUARDS, "-i", ffmpeg.source(wav)]
+    line += ["-protocol_whitelist", "file", "-f", "f32le", "-ar", str(new.sample_rate)]
+    line += ["-ac", str(new.channels), "-i", ffmpeg.source(new.path)]
     pictures = [p for p in plans.kept if p.stream.kind == "video"]
     others = [p for p in plans.kept if p.stream.kind not in ("video", "audio")]
     sounds = [p for p in plans.kept if p.stream.kind == "audio"]
@@ -155,19 +155,19 @@ def arguments_for(
     for planned in [*sounds, *others]:
         line += ["-map", f"0:{planned.stream.index}"]
     line += ["-map_metadata", "0", "-map_chapters", "0"]
-    line += ["-c:v", "copy", "-c:d", "copy", "-c:t", "copy", "-c:a:0", encoder]
-    if encoder not in LOSSLESS:
-        line += ["-b:a:0", str(bit_rate)]
+    line += ["-c:v", "copy", "-c:d", "copy", "-c:t", "copy", "-c:a:0", new.encoder]
+    if new.encoder not in LOSSLESS:
+        line += ["-b:a:0", str(BITS_PER_CHANNEL[new.sample_rate >= 32_000] * new.channels)]
     for number, planned in enumerate(sounds, start=1):
-        line += [f"-c:a:{number}", encoder if planned.codec == "encode" else "copy"]
+        line += [f"-c:a:{number}", new.encoder if planned.codec == "encode" else "copy"]
         line += [f"-disposition:a:{number}", "0"]
         line += [f"-metadata:s:a:{number}", f"title={planned.stream.title or 'Original'}"]
     texts = [p for p in others if p.stream.kind == "subtitle"]
     for number, planned in enumerate(texts):
         line += [f"-c:s:{number}", planned.codec]
-    line += ["-disposition:a:0", "default", "-metadata:s:a:0", f"title={title or 'Dub'}"]
-    if language:
-        line += ["-metadata:s:a:0", f"language={language}"]
+    line += ["-disposition:a:0", "default", "-metadata:s:a:0", f"title={new.title or 'Dub'}"]
+    if new.language:
+        line += ["-metadata:s:a:0", f"language={new.language}"]
     base = info.stream(info.video_stream).time_base
     if plans.container.muxer in ("mp4", "mov"):
         line += ["-movflags", "+faststart"]

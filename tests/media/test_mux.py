@@ -257,7 +257,7 @@ def test_full_disk_is_a_resource_error(corpus, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(muxing, "write_pcm", fail)
+    monkeypatch.setattr(muxing, "write_floats", fail)
     with pytest.raises(ResourceError) as error:
         mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "o.mp4")
     assert error.value.code == "disk.full"
