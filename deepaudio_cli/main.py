@@ -76,7 +76,9 @@ def _outcome(argv: list[str]) -> int:
     try:
         from deepaudio_cli.settings import defaults
 
-        outcome = build()(args=argv, standalone_mode=False, default_map=defaults(COMMANDS))
+        command = typer.main.get_command(build())
+        options = {name: _options(c) for name, c in command.commands.items()}
+        outcome = command(args=argv, standalone_mode=False, default_map=defaults(options))
         return outcome if isinstance(outcome, int) else 0
     except DeepAudioError as error:
         return _report(argv, error.as_dict(), error.exit_code)
@@ -94,6 +96,12 @@ def _outcome(argv: list[str]) -> int:
         return _report(argv, _memory(error), 6)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
         return _unexpected(argv, error)
+
+
+def _options(command: Any) -> set[str]:
+    """Names of a command's options, those of its subcommands included."""
+    own = {parameter.name for parameter in command.params}
+    return own.union(*(_options(c) for c in getattr(command, "commands", {}).values()))
 
 
 def _unexpected(argv: list[str], error: Exception) -> int:

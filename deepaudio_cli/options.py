@@ -1,12 +1,13 @@
 """Options that several commands share, each written once; defaults come from the library's frozen options."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
 import typer
 
-from deepaudio.errors import UsageError
+from deepaudio.errors import InputError, UsageError
 from deepaudio.pipelines.jobs import Cast
 from deepaudio.pipelines.options import (
     STEPS_OF_QUALITY,
@@ -21,6 +22,7 @@ from deepaudio.pipelines.options import (
 
 SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
 PRESET = "mini"
+MAX_STDIN = 8_000_000
 
 # --- how the command talks
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -132,6 +134,9 @@ Output = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("-o", "--output", help="Where to write; by default beside the input."),
 ]
+SpeakSdh = Annotated[
+    bool, typer.Option("--speak-sdh", help="Speak what is in brackets, e.g. [door slams].")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Fail (exit 9) when a line overflows its slot.")
 ]
@@ -160,10 +165,20 @@ def cast(
     return Cast(ref, ref_text, tuple(pairs), file)
 
 
-def one_source(script: Path | None, text: str | None) -> None:
-    """UsageError unless exactly one of --script and --text is given."""
+def source(script: Path | None, text: str | None) -> tuple[Path | None, str | None]:
+    """The script or the text, `-` read from standard input; UsageError unless exactly one is given."""
     if (script is None) == (text is None):
         raise UsageError("script.which", "give either --script FILE or --text TEXT")
+    if script is None or str(script) != "-":
+        return script, text
+    content = sys.stdin.buffer.read(MAX_STDIN + 1)
+    if len(content) > MAX_STDIN:
+        raise InputError("script.limits", f"more than {MAX_STDIN} bytes on standard input")
+    try:
+        return None, content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"standard input is not UTF-8 at byte {error.start}"
+        raise InputError("script.encoding", message) from error
 
 
 def prepare(offline: bool) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from deepaudio.discover import suggest
 from deepaudio.errors import InputError
 
 PREFIX = "DEEPAUDIO_"
@@ -12,25 +14,38 @@ LOCAL = "deepaudio.toml"
 MAX_BYTES = 1 << 20
 
 
-def defaults(commands: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """A default map per command: keys at the top of a file hold for all, those of `[dub]` for `dub` alone."""
+def defaults(options: Mapping[str, Collection[str]]) -> dict[str, dict[str, Any]]:
+    """A default map per command: keys at the top of a file hold for all, those of `[dub]` for `dub` alone.
+
+    `options` are the names of each command's options. A key that no command has is an InputError with the nearest one;
+    environment variables that are no options (DEEPAUDIO_FFMPEG) are for others.
+    """
     general: dict[str, Any] = {}
-    special: dict[str, dict[str, Any]] = {name: {} for name in commands}
+    special: dict[str, dict[str, Any]] = {name: {} for name in options}
+    anywhere = sorted(set().union(*options.values())) if options else []
     for path in (_user_file(), Path(LOCAL)):
         for key, value in _read(path).items():
             if isinstance(value, dict):
                 if key not in special:
-                    known = ", ".join(commands)
-                    raise InputError("settings.unknown_table", f"{path}: no command '{key}'", known)
-                special[key] |= {_name(k): v for k, v in value.items()}
+                    hint = suggest(key, list(options))
+                    raise InputError("settings.unknown_table", f"{path}: no command '{key}'", hint)
+                special[key] |= {_known(k, options[key], path): v for k, v in value.items()}
             else:
-                general[_name(key)] = value
+                general[_known(key, anywhere, path)] = value
     environment = {
         _name(key[len(PREFIX) :]): value
         for key, value in os.environ.items()
-        if key.startswith(PREFIX) and value
+        if key.startswith(PREFIX) and value and _name(key[len(PREFIX) :]) in anywhere
     }
-    return {name: general | special[name] | environment for name in commands}
+    return {name: general | special[name] | environment for name in options}
+
+
+def _known(key: str, options: Collection[str], path: Path) -> str:
+    name = _name(key)
+    if name not in options:
+        message = f"{path}: no option '{key}'"
+        raise InputError("settings.unknown_key", message, suggest(name, sorted(options)))
+    return name
 
 
 def _name(key: str) -> str:

@@ -54,6 +54,7 @@ def dub(
         speakers=[name for name in voices if name],
         duration=info.duration,
         clamp=job.fit.clamp,
+        speak_sdh=extras.speak_sdh,
         allow_empty=extras.allow_empty,
     )
     output = _checked_outputs(job, info)

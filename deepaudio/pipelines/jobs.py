@@ -44,6 +44,7 @@ class Extras:
     allow_damaged: bool = False
     allow_empty: bool = False
     keep_temp: bool = False
+    speak_sdh: bool = False  # speak what is in brackets
     cache: bool = True  # lines spoken before are not spoken again
 
 

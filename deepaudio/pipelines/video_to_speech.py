@@ -19,6 +19,8 @@ from deepaudio.pipelines.voices import Voice
 
 log = logging.getLogger(__name__)
 
+SILENT = 1e-4  # peak under which a spoken line counts as a failure
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -107,10 +109,11 @@ def speak_lines(
         fresh = part is None
         if fresh:
             own = replace(options, seed=seed)
-            part = tts.speak(
-                line.text, voice.reference, duration=line.duration, energy=slice_, options=own
-            )
+            part = _spoken(tts, line.text, voice, own, duration=line.duration, energy=slice_)
             check_finite(part, f"the speech of line {line.id}")
+            if not _sounds(part):
+                message = f"the model gave silence for line {line.id}"
+                raise ResourceError("model.silent", message, "try another --seed or reference")
             part = part.detach().cpu().float()
             if kept:
                 kept.put(key, part)
@@ -181,3 +184,18 @@ def check_finite(waveform: Tensor, what: str) -> None:
     if not torch.isfinite(waveform).all():
         hint = "try --dtype float32 or another --seed"
         raise ResourceError("model.not_finite", f"{what} has NaN or infinite samples", hint)
+
+
+def _spoken(tts: TextToSpeech, text: str, voice: Voice, options: SampleOptions, **given) -> Tensor:
+    """The speech of a line; half precision that fails is tried again in full, once, and said so."""
+    part = tts.speak(text, voice.reference, options=options, **given)
+    kind = next((k for k in ("cuda", "mps", "cpu") if torch.is_autocast_enabled(k)), None)
+    if kind and not _sounds(part):
+        log.warning("half precision failed on %r: spoken again in float32", text[:40])
+        with torch.autocast(kind, enabled=False):
+            part = tts.speak(text, voice.reference, options=options, **given)
+    return part
+
+
+def _sounds(part: Tensor) -> bool:
+    return bool(torch.isfinite(part).all()) and float(part.abs().max()) > SILENT

@@ -56,6 +56,7 @@ def dub(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and plan; speak and write nothing.")
     ] = False,
+    speak_sdh: opt.SpeakSdh = False,
     strict: opt.Strict = False,
     allow_damaged: opt.AllowDamaged = False,
     allow_empty: Annotated[
@@ -109,6 +110,8 @@ def dub(
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     opt.prepare(offline)
+    if manifest is None:
+        script, text = opt.source(script, text)
     job = DubJob(
         clip=clip or Path(),
         script=script,
@@ -134,6 +137,7 @@ def dub(
             allow_empty=allow_empty,
             keep_temp=keep_temp,
             cache=cache,
+            speak_sdh=speak_sdh,
         ),
     )
     if manifest is not None:
@@ -148,7 +152,6 @@ def dub(
             console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()
         return
-    opt.one_source(script, text)
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.dub import dub as make
 

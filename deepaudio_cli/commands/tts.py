@@ -43,8 +43,8 @@ def tts(
 ) -> None:
     """Read a text or a script aloud in the voice of a short recording."""
     console = Console("tts", json, verbose, quiet)
-    opt.one_source(script, text)
     opt.prepare(offline)
+    script, text = opt.source(script, text)
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.read_aloud import read_aloud
 

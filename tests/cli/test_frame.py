@@ -111,17 +111,24 @@ def test_settings_come_in_order(tmp_path, monkeypatch):
     (tmp_path / "home/deepaudio/config.toml").write_text("seed = 1\nsteps = 1\nguidance = 1.0\n")
     (tmp_path / "deepaudio.toml").write_text("seed = 2\nsteps = 2\n[dub]\nmax-speed = 1.5\n")
     monkeypatch.setenv("DEEPAUDIO_SEED", "3")
-    found = settings.defaults(("dub", "tts"))
+    options = {"seed", "steps", "guidance"}
+    found = settings.defaults({"dub": options | {"max_speed"}, "tts": options})
     assert found["dub"] == {"seed": "3", "steps": 2, "guidance": 1.0, "max_speed": 1.5}
     assert found["tts"] == {"seed": "3", "steps": 2, "guidance": 1.0}
 
 
-@pytest.mark.parametrize("content", ["seed = ", "[dubb]\nseed = 1\n", "\xff"])
+@pytest.mark.parametrize("content", ["seed = ", "[dubb]\nseed = 1\n", "\xff", "seeed = 1"])
 def test_broken_settings_are_an_input_error(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deepaudio.toml").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError):
-        settings.defaults(("dub",))
+        settings.defaults({"dub": {"seed"}})
+
+
+def test_a_setting_reaches_its_command(tmp_path):
+    (tmp_path / "deepaudio.toml").write_text("[dub]\nsteps = 0\n")
+    done = deepaudio("dub", "x.mp4", "--text", "Hi.", cwd=tmp_path)
+    assert (done.returncode, "steps" in done.stderr) == (2, True)
 
 
 def test_result_is_one_json_line_or_the_path(capfdbinary):
@@ -146,8 +153,8 @@ def test_signals_end_without_a_trace(number, code):
         "import sys, time, deepaudio_cli.main as m\n"
         "def wait(argv):\n"
         "    print('ready', flush=True); time.sleep(30)\n"
-        "real = m.build\n"
-        "m.build = lambda: lambda **k: wait(0)\n"
+        "m._options = lambda c: set()\n"
+        "m.typer.main.get_command = lambda app: type('C', (), {'commands': {}, '__call__': lambda *a, **k: wait(0)})()\n"
         "m.run(['dub'])\n"
     )
     child = subprocess.Popen(

@@ -98,3 +98,21 @@ def test_public_names():
         assert getattr(deepaudio, name) is not None
     with pytest.raises(AttributeError):
         deepaudio.nothing  # noqa: B018
+
+
+def test_half_precision_that_fails_is_spoken_again_in_full(model, silent_clip, voice, caplog):
+    speak = model.tts.speak
+
+    def overflows(*arguments, **given):
+        part = speak(*arguments, **given)
+        return part * torch.nan if torch.is_autocast_enabled("cpu") else part
+
+    model.tts.speak, model.dtype = overflows, torch.bfloat16
+    result = model.generate("dub", silent_clip, "Hello.", voice)
+    assert torch.isfinite(result.waveform).all() and "float32" in caplog.text
+
+
+def test_silence_is_a_failure(model, silent_clip, voice):
+    model.tts.speak = lambda *a, duration, **k: torch.zeros(round(duration * 24_000))
+    with pytest.raises(deepaudio.DeepAudioError, match="silence for line 1"):
+        model.generate("dub", silent_clip, "Hello.", voice)
