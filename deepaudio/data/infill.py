@@ -1,16 +1,14 @@
 """Utterances with their text for infilling as F5-TTS trains it: a random span is hidden and spoken again (eq. 7)."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor
 
 from deepaudio.data import smoke
+from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
 FRAME_RATE = 93.75
@@ -19,7 +17,7 @@ NO_TEXT = -1  # pads token ids
 
 @dataclass(frozen=True)
 class InfillData:
-    """Which shards; how many frames and items a batch holds at most; which lengths in seconds and which spans count."""
+    """Which shards (`*` as in a shell); how many frames and items a batch holds at most; which lengths in seconds and which spans count."""
 
     shards: tuple[str, ...]
     batch_frames: int = 38_400
@@ -53,9 +51,9 @@ class InfillShards:
         self.data = data
         self.readers, rows = [], []
         for name in data.shards:
-            read, found = _hummed() if name == smoke.NAME else _open(Path(name))
-            self.readers.append(read)
-            rows += [(row["frames"], len(self.readers) - 1, row["key"]) for row in found]
+            for read, found in [_hummed()] if name == smoke.NAME else _opened(name):
+                self.readers.append(read)
+                rows += [(row["frames"], len(self.readers) - 1, row["key"]) for row in found]
         low, high = data.shortest * FRAME_RATE, data.longest * FRAME_RATE
         self.rows = sorted(row for row in rows if low <= row[0] <= min(high, data.batch_frames))
         if not self.rows:
@@ -93,12 +91,9 @@ class InfillShards:
         return InfillBatch(torch.stack(mels), ids, torch.stack(energies), torch.stack(masks), torch.stack(targets))
 
 
-def _open(path: Path):
-    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
-    if not (index.is_file() and tensors.is_file()):
-        hint = "python -m deepaudio.data.prepare.infill --help"
-        raise InputError("data.missing", f"no shard of utterances at {path}", hint=hint)
-    return safe_open(tensors, "pt").get_tensor, json.loads(index.read_text(encoding="utf-8"))
+def _opened(name: str):
+    hint = "python -m deepaudio.data.prepare.infill --help"
+    return [(reader_of(shard).get_tensor, rows_of(shard)) for shard in shards_at(name, hint)]
 
 
 def _hummed():

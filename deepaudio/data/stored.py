@@ -5,23 +5,21 @@ A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's networ
 Sound without a picture has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor
 
+from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
 
 @dataclass(frozen=True)
 class StoredData:
-    """Which shards, how often each is drawn (by size if not said), items of a batch."""
+    """Which shards (`*` as in a shell), how often each is drawn (by size if not said), items of a batch."""
 
     shards: tuple[str, ...]
     weights: tuple[float, ...] = ()
@@ -40,20 +38,21 @@ class StoredShards:
 
     def __init__(self, data: StoredData):
         self.data = data
-        self.files, self.keys, self.names = [], [], []
-        for shard in data.shards:
-            index, tensors = Path(shard).with_suffix(".json"), Path(shard).with_suffix(".safetensors")
-            if not (index.is_file() and tensors.is_file()):
-                raise InputError("data.missing", f"no shard of features at {shard}", hint="docs/training.md, section 5")
-            self.files.append(safe_open(tensors, "pt"))
-            self.keys.append([row["key"] for row in json.loads(index.read_text(encoding="utf-8"))])
-            self.names.append(set(self.files[-1].keys()))
-            if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
-                raise InputError("data.no_latents", f"{shard} holds no latents")
+        self.files, self.keys, self.names, self.weights = [], [], [], []
+        for place, name in enumerate(data.shards):
+            found = shards_at(name, hint="python -m deepaudio.pipelines.extract --help")
+            for shard in found:
+                self.files.append(reader_of(shard))
+                self.keys.append([row["key"] for row in rows_of(shard)])
+                self.names.append(set(self.files[-1].keys()))
+                if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
+                    raise InputError("data.no_latents", f"{shard} holds no latents")
+                weight = data.weights[place] / len(found) if data.weights else float(len(self.keys[-1]))
+                self.weights.append(weight)
 
     def batches(self, rng: torch.Generator, wanted: dict[str, int]) -> Iterator[dict[str, Tensor]]:
         """Batches for ever. `wanted`: conditions with their widths; each NAME comes with `has_NAME` (b), zeros where absent."""
-        odds = torch.tensor(self.data.weights or [float(len(keys)) for keys in self.keys])
+        odds = torch.tensor(self.weights)
         while True:
             picks = torch.multinomial(odds, self.data.batch_items, replacement=True, generator=rng).tolist()
             places = [(s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))]) for s in picks]

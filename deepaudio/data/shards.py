@@ -1,0 +1,34 @@
+"""Shards on disk: NAME.json with one row an item, NAME.safetensors with `KEY.what` for each; `*` in a name as in a shell."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from deepaudio.errors import InputError
+
+INDEX, TENSORS = ".json", ".safetensors"
+
+
+def shards_at(name: str, hint: str) -> list[Path]:
+    """The shards a recipe names, without their suffixes. InputError with the hint when there is none."""
+    place = Path(name)
+    if "*" in place.name:
+        found = sorted(p.with_suffix("") for p in place.parent.glob(place.name + INDEX))
+    else:
+        found = [place] if Path(f"{place}{INDEX}").is_file() else []
+    found = [p for p in found if Path(f"{p}{TENSORS}").is_file()]
+    if not found:
+        raise InputError("data.missing", f"no shard at {name}", hint)
+    return found
+
+
+def rows_of(shard: Path) -> list[dict[str, Any]]:
+    """The rows of a shard."""
+    return json.loads(Path(f"{shard}{INDEX}").read_text(encoding="utf-8"))
+
+
+def reader_of(shard: Path) -> Any:
+    """Its tensors, each read from disk when it is asked for: `get_tensor(name)`, `keys()`."""
+    return safe_open(f"{shard}{TENSORS}", "pt")

@@ -1,0 +1,170 @@
+"""Shards of the full sizes: written, drawn from, trained on by tiny networks, and named where they are wrong."""
+
+import json
+import logging
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from deepaudio.audio.mel import n_frames
+from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
+from deepaudio.data.prepare import infill as prepare
+from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.errors import InputError
+from deepaudio.media.audio import write_wav
+from deepaudio.models.v2a import crossdit, mmdit
+from deepaudio.training.recipe import parse
+from deepaudio.training.stages import tts, v2a, v2s
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def write(place, tensors, rows):
+    save_file({name: value.half() for name, value in tensors.items()}, f"{place}.safetensors")
+    place.with_name(place.name + ".json").write_text(json.dumps(rows))
+
+
+@pytest.fixture
+def joint(tmp_path):
+    """Two shards of MMAudio's kind: pictures and sound, and sound with a caption only."""
+    c = mmdit.Config.tiny()
+    for number, kinds in enumerate([("clip", "sync", "text"), ("text",)]):
+        widths = {"clip": (4, c.clip_dim), "sync": (8, c.sync_dim), "text": (c.text_len, c.text_dim), "latent": (10, c.latent_dim)}
+        tensors = {f"k{i}.{what}": torch.randn(*widths[what], generator=rng(i)) + 3 for i in range(6) for what in (*kinds, "latent")}
+        write(tmp_path / f"set-00{number}", tensors, [{"key": f"k{i}"} for i in range(6)])
+    return tmp_path
+
+
+def test_stored_batches_say_what_is_missing(joint):
+    c = mmdit.Config.tiny()
+    wanted = {"clip": c.clip_dim, "sync": c.sync_dim, "text": c.text_dim}
+    shards = StoredShards(StoredData((f"{joint}/set-*",), batch_items=40))
+    batch = next(shards.batches(rng(), wanted))
+    assert batch["latent"].shape == (40, 10, c.latent_dim) and batch["clip"].shape == (40, 4, c.clip_dim)
+    assert 10 < batch["has_clip"].sum() < 30 and batch["has_text"].all()
+    assert torch.equal(batch["has_clip"], batch["clip"].abs().sum((1, 2)) > 0)
+    again = next(shards.batches(rng(), wanted))
+    assert all(torch.equal(value, again[name]) for name, value in batch.items())
+    only = StoredShards(StoredData((f"{joint}/set-000", f"{joint}/set-001"), weights=(1.0, 0.0), batch_items=20))
+    assert next(only.batches(rng(), wanted))["has_clip"].all()
+    mean, deviation = shards.statistics()
+    assert mean.shape == (c.latent_dim,) and (mean - 3).abs().max() < 0.5 and (deviation - 1).abs().max() < 0.5
+
+
+def stored_recipe(folder, name, **model):
+    return parse(
+        {
+            "stage": "v2a", "output": str(folder / "run"), "model": {"name": name, **model}, "steps": 3,
+            "data": {"features": "stored", "shards": [f"{folder}/set-*"], "batch_items": 6}, "objective": {"time": "uniform", "drop": 0.3},
+        },
+        "test",
+    )  # fmt: skip
+
+
+def learns(stage, steps=12, lr=3e-3):
+    """The loss of one batch before and after some steps on it."""
+    optimiser = torch.optim.Adam([p for p in stage.model.parameters() if p.requires_grad], lr=lr)
+    batch, losses = next(stage.batches(rng())), []
+    for _ in range(steps):
+        loss = stage.loss(batch, rng(1))
+        optimiser.zero_grad()
+        (loss.value / loss.weight).backward()
+        optimiser.step()
+        losses.append(float(loss.value.detach()) / loss.weight)
+    return losses[0], losses[-1]
+
+
+def test_the_joint_network_learns_from_stored_features(joint):
+    stage = v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
+    assert (stage.model.latent_mean - 3).abs().max() < 0.5  # of the data
+    before, after = learns(stage)
+    assert after < 0.95 * before
+    assert stage.model.empty_clip_feat.grad.abs().sum() > 0, "sound without a picture teaches the empty feature"
+
+
+def test_the_cross_network_learns_from_stored_features(tmp_path):
+    c = crossdit.Config.tiny()
+    tensors = {f"k{i}.latent": torch.randn(9, c.latent_dim, generator=rng(i)) for i in range(6)}
+    tensors |= {f"k{i}.visual": torch.randn(9, c.visual_dim, generator=rng(i)) for i in range(5)}
+    tensors |= {f"k{i}.text": torch.randn(2 + i, c.dim, generator=rng(i)) for i in range(4)}
+    write(tmp_path / "set-000", tensors, [{"key": f"k{i}"} for i in range(6)])
+    before, after = learns(v2a.build(stored_recipe(tmp_path, "crossdit", preset="tiny")), steps=20)
+    assert after < 0.97 * before
+
+
+def test_faults_of_stored_shards_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"no shard at .*nowhere"):
+        StoredShards(StoredData((f"{tmp_path}/nowhere-*",)))
+    write(tmp_path / "a", {"k.clip": torch.zeros(1, 2)}, [{"key": "k"}])
+    with pytest.raises(InputError, match="holds no latents"):
+        StoredShards(StoredData((f"{tmp_path}/a",)))
+    (tmp_path / "a.safetensors").unlink()
+    with pytest.raises(InputError, match="no shard"):
+        StoredShards(StoredData((f"{tmp_path}/a",)))
+
+
+def test_infill_batches_keep_their_budget_and_hide_a_span():
+    shards = InfillShards(InfillData(("synthetic",), batch_frames=1100, span_min=0.7, span_max=0.9))
+    counts = set()
+    for seed in range(12):
+        mel, text, energy, mask, target = shards.batch(rng(seed))
+        b, n, _ = mel.shape
+        counts.add(b)
+        assert b * n <= 1100 and mask.any(0).all()
+        assert not (target & ~mask).any()
+        share = target.sum(1) / mask.sum(1)
+        assert ((share > 0.68) & (share <= 0.9)).all()
+        assert (target[:, 1:] != target[:, :-1]).sum(1).max() <= 2, "one span"
+        assert energy.shape == (b, n) and text.shape[0] == b and text.min() >= NO_TEXT
+        assert not mel.masked_select(~mask[..., None]).any()
+    assert max(counts) == 3
+    assert len(InfillShards(InfillData(("synthetic",), batch_frames=1100, batch_items=1)).batch(rng()).mel) == 1
+
+
+@pytest.mark.parametrize("stage", ["tts", "v2s"])
+def test_infilling_learns(stage, tmp_path):
+    sizes = {"dim": 64, "depth": 1, "heads": 2, "dim_head": 32, "text_dim": 32, "conv_layers": 1, "vocab_size": 16, "energy": stage == "v2s"}
+    content = {
+        "stage": stage, "output": str(tmp_path), "model": sizes, "steps": 1,
+        "data": {"infill": True, "shards": ["synthetic"], "batch_frames": 700}, "objective": {"time": "uniform"},
+    }  # fmt: skip
+    made = {"tts": tts, "v2s": v2s}[stage].build(parse(content, "test"))
+    if stage == "v2s":
+        assert (made.objective.drop_audio, made.objective.drop_text, made.objective.drop_energy) == (0.25, 0.25, 0.25)
+    before, after = learns(made)
+    assert after < 0.9 * before
+    if stage == "v2s":
+        assert made.model.input_embed.proj_energy.weight.abs().sum() > 0, "starts at zero and learns"
+
+
+def test_a_manifest_becomes_a_shard(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    tone = 0.3 * torch.sin(torch.arange(24_000) / 20)
+    write_wav(tmp_path / "one.wav", tone, 24_000)
+    rows = [{"id": "one", "text": "a b", "audio": "one.wav"}]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    arguments = [str(tmp_path / "items.jsonl"), str(tmp_path / "out"), "--vocabulary", str(tmp_path / "vocab.txt")]
+    prepare.main(arguments)
+    data = InfillData((str(tmp_path / "out"),))
+    mel, text, energy, mask, _ = InfillShards(data).batch(rng())
+    n = n_frames(24_000)
+    assert mel.shape == (1, n, 100) and mask.all() and "1 utterance" in caplog.text
+    assert text.tolist()[0] == [1, 0, 2]
+    assert float(energy.max()) == pytest.approx(1.0, abs=1e-3)
+    contour = torch.linspace(0, 1, 50)  # shorter than the sound: padded
+    save_file({"one": contour}, tmp_path / "contours.safetensors")
+    prepare.main([*arguments, "--energies", str(tmp_path / "contours.safetensors")])
+    energy = InfillShards(data).batch(rng()).energy[0]
+    torch.testing.assert_close(energy[:50], contour, atol=1e-3, rtol=1e-3)
+    assert not energy[50:].any()
+    save_file({"two": contour}, tmp_path / "contours.safetensors")
+    with pytest.raises(InputError, match="one: no contour"):
+        prepare.main([*arguments, "--energies", str(tmp_path / "contours.safetensors")])
+    (tmp_path / "items.jsonl").write_text(json.dumps({"id": "one", "audio": "one.wav"}))
+    with pytest.raises(InputError, match="one: an utterance needs text and audio"):
+        prepare.main(arguments)
