@@ -1,8 +1,8 @@
 """Where speech starts and ends: level in dB of the speech band, islands of noise left out.
 
 Against the word alignments of GRID (99 clips of one talker with breaths and lip noise) the real
-audio's own start is found 73 ms off on average, its end 29 ms; most starts are found late, because a
-closed "b" or "p" makes no sound. No measured start error can be smaller than that.
+audio's own start is found 73 ms off on average, its end 29 ms (medians 36 and 21 ms): a closed "b" or
+"p" makes no sound, and some alignments are wrong by up to half a second.
 """
 
 from functools import cache
