@@ -1,6 +1,7 @@
 """FLAN-T5 encoder states of instructions and captions, through transformers, from a local folder."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +10,23 @@ from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
+from transformers.utils import logging
 
 from deepaudio.errors import WeightsError
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """transformers draws bars and reports on stderr while it loads; errors are told in our own words."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 class TextStates(NamedTuple):
@@ -46,9 +62,10 @@ class FlanT5(nn.Module):
                     "weights.missing", f"no {name} in {folder}", path=str(folder / name)
                 )
         try:
-            encoder, info = T5EncoderModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-            )
+            with quiet_loading():
+                encoder, info = T5EncoderModel.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())

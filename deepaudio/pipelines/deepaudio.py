@@ -145,7 +145,7 @@ class DeepAudio:
                 features = self._features(_given(video, "a video", taken))
                 duration = features.duration
                 energy = self.v2a.energy(features, options).cpu().float()
-            plan = plan_lines(script, self.tts.natural_duration, duration, energy, original, fit)
+            plan = plan_lines(script, self._pace(voices), duration, energy, original, fit)
             if on_plan:
                 on_plan(plan)
             if rehearse:
@@ -172,6 +172,12 @@ class DeepAudio:
         if self._seen is None or self._seen[0] != key:
             self._seen = (key, self.v2a.features(info))
         return self._seen[1]
+
+    def _pace(self, voices: Mapping[str | None, Voice]) -> Callable[[str], float]:
+        """Seconds that a text takes; the full sizes speak at the pace of their references."""
+        if self._full_size:
+            return self._full_size.tts.paced_by([voice.reference for voice in voices.values()])
+        return self.tts.natural_duration
 
     def _precision(self):
         if self.dtype == torch.float32:

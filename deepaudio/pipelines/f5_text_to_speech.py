@@ -1,6 +1,8 @@
 """M_tts of the full-size presets in use: F5-TTS with DeepAudio-V1's energy input on official weights."""
 
+import logging
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,10 +14,11 @@ from torch import Tensor
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.reference import cross_faded, prepare_reference
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
+from deepaudio.judges import open_judge
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.full_size_options import TTS_SCALE, with_published_scale
 from deepaudio.pipelines.options import SampleOptions
@@ -24,7 +27,10 @@ from deepaudio.pipelines.text_to_speech import Reference
 from deepaudio.text import f5_duration
 from deepaudio.text.f5_tokenizer import F5Tokenizer
 
+log = logging.getLogger(__name__)
+
 SAMPLE_RATE, HOP = 24_000, 256
+LISTENER = "whisper-base"
 BYTES_PER_SECOND = 14.5  # unhurried English, where no reference says better
 EDGE_SECONDS = 0.2
 FADE_SECONDS = 0.05  # between chunks of a given duration: a longer one would eat into it
@@ -51,6 +57,19 @@ class F5TextToSpeech:
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
+        self._voices: dict[int, tuple[Reference, _Voice]] = {}
+
+    def paced_by(self, references: Sequence[Reference]) -> Callable[[str], float]:
+        """`natural_duration` at the mean pace of the references, F5-TTS's rule of duration."""
+        if not references:
+            return self.natural_duration
+        voices = [self._voice(reference) for reference in references]
+
+        def seconds(text: str) -> float:
+            frames = [f5_duration.speech_frames(v.n_frames, v.text, text.strip()) for v in voices]
+            return max(1.0, sum(frames) / len(frames)) * HOP / SAMPLE_RATE
+
+        return seconds
 
     def natural_duration(self, text: str) -> float:
         """Seconds that `text` takes at an unhurried pace."""
@@ -113,27 +132,11 @@ class F5TextToSpeech:
         return spans
 
     def _voice(self, reference: Reference) -> _Voice:
-        """The energy is that of the reference as it is used: after its edges are cut."""
-        if not reference.text or not reference.text.strip():
-            raise InputError(
-                "reference.text",
-                "this preset needs to know what the reference says",
-                hint="--ref-text TEXT or a text file",
-            )
-        waveform = reference.waveform.float().reshape(-1)
-        try:
-            prepared = prepare_reference(
-                AF.resample(waveform, reference.sample_rate, SAMPLE_RATE), SAMPLE_RATE
-            )
-        except ValueError as error:
-            raise InputError("reference.unusable", str(error)) from error
-        n = len(prepared.waveform) // HOP
-        return _Voice(
-            log_mel(prepared.waveform[None])[0],
-            energy_contour(prepared.waveform, SAMPLE_RATE, n),
-            f5_duration.closed(reference.text),
-            prepared.gain_back,
-        )
+        """A reference as it is used, prepared once."""
+        kept = self._voices.get(id(reference))
+        if kept is None:
+            kept = self._voices[id(reference)] = (reference, _prepared(reference))
+        return kept[1]
 
     def _mel(
         self,
@@ -150,6 +153,8 @@ class F5TextToSpeech:
         n = voice.n_frames + math.ceil(samples / HOP) + 1
         n = max(n, len(ids) + 1, len(voice.mel) + 1)
         contour = None
+        if energy is not None and not network.config.energy:
+            log.warning("%s takes no energy contour", self.resident.part("tts").name)
         if network.config.energy:
             contour = torch.zeros(n)
             if energy is not None:
@@ -175,6 +180,42 @@ class F5TextToSpeech:
         with self.resident.exact():
             waveform = vocoder(mel[None])[0].cpu()
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples]
+
+
+def _prepared(reference: Reference) -> _Voice:
+    """Trimmed and levelled; the energy is that of the reference after this, not of the recording before."""
+    waveform = AF.resample(
+        reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
+    )
+    try:
+        prepared = prepare_reference(waveform, SAMPLE_RATE)
+    except ValueError as error:
+        raise InputError("reference.unusable", str(error)) from error
+    text = (reference.text or "").strip() or _heard(prepared.waveform)
+    return _Voice(
+        log_mel(prepared.waveform[None])[0],
+        energy_contour(prepared.waveform, SAMPLE_RATE, len(prepared.waveform) // HOP),
+        f5_duration.closed(text),
+        prepared.gain_back,
+    )
+
+
+def _heard(waveform: Float[Tensor, " s"]) -> str:
+    """What the reference says, by Whisper where it is installed. InputError where it is not, or hears nothing."""
+    try:
+        text = open_judge(LISTENER)(waveform, SAMPLE_RATE).strip()
+    except WeightsError as error:
+        raise InputError(
+            "reference.text",
+            "this preset needs to know what the reference says",
+            hint="--ref-text TEXT or a text file; with the extra `judges` it is transcribed",
+        ) from error
+    if not text:
+        raise InputError(
+            "reference.text", "no words were heard in the reference", "--ref-text TEXT"
+        )
+    log.warning("the reference is taken to say: %s", text)
+    return text
 
 
 def sample(

@@ -1,7 +1,5 @@
 """Parts as modules: networks in float32 on the CPU, tokenizers, pretrained folders; each checked before it is used."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from torch import nn
 
 from deepaudio import checkpoint
 from deepaudio.codecs.encodec import EncodecLatents
-from deepaudio.encoders.flan_t5 import FlanT5
+from deepaudio.encoders.flan_t5 import FlanT5, quiet_loading
 from deepaudio.errors import WeightsError
 from deepaudio.presets import store
 from deepaudio.presets.importing import VOCABULARY_FILE
@@ -62,7 +60,7 @@ def image_encoder(wanted: Part) -> nn.Module:
 
 def _pretrained(kind: Any, folder: Path) -> Any:
     try:
-        with _quiet():
+        with quiet_loading():
             model, info = kind.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
@@ -75,16 +73,3 @@ def _pretrained(kind: Any, folder: Path) -> Any:
         names = ", ".join(sorted(info["missing_keys"])[:5])
         raise WeightsError("weights.mismatch", f"{folder.name}: missing tensors: {names}")
     return model.eval().float()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers reports to stderr in colours while it loads; errors are told in our own words."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)

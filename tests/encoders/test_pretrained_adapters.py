@@ -84,8 +84,10 @@ def t5_folder(tmp_path):
     return tmp_path
 
 
-def test_flan_t5_ignores_padding(t5_folder):
+def test_flan_t5_ignores_padding(t5_folder, capsys):
+    capsys.readouterr()
     model = FlanT5.load(t5_folder)
+    assert capsys.readouterr() == ("", "")  # no bars, no reports
     assert model.dim == 16
     batch = model(["the dog", "the dog barks the dog"])
     assert batch.mask.sum(dim=1).tolist() == [2, 5]

@@ -137,8 +137,34 @@ def test_the_reference_energy_is_that_of_the_trimmed_reference(full_home, voice)
     assert len(prepared.mel) == prepared.n_frames + 1
 
 
-def test_references_that_cannot_serve(full_home, voice):
+def test_the_pace_is_that_of_the_references(full_home, voice):
     model = full_size.load("mm-s16k")
+    text = "a word or two in the evening"
+    slow = Reference(torch.cat([voice.waveform] * 2), 24_000, voice.text)
+    one, both = model.tts.paced_by([voice]), model.tts.paced_by([voice, slow])
+    frames = model.tts._voice(voice).n_frames
+    assert one(text) == int(frames / 13 * 28) * 256 / 24_000  # "A quiet day. " has 13 bytes
+    assert one(text) < both(text) < model.tts.paced_by([slow])(text)
+    assert model.tts.paced_by([])(text) == model.tts.natural_duration(text)
+
+
+def test_an_unknown_reference_text_is_heard_or_asked_for(full_home, voice, monkeypatch):
+    model = full_size.load("mm-s16k")
+    silent_text = Reference(voice.waveform, 24_000, " ")
+    monkeypatch.setattr(f5_text_to_speech, "open_judge", lambda name: lambda *a: " A day ")
+    assert model.tts._voice(silent_text).text == "A day. "
+    monkeypatch.setattr(f5_text_to_speech, "open_judge", lambda name: lambda *a: "")
+    with pytest.raises(InputError, match="no words"):
+        model.tts.speak("a word", Reference(voice.waveform, 24_000))
+
+
+def test_references_that_cannot_serve(full_home, voice, monkeypatch):
+    model = full_size.load("mm-s16k")
+
+    def absent(name):
+        raise WeightsError("judge.missing", "no Whisper here")
+
+    monkeypatch.setattr(f5_text_to_speech, "open_judge", absent)
     with pytest.raises(InputError, match="needs to know what the reference says"):
         model.tts.speak("a word", Reference(voice.waveform, 24_000, None))
     with pytest.raises(InputError, match="silent"):
