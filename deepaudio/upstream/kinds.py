@@ -162,7 +162,7 @@ _MM_VARIANTS = {
     "large_44k": _MM_LARGE,
     "large_44k_v2": _MM_LARGE | {"v2": True},
 }
-_F5_RENAMES = {"text_num_embeds": "vocab_size"}
+_F5_RENAMES = {"text_num_embeds": "vocab_size", "long_skip_connection": "long_skip"}
 _BIGVGAN_RENAMES = {
     "num_mels": "n_mels",
     "sampling_rate": "sample_rate",
@@ -181,7 +181,12 @@ _BIGVGAN_44K = {
 }
 _SYNCHFORMER_RENAMES = {"embed": "dim", "embed_dim": "dim", "num_heads": "heads"}
 _VOCOS_RENAMES = {"input_channels": "n_mels", "num_layers": "n_layers", "padding": _UNUSED}
-_YS_RENAMES = {"dim_text": "visual_dim", "max_seq_len": "max_len", "num_registers": "registers"}
+_YS_RENAMES = {
+    "dim_text": "visual_dim",
+    "max_seq_len": "max_len",
+    "num_registers": "registers",
+    "num_channels": "latent_dim",
+}
 
 _VAE = "deepaudio.codecs.mel_vae"
 _DIT = "deepaudio.models.tts.dit"
