@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import coloured
+from deepaudio.audio.adapt import coloured, in_voice
 from deepaudio.audio.content import Anchors, Utterance, join, lay, loudness
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
@@ -34,7 +34,7 @@ SAMPLE_RATE, HOP = 24_000, 256
 EDGE = 0.06  # seconds of quiet kept before and after a line
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_REFERENCE = 6.0
-START = 0.4  # time at which the flow starts, from a parametric sketch of the line in the voice
+START = 0.8  # time at which the flow starts, from a parametric sketch of the line in the voice
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
@@ -123,7 +123,8 @@ class TextToSpeech:
         content = lay(whole, anchors, n, pitch)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
         sketch = adapted(whole, anchors, samples / SAMPLE_RATE, pitch, options.seed)
-        sketch = coloured(log_mel(F.pad(sketch, (0, HOP))[None, : samples + HOP])[0, :n], unstandardize(mel))
+        sketch = log_mel(F.pad(sketch, (0, HOP))[None, : samples + HOP])[0, :n]
+        sketch = in_voice(coloured(sketch, unstandardize(mel)), unstandardize(mel))
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
