@@ -194,6 +194,22 @@ def test_the_hub_is_pinned_and_its_sum_compared(official_files, home, monkeypatc
     assert fetch.pull(part) == folder
 
 
+def test_an_unreachable_hub_is_a_weights_error(home, monkeypatch):
+    import huggingface_hub as hub
+
+    class ConnectError(Exception):
+        """Of an HTTP library that is none of ours."""
+
+    def unreachable(url):
+        raise ConnectError("Name or service not known")
+
+    hub_with(monkeypatch, {}, "")
+    monkeypatch.setattr(hub, "get_hf_file_metadata", unreachable)
+    with pytest.raises(WeightsError, match="Name or service not known") as caught:
+        fetch.pull(official.part("vocos-24k"))
+    assert caught.value.code == "weights.unreachable" and "models import" in caught.value.hint
+
+
 def test_a_pretrained_folder_is_pulled_whole(home, monkeypatch, tmp_path):
     from transformers import EncodecConfig, EncodecModel
 
