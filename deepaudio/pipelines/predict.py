@@ -67,7 +67,8 @@ def predict(
             place.unlink(missing_ok=True)
             try:
                 waveform, rate = _make(model, item, task, variant, options)
-                write_wav(place, waveform, rate)
+                peak = float(waveform.abs().max())
+                write_wav(place, waveform / max(1.0, peak), rate)  # too loud is scaled, not clipped
                 made[item.id] = key
                 _write(out / "made.json", made)
             except DeepAudioError as error:
