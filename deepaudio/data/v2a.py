@@ -14,6 +14,8 @@ from torch import Generator, Tensor
 
 from deepaudio.errors import InputError
 
+SPEECH = ("grid", "talk")  # kinds of clips in which someone speaks
+
 
 @dataclass(frozen=True)
 class V2AData:
@@ -21,7 +23,8 @@ class V2AData:
 
     `splice`: share of windows made of two clips after one another. `hide_sight`, `hide_face`: share of windows
     with a face that show the network only one of the two kinds of motion. `jitter`: spread of the gain of mouth
-    measures. `noise`: added to every feature. `say_nothing`: share without a prompt.
+    measures. `noise`: added to every feature. `say_nothing`: share without a prompt. `deny`: share whose prompt asks
+    for speech where a scene is seen, or the other way round: what was not asked for is silent.
     """
 
     shards: tuple[str, ...]
@@ -34,6 +37,7 @@ class V2AData:
     jitter: float = 0.2
     noise: float = 0.03
     say_nothing: float = 0.3
+    deny: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -86,6 +90,10 @@ class Clip(NamedTuple):
     clip: Float[Tensor, "g dc"]
     latent: Float[Tensor, "n c"]
 
+    @property
+    def speaks(self) -> bool:
+        return self.kind in SPEECH
+
 
 def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
     """Rows and tensors of a shard written by `deepaudio.training.features`. InputError when it is not there."""
@@ -117,11 +125,13 @@ class V2AShards:
         layout: Layout,
         encode: Callable[[Tensor], Tensor],
         words: Callable[[str], Tensor],
+        silence: Float[Tensor, " c"],
     ):
-        """`encode`: mel (1 n c) to latents; `words`: prompt to (l d)."""
+        """`encode`: mel (1 n c) to latents; `words`: prompt to (l d); `silence`: the latent of no sound."""
         self.data, self.layout, self.words, self.fold = data, layout, words, layout.fold
         self.shards: list[list[Clip]] = []
         self.window = round(data.seconds * layout.latent_rate)
+        self.silence = silence
         for path in data.shards:
             rows, tensors = read_shard(path)
             clips = [_clip(row, tensors, encode) for row in rows]
@@ -142,17 +152,30 @@ class V2AShards:
             )
 
     def _draw(self, shard: int, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        sync, clip, latent, prompt = self._window(self._any(self.shards[shard], rng), rng)
+        first = self._any(self.shards[shard], rng)
+        sync, clip, latent, prompt = self._window(first, rng)
         if _chance(self.data.splice, rng):
-            other = self.shards[_pick(len(self.shards), rng)]
-            sync2, clip2, latent2, prompt2 = self._window(self._any(other, rng), rng)
+            second = self._any(self.shards[_pick(len(self.shards), rng)], rng)
+            sync2, clip2, latent2, prompt2 = self._window(second, rng)
             cut = int(self.window * (0.25 + 0.5 * _uniform(rng)))
             sync = torch.cat([sync[: cut * self.fold], sync2[cut * self.fold :]])
             clip_cut = round(cut / self.window * len(clip))
             clip = torch.cat([clip[:clip_cut], clip2[clip_cut:]])
+            if first.speaks != second.speaks and _chance(0.5, rng):  # only one of them is asked for
+                if _chance(0.5, rng):
+                    latent2 = self.silence.expand_as(latent2)
+                else:
+                    latent, prompt = self.silence.expand_as(latent), prompt2
+            else:
+                prompt = f"{prompt}, then {prompt2}" if _chance(0.5, rng) else ""
             latent = torch.cat([latent[:cut], latent2[cut:]])
-            prompt = f"{prompt}, then {prompt2}" if _chance(0.5, rng) else ""
-        if _chance(self.data.say_nothing, rng):
+        elif _chance(self.data.deny, rng):
+            other = [clips for clips in self.shards if clips[0].speaks != first.speaks]
+            if other:
+                from_kind = self._any(other[_pick(len(other), rng)], rng)
+                prompt = from_kind.prompts[_pick(len(from_kind.prompts), rng)]
+                latent = self.silence.expand_as(latent)
+        elif _chance(self.data.say_nothing, rng):
             prompt = ""
         return fold_sync(self._disturbed(sync, rng), self.fold), clip, self.words(prompt), latent
 

@@ -32,7 +32,11 @@ OVERLAP = 20
 AT_ONCE = 16  # windows in a batch
 LARGEST_SIDE = 960  # pictures are shrunk to this before they are looked at
 SPEECH = "a person speaks"
-QUIET, SOFTNESS = 0.3, 0.5  # chosen on held-out GRID: level of room noise in the mel, power of what is above it
+QUIET, SOFTNESS = (
+    0.8,
+    0.5,
+)  # chosen on held-out GRID: level of room noise in the mel, power of what is above it
+LOUDEST = 0.95  # samples beyond it scale the whole sound down: guidance exaggerates loudness
 UNSEEN = 0.3  # seconds without a face before whoever speaks counts as away
 
 
@@ -73,7 +77,9 @@ class VideoToAudio:
         values, state = checkpoint.load(preset / "v2a" / "codec")
         codec = mel_linear.Codec(build(mel_linear.Config, values, "v2a/codec"))
         checkpoint.load_into(codec, state, str(preset / "v2a" / "codec"))
-        return cls(model, codec, MotionEncoder(preset / "face"), load_vocoder(preset / "vocoder"), device)
+        return cls(
+            model, codec, MotionEncoder(preset / "face"), load_vocoder(preset / "vocoder"), device
+        )
 
     @property
     def sample_rate(self) -> int:
@@ -110,6 +116,7 @@ class VideoToAudio:
         mel = self.mel(features, prompt, negative, options)
         with torch.inference_mode():
             waveform = self.vocoder.decode(mel[None])[0]
+        waveform = waveform / max(1.0, float(waveform.abs().max()) / LOUDEST)
         n_samples = round(features.duration * self.sample_rate)
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
 

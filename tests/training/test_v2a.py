@@ -70,7 +70,7 @@ def test_sight_and_sound_stay_together_in_a_window(recipe):
         return fold_sync(tensors[f"{key}.sync"].float())[None, :, where : where + 1]
 
     data = V2AData((str(Path(recipe.output) / "drawn"),), seconds=1.0, splice=0, noise=0)
-    shards = V2AShards(data, layout, encode, lambda prompt: torch.zeros(2, 3))
+    shards = V2AShards(data, layout, encode, lambda prompt: torch.zeros(2, 3), torch.zeros(1))
     shards.shards = [shards.shards[0][:1]]
     batch = next(shards.batches(torch.Generator().manual_seed(0)))
     assert torch.equal(batch.sync[..., where : where + 1], batch.latent)

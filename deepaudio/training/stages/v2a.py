@@ -100,7 +100,8 @@ def build(recipe: Recipe) -> Stage | StoredStage:
         return encode_words(prompt, config.text_len, config.text_dim)
 
     layout = Layout(SYNC_RATE, CLIP_RATE, rate, FACE_FIELDS)
-    shards = V2AShards(data, layout, codec.encode, words)
+    nothing = torch.full((1, codec.config.fold, codec.config.n_mels), codec.config.floor)
+    shards = V2AShards(data, layout, codec.encode, words, codec.encode(nothing)[0, 0])
     with torch.no_grad():
         everything = torch.cat([c.latent for shard in shards.shards for c in shard])
         model.latent_mean.copy_(everything.mean(0))
