@@ -151,22 +151,13 @@ def _by_soundfile(place: Path) -> tuple[np.ndarray, int] | None:
 
 def _by_av(place: Path, stream: int | None, what: str) -> tuple[np.ndarray, int]:
     shown = shown_path(place)
-    blocks: list[np.ndarray] = []
-    failures = total = 0
+    line = _Line(what, shown)
+    failures = 0
     with opened(place, what) as container:
-        tracks = [
-            t for t in container.streams.audio if t.codec_context and t.codec_context.channels
-        ]
-        if not tracks:
-            raise InputError(f"{what}.no_audio", f"no sound in {shown}", path=shown)
-        if stream is None:
-            track = next((t for t in tracks if t.disposition & t.disposition.default), tracks[0])
-        else:
-            track = container.streams[stream]
+        track = _track(container, stream, what, shown)
         rate, channels = track.codec_context.sample_rate, track.codec_context.channels
         convert = av.AudioResampler(format="fltp", rate=rate)
         zero = (container.start_time or 0) / av.time_base
-        position: int | None = None
         for packet in container.demux(track):
             try:
                 decoded = packet.decode()
@@ -176,29 +167,53 @@ def _by_av(place: Path, stream: int | None, what: str) -> tuple[np.ndarray, int]
                 continue
             for frame in decoded:
                 if frame.sample_rate != rate or frame.layout.nb_channels != channels:
-                    raise InputError(f"{what}.changes", f"{shown}: its sound changes form half-way")
-                if position is None:
-                    position = round((float(frame.time or 0) - zero) * rate)
+                    message = f"{shown}: its sound changes form half-way"
+                    raise InputError(f"{what}.changes", message, path=shown)
+                at = None if frame.time is None else round((float(frame.time) - zero) * rate)
                 for part in convert.resample(frame):
-                    blocks.append(part.to_ndarray())
-                    total += blocks[-1].size
-            if total > MAX_SAMPLES:
-                raise ResourceError(
-                    f"{what}.limits", f"{shown} decodes to more than {MAX_SAMPLES} samples"
-                )
-    if not blocks:
+                    line.add(part.to_ndarray(), at, rate)
+                    at = None
+    if not line.blocks:
         message = f"the sound of {shown} cannot be decoded ({failures} damaged packets)"
         raise InputError(f"{what}.undecodable", message, path=shown)
     if failures:
-        log.warning("%s: %d damaged packets of sound were skipped", shown, failures)
-    samples = np.concatenate(blocks, axis=1).astype(np.float32, copy=False)
-    return _from_zero(samples, position or 0, rate), rate
+        log.warning("%s: %d damaged packets of sound were left out", shown, failures)
+    return np.concatenate(line.blocks, axis=1).astype(np.float32, copy=False), rate
 
 
-def _from_zero(samples: np.ndarray, position: int, rate: int) -> np.ndarray:
-    """Shift so that sample 0 is second 0; more than a minute of shift is a broken time stamp and ignored."""
-    if position == 0 or abs(position) > 60 * rate:
-        return samples
-    if position < 0:
-        return samples[:, -position:]
-    return np.pad(samples, ((0, 0), (position, 0)))
+def _track(container, stream: int | None, what: str, shown: str):
+    """The stream with that index, else the default one, else the first with sound."""
+    tracks = [t for t in container.streams.audio if t.codec_context and t.codec_context.channels]
+    if not tracks:
+        raise InputError(f"{what}.no_audio", f"no sound in {shown}", path=shown)
+    if stream is not None:
+        return container.streams[stream]
+    return next((t for t in tracks if t.disposition & t.disposition.default), tracks[0])
+
+
+class _Line:
+    """Decoded blocks laid at their times: silence where packets are missing, a cut where the sound begins before 0."""
+
+    def __init__(self, what: str, shown: str) -> None:
+        self.what, self.shown = what, shown
+        self.blocks: list[np.ndarray] = []
+        self.length = 0
+
+    def add(self, block: np.ndarray, at: int | None, rate: int) -> None:
+        """Append a block that begins at sample `at`; small differences are rounding of the container's clock."""
+        missing = 0 if at is None else at - self.length
+        # more than ten minutes is a broken time stamp, not a gap
+        if missing > max(0, 0.03 * rate * bool(self.blocks)) and missing < 600 * rate:
+            self._append(np.zeros((block.shape[0], missing), np.float32))
+        if not self.blocks and -60 * rate < missing < 0:
+            block = block[:, -missing:]
+        self._append(block)
+
+    def _append(self, block: np.ndarray) -> None:
+        if block.shape[1] == 0:
+            return
+        self.blocks.append(block)
+        self.length += block.shape[1]
+        if self.length * block.shape[0] > MAX_SAMPLES:
+            message = f"{self.shown}: its sound decodes to more than {MAX_SAMPLES} samples"
+            raise ResourceError(f"{self.what}.limits", message)

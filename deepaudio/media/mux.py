@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +88,9 @@ def mux(
     channels = sound.shape[0] if sound.ndim > 1 else 1
     new = NewSound(raw, sample_rate, channels, encoder, language, title)
     try:
-        with published(place, keep_temp=keep_temp) as temp:
+        with published(place, keep_temp=keep_temp, needed_bytes=needed) as temp:
             write_floats(raw, sound)
-            _write(plans, info, arguments_for(plans, info, new, temp))
+            _write(plans, info, arguments_for(plans, info, new, temp), needed)
             duration = _verified(temp, info, plans, sound.shape[-1] / sample_rate)
             check_unchanged(info.path, info.fingerprint)
     finally:
@@ -128,13 +129,13 @@ def _encoder(plans: MuxPlan) -> str:
     raise ToolError("ffmpeg.encoder", f"{ffmpeg.executable()} has no encoder {wanted}", hint)
 
 
-def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str]) -> None:
+def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str], needed: int) -> None:
     seconds = 60 + info.duration + info.size_bytes / 2e6
     try:
         words = ffmpeg.run(arguments, timeout=seconds)
     except ToolError as error:
         if "No space left" in error.message or "quota exceeded" in error.message.lower():
-            raise full(plans.out, 0, info.size_bytes) from error
+            raise full(plans.out, shutil.disk_usage(plans.out.parent).free, needed) from error
         raise
     if words:
         log.info("ffmpeg: %s", words)

@@ -62,7 +62,9 @@ def preflight(
 
 
 @contextmanager
-def published(out: str | os.PathLike, *, keep_temp: bool = False) -> Iterator[Path]:
+def published(
+    out: str | os.PathLike, *, keep_temp: bool = False, needed_bytes: int = 0
+) -> Iterator[Path]:
     """A temporary path in the folder of `out`; moved to `out`, synced to disk, when the block ends well.
 
     When the block raises, the temporary file goes and whatever was at `out` stays. A full disk becomes ResourceError.
@@ -76,7 +78,7 @@ def published(out: str | os.PathLike, *, keep_temp: bool = False) -> Iterator[Pa
         _sync(place.parent)
     except OSError as error:
         if error.errno in _FULL:
-            written = temp.stat().st_size if temp.exists() else 0
+            written = max(needed_bytes, temp.stat().st_size if temp.exists() else 0)
             raise full(place, shutil.disk_usage(place.parent).free, written) from error
         message = f"cannot write {shown_path(place)}: {error.strerror or error}"
         raise InputError("output.unwritable", message) from error

@@ -27,7 +27,7 @@ def voiced_stretches(energy: Float[Tensor, "n"], rate: float, duration: float) -
         values[None, None], width, 1, width // 2, count_include_pad=False
     )
     smooth = smooth[0, 0]
-    loud, floor = torch.quantile(smooth, 0.95), torch.quantile(smooth, 0.05)
+    loud, floor = torch.quantile(smooth, 0.95), torch.quantile(smooth, 0.1)
     active = (smooth > torch.maximum(floor + 0.12 * (loud - floor), 0.02 * smooth.max())).tolist()
     found: list[Slot] = []
     begin = None

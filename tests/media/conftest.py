@@ -164,6 +164,11 @@ class Corpus:
             path,
         )
 
+    def gap_mkv(self, path):
+        """Sound that is missing between 0.5 and 1.2 s."""
+        gap = "aselect='not(between(t,0.5,1.2))'"
+        self._encode(path, *H264, "-af", gap, "-c:a", "flac")
+
     def sound_wav(self, path):
         run("-f", "lavfi", "-i", SOUND.format(seconds=2), "-ac", "2", path)
 

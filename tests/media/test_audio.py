@@ -106,6 +106,13 @@ def test_sound_of_a_clip_counts_from_the_start_of_the_picture(corpus, tmp_path):
     )
 
 
+def test_gaps_stay_where_they_are(corpus):
+    found = read_audio(corpus("gap.mkv"), RATE).abs()
+    assert found.numel() == pytest.approx(2 * RATE, abs=0.06 * RATE)
+    assert float(found[int(0.6 * RATE) : int(1.1 * RATE)].max()) < 0.01
+    assert float(found[int(1.4 * RATE) :].max()) > 0.05
+
+
 @pytest.mark.parametrize("bits", [16, 24])
 def test_what_is_written_is_read_back(tmp_path, bits):
     given = torch.stack([tone(), -tone()])
