@@ -34,7 +34,7 @@ def from_pretrained(kind: Any, name: str, repository: str, folder: Path | None) 
     try:
         return kind.from_pretrained(source, local_files_only=not network)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error) or type(error).__name__).splitlines()[0].partition(". ")[0][:160]
         raise WeightsError(
             "judge.missing", f"judge '{name}' needs {repository}: {reason}",
             hint=f"--judge-folder {name}=DIR, or {name}=hub to download it", judge=name,
