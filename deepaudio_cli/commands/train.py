@@ -1,5 +1,8 @@
 """`deepaudio train`: run one recipe; running it again resumes."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Optional
 
 import typer
@@ -52,5 +55,29 @@ def train(
                     f"step {state.step}/{state.steps} loss {state.loss:.4f} lr {state.lr:.2e} {parts}"
                 )
 
-        folder = fit(stage, plan, show)
+        with _patience() as caught:
+            folder = fit(stage, plan, show, stop=lambda: bool(caught))
+    if caught:
+        console.say("interrupted and saved; the same command goes on from here")
+        signal.raise_signal(caught[0])
     console.result({"model": folder, "recipe": plan.model_dump(mode="json")}, folder)
+
+
+@contextmanager
+def _patience() -> Iterator[list[int]]:
+    """The first signal to stop is noted, so that the update can end and be saved; the second one does not wait."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        caught.append(number)
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
