@@ -124,6 +124,12 @@ _AVI = Container(
     encoders=("libmp3lame", "pcm_s16le"),
     free_times=False,
 )
+_ASF = Container(
+    muxer="asf",
+    video=_names("wmv1 wmv2 wmv3 vc1 msmpeg4v3 mpeg4 mpeg1video mpeg2video"),
+    audio=_names("wmav1 wmav2 mp3 aac"),
+    encoders=("wmav2",),
+)
 _FLV = Container(
     muxer="flv", video=_names("h264 flv1 vp6f"), audio=_names("aac mp3"), encoders=("aac",)
 )
@@ -137,6 +143,9 @@ _OGG = Container(
 BY_SUFFIX = {
     ".mp4": _MP4,
     ".m4v": _MP4,
+    ".f4v": _MP4,
+    ".3gp": _MP4,
+    ".3g2": _MP4,
     ".mov": _MOV,
     ".qt": _MOV,
     ".mkv": _MKV,
@@ -146,7 +155,13 @@ BY_SUFFIX = {
     ".mts": _TS,
     ".mpg": _PS,
     ".mpeg": _PS,
+    ".mpe": _PS,
+    ".vob": _PS,
     ".avi": _AVI,
+    ".divx": _AVI,
+    ".mk3d": _MKV,
+    ".wmv": _ASF,
+    ".asf": _ASF,
     ".flv": _FLV,
     ".ogv": _OGG,
     ".ogg": _OGG,

@@ -6,6 +6,7 @@ from typing import Any
 
 from deepaudio import __version__
 from deepaudio.errors import QualityError
+from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.mux import mux
 from deepaudio.media.output import preflight, write_bytes
@@ -148,7 +149,10 @@ def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
     for extra in (job.extras.report, job.extras.emit_script):
         if extra is not None:
             preflight(extra, given)
-    return preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
+    place = preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
+    mode = "add" if job.mix.audio == "add" else "replace"
+    containers.plan(info, place, audio=mode, strict=job.extras.strict)  # refuses before the work
+    return place
 
 
 def _overflows(plan: Plan) -> list[str]:

@@ -1,5 +1,6 @@
 """Foley for one clip: the picture in; its sounds out, muxed under the untouched picture or as a sound file."""
 
+from deepaudio.media import containers
 from deepaudio.media.audio import write_wav
 from deepaudio.media.mux import mux
 from deepaudio.media.output import preflight
@@ -21,6 +22,8 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     wanted = job.output or beside(info.path, "foley")
     alone = wanted.suffix.lower() in SUFFIXES
     output = sound_output(wanted, [info.path]) if alone else preflight(wanted, [info.path])
+    if not alone:
+        containers.plan(info, output)  # refuses what cannot be muxed before the work
     route = agree(model, job.instruction, "v2a", job.policy)
     clock.lap("checks")
     if progress:
