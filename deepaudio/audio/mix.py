@@ -105,7 +105,7 @@ def mix(
     bed: Float[Tensor, "*channels t"],
     sample_rate: int,
     duck_db: float = 12.0,
-) -> Float[Tensor, "*channels s"]:
+) -> Float[Tensor, "*channels longest"]:
     """The voice over the ducked bed, as long as the longer of them; every channel of the bed gets the voice."""
     n = max(voice.shape[-1], bed.shape[-1])
     voice = torch.nn.functional.pad(voice, (0, n - voice.shape[-1]))

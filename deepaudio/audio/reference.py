@@ -52,7 +52,7 @@ def prepare_reference(waveform: Float[Tensor, " s"], sample_rate: int) -> Prepar
 
 
 def cross_faded(
-    parts: Sequence[Float[Tensor, " s"]], sample_rate: int, seconds: float = CROSS_FADE_SECONDS
+    parts: Sequence[Float[Tensor, " _"]], sample_rate: int, seconds: float = CROSS_FADE_SECONDS
 ) -> Float[Tensor, " m"]:
     """Parts joined with linear cross-fades, shorter ones where a part is shorter; 0 joins them end to end."""
     if not parts:

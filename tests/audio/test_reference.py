@@ -42,6 +42,6 @@ def test_cross_fade_keeps_a_constant_and_the_length():
     joined = cross_faded(parts, RATE)
     assert len(joined) == 400 + 300 - 150 + 50 - 50
     assert torch.allclose(joined, torch.ones_like(joined))
-    assert len(cross_faded(parts, RATE, 0)) == 750
+    assert len(cross_faded(parts, RATE, 0.0)) == 750
     with pytest.raises(ValueError, match="no parts"):
         cross_faded([], RATE)

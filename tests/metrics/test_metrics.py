@@ -201,7 +201,7 @@ def test_distortion_and_alignment_of_the_published_code():
 
 def test_av_align_by_hand():
     # 10 frames a second: peaks of motion at 0.3 and 0.6 s; onsets at 0.35 (near) and 1.0 s (not).
-    flow = [0, 0, 0.1, 0.5, 0.1, 0.2, 0.9, 0.2, 0, 0]
+    flow = [0.0, 0.0, 0.1, 0.5, 0.1, 0.2, 0.9, 0.2, 0.0, 0.0]
     assert av_align([0.35, 1.0], (flow, 10.0)) == pytest.approx(1 / 3)
     assert av_align([0.3, 0.6], (flow, 10.0)) == 1
     assert av_align([], ([0.0] * 5, 10.0)) == 0
