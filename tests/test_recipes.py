@@ -15,7 +15,13 @@ from deepaudio.training.check import check
 from deepaudio.training.fit import fit
 
 ROOT = Path(__file__).resolve().parents[1] / "recipes"
-FULL_V2A = {"mm-s16k": 157_283_644, "mm-s44k": 157_409_144, "mm-m44k": 621_805_944, "mm-l44k": 1_030_002_168, "ys-24k": 710_952_640}
+FULL_V2A = {
+    "mm-s16k": 157_283_644,
+    "mm-s44k": 157_409_144,
+    "mm-m44k": 621_805_944,
+    "mm-l44k": 1_030_002_168,
+    "ys-24k": 710_952_640,
+}
 SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder")
 EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
@@ -46,7 +52,9 @@ def test_a_recipe_says_what_it_is_and_builds(name):
         assert {p.device.type for p in model.parameters()} == {"meta"}
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED - {f"{s}/{n}" for s in SMOKE for n in ("mini", "smoke")}))
+@pytest.mark.parametrize(
+    "name", sorted(EXPECTED - {f"{s}/{n}" for s in SMOKE for n in ("mini", "smoke")})
+)
 def test_the_papers_numbers(name):
     """Section 4.1, and the sizes measured on the published networks."""
     recipe = recipes.load(shelf.find(name))
@@ -55,7 +63,13 @@ def test_the_papers_numbers(name):
     optim = recipe.optim
     if stage == "v2a":
         assert (recipe.data["batch_items"], recipe.steps) == (128, 330_000)
-        assert (optim.name, optim.lr, optim.final_lr, optim.warmup, optim.clip_norm) == ("adam", 1e-4, 1e-6, 1000, 0.2)
+        assert (optim.name, optim.lr, optim.final_lr, optim.warmup, optim.clip_norm) == (
+            "adam",
+            1e-4,
+            1e-6,
+            1000,
+            0.2,
+        )
         assert count == FULL_V2A[size]
     elif stage == "mof":
         assert (recipe.data["batch_items"], recipe.steps) == (32, 5000)
@@ -65,7 +79,12 @@ def test_the_papers_numbers(name):
         assert {recipe.objective[f"drop_{what}"] for what in ("audio", "text", "energy")} == {0.25}
         assert count == 337_098_852
     else:
-        assert (optim.name, optim.lr, optim.warmup, recipe.steps) == ("adamw", 7.5e-5, 20_000, 1_200_000)
+        assert (optim.name, optim.lr, optim.warmup, recipe.steps) == (
+            "adamw",
+            7.5e-5,
+            20_000,
+            1_200_000,
+        )
         assert recipe.accumulate * recipe.data["batch_frames"] == 307_200
         assert count == 337_096_804
 
@@ -132,7 +151,9 @@ def test_its_loss_falls(run):
 def test_its_resume_equals_the_whole_run(run):
     _, folder = run
     for part in ("last", "model"):
-        whole, parts = (load_file(folder / kind / part / "model.safetensors") for kind in ("whole", "parts"))
+        whole, parts = (
+            load_file(folder / kind / part / "model.safetensors") for kind in ("whole", "parts")
+        )
         assert whole.keys() == parts.keys()
         assert not [key for key in whole if not torch.equal(whole[key], parts[key])]
 
@@ -154,8 +175,16 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
             part = type(batch)(*(value[start : start + size] for value in batch))
             loss = made.loss(part, torch.Generator())
             loss.value.backward()
-            start, total, weight = start + size, total + float(loss.value.detach()), weight + loss.weight
-        return total, weight, {n: p.grad / weight for n, p in made.model.named_parameters() if p.grad is not None}
+            start, total, weight = (
+                start + size,
+                total + float(loss.value.detach()),
+                weight + loss.weight,
+            )
+        return (
+            total,
+            weight,
+            {n: p.grad / weight for n, p in made.model.named_parameters() if p.grad is not None},
+        )
 
     total, weight, whole = gradient(4)
     again = gradient(1, 3)
@@ -166,7 +195,9 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
 
 
 def _shape(given):
-    return given[0] if len(given) == 1 and isinstance(given[0], tuple | list | torch.Size) else given
+    return (
+        given[0] if len(given) == 1 and isinstance(given[0], tuple | list | torch.Size) else given
+    )
 
 
 def _wave(shape):
@@ -176,32 +207,96 @@ def _wave(shape):
 
 
 BAD = {
-    "unknown key": ("stage: mof\noutput: runs/x\nmodel: {}\nsteps: 5\nstepss: 6\n", "'stepss'", "steps"),
-    "unknown key of optim": ("stage: mof\noutput: r\nmodel: {}\nsteps: 5\noptim: {lrr: 1}\n", "'optim.lrr'", "lr"),
-    "unknown key of model": ("stage: mof\noutput: r\nmodel: {encodr: {}}\nsteps: 5\n", "model.encodr", "encoder"),
-    "unknown key of data": ("stage: mof\noutput: r\nmodel: {}\ndata: {batch_item: 5}\nsteps: 5\n", "data.batch_item", "batch_items"),
-    "unknown key of objective": ("stage: v2s\noutput: r\nmodel: {energy: true}\ndata: {shards: [a]}\nobjective: {drop_al: 1}\nsteps: 5\n", "objective.drop_al", "drop_all"),
-    "unknown key of the vocoder": ("stage: vocoder\noutput: r\nmodel: {dims: 8}\ndata: {banks: {a: 1}}\nsteps: 5\n", "model.dims", "dim"),
-    "unknown key of v2a": ("stage: v2a\noutput: r\nmodel: {}\ndata: {shards: [a], second: 3}\nsteps: 5\n", "data.second", "seconds"),
-    "unknown network": ("stage: v2a\noutput: r\nmodel: {name: mmdti}\ndata: {shards: [a]}\nsteps: 5\n", "no 'mmdti'", "mmdit"),
-    "unknown text encoder": ("stage: mof\noutput: r\nmodel: {text_encoder: ngram}\nsteps: 5\n", "'ngram'", "ngrams"),
+    "unknown key": (
+        "stage: mof\noutput: runs/x\nmodel: {}\nsteps: 5\nstepss: 6\n",
+        "'stepss'",
+        "steps",
+    ),
+    "unknown key of optim": (
+        "stage: mof\noutput: r\nmodel: {}\nsteps: 5\noptim: {lrr: 1}\n",
+        "'optim.lrr'",
+        "lr",
+    ),
+    "unknown key of model": (
+        "stage: mof\noutput: r\nmodel: {encodr: {}}\nsteps: 5\n",
+        "model.encodr",
+        "encoder",
+    ),
+    "unknown key of data": (
+        "stage: mof\noutput: r\nmodel: {}\ndata: {batch_item: 5}\nsteps: 5\n",
+        "data.batch_item",
+        "batch_items",
+    ),
+    "unknown key of objective": (
+        "stage: v2s\noutput: r\nmodel: {energy: true}\ndata: {shards: [a]}\nobjective: {drop_al: 1}\nsteps: 5\n",
+        "objective.drop_al",
+        "drop_all",
+    ),
+    "unknown key of the vocoder": (
+        "stage: vocoder\noutput: r\nmodel: {dims: 8}\ndata: {banks: {a: 1}}\nsteps: 5\n",
+        "model.dims",
+        "dim",
+    ),
+    "unknown key of v2a": (
+        "stage: v2a\noutput: r\nmodel: {}\ndata: {shards: [a], second: 3}\nsteps: 5\n",
+        "data.second",
+        "seconds",
+    ),
+    "unknown network": (
+        "stage: v2a\noutput: r\nmodel: {name: mmdti}\ndata: {shards: [a]}\nsteps: 5\n",
+        "no 'mmdti'",
+        "mmdit",
+    ),
+    "unknown text encoder": (
+        "stage: mof\noutput: r\nmodel: {text_encoder: ngram}\nsteps: 5\n",
+        "'ngram'",
+        "ngrams",
+    ),
     "unknown stage": ("stage: v2t\noutput: r\nmodel: {}\nsteps: 5\n", "stage", None),
     "missing key": ("stage: mof\nmodel: {}\nsteps: 5\n", "output", None),
     "wrong type": ("stage: mof\noutput: r\nmodel: {}\nsteps: many\n", "steps", None),
-    "wrong type inside": ("stage: mof\noutput: r\nmodel: {gate: {hidden_dim: wide}}\nsteps: 5\n", "model.gate.hidden_dim", None),
-    "truth for a number": ("stage: mof\noutput: r\nmodel: {gate: {hidden_dim: true}}\nsteps: 5\n", "model.gate.hidden_dim", None),
+    "wrong type inside": (
+        "stage: mof\noutput: r\nmodel: {gate: {hidden_dim: wide}}\nsteps: 5\n",
+        "model.gate.hidden_dim",
+        None,
+    ),
+    "truth for a number": (
+        "stage: mof\noutput: r\nmodel: {gate: {hidden_dim: true}}\nsteps: 5\n",
+        "model.gate.hidden_dim",
+        None,
+    ),
     "fraction for a whole": ("stage: mof\noutput: r\nmodel: {}\nsteps: 5.5\n", "steps", None),
     "text for a section": ("stage: mof\noutput: r\nmodel: small\nsteps: 5\n", "model", None),
-    "text for a subsection": ("stage: mof\noutput: r\nmodel: {gate: small}\nsteps: 5\n", "model.gate", None),
+    "text for a subsection": (
+        "stage: mof\noutput: r\nmodel: {gate: small}\nsteps: 5\n",
+        "model.gate",
+        None,
+    ),
     "out of range": ("stage: mof\noutput: r\nmodel: {}\nsteps: 0\n", "steps", None),
-    "sizes that do not fit": ("stage: tts\noutput: r\nmodel: {dim: 100, heads: 3}\ndata: {shards: [a]}\nsteps: 5\n", "3 x 64 = 192 is not dim = 100", None),
-    "duplicate key": ("stage: mof\noutput: r\nmodel: {}\nsteps: 5\nsteps: 6\n", "duplicate key 'steps'", None),
-    "python tag": ("stage: !!python/object/apply:os.system ['touch hacked']\n", "python/object", None),
+    "sizes that do not fit": (
+        "stage: tts\noutput: r\nmodel: {dim: 100, heads: 3}\ndata: {shards: [a]}\nsteps: 5\n",
+        "3 x 64 = 192 is not dim = 100",
+        None,
+    ),
+    "duplicate key": (
+        "stage: mof\noutput: r\nmodel: {}\nsteps: 5\nsteps: 6\n",
+        "duplicate key 'steps'",
+        None,
+    ),
+    "python tag": (
+        "stage: !!python/object/apply:os.system ['touch hacked']\n",
+        "python/object",
+        None,
+    ),
     "python name": ("stage: mof\noutput: !!python/name:os.system\n", "python/name", None),
     "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "aliases", None),
     "not a mapping": ("- a\n- b\n", "key: value", None),
     "broken": ("stage: [mof\n", "line", None),
-    "target": ("stage: mof\noutput: r\nmodel: {_target_: os.system}\nsteps: 5\n", "model._target_", None),
+    "target": (
+        "stage: mof\noutput: r\nmodel: {_target_: os.system}\nsteps: 5\n",
+        "model._target_",
+        None,
+    ),
     "no text": ("stage: mof\noutput: \xff\n", "", None),
 }
 
@@ -228,7 +323,15 @@ def test_a_malformed_override_is_a_usage_error(pair):
         recipes.load(shelf.find("mof/smoke"), [pair])
 
 
-@pytest.mark.parametrize(("pair", "named"), [("optim.lr=1e-4x", "optim.lr"), ("lr=1e-4", "'lr'"), ("steps=-1", "steps"), ("optim=3", "optim")])
+@pytest.mark.parametrize(
+    ("pair", "named"),
+    [
+        ("optim.lr=1e-4x", "optim.lr"),
+        ("lr=1e-4", "'lr'"),
+        ("steps=-1", "steps"),
+        ("optim=3", "optim"),
+    ],
+)
 def test_an_override_is_checked_like_the_file(pair, named):
     with pytest.raises(InputError) as caught:
         check(recipes.load(shelf.find("mof/smoke"), [pair]))
@@ -237,7 +340,10 @@ def test_an_override_is_checked_like_the_file(pair, named):
 
 def test_overrides_are_typed_and_never_resolved(monkeypatch):
     monkeypatch.setenv("SECRET", "canary")
-    plan = recipes.load(shelf.find("mof/smoke"), ["optim.lr=3e-4", "steps=1_000", "model.gate.hidden_dim=8", "output=${oc.env:SECRET}"])
+    plan = recipes.load(
+        shelf.find("mof/smoke"),
+        ["optim.lr=3e-4", "steps=1_000", "model.gate.hidden_dim=8", "output=${oc.env:SECRET}"],
+    )
     assert (plan.optim.lr, plan.steps, plan.model["gate"]["hidden_dim"]) == (3e-4, 1000, 8)
     assert plan.output == "${oc.env:SECRET}"
 
@@ -245,12 +351,20 @@ def test_overrides_are_typed_and_never_resolved(monkeypatch):
 @pytest.mark.parametrize("name", ["tts/f5-base", "v2a/mm-s16k", "mof/flan-t5", "v2s/ys-24k"])
 def test_absent_data_or_weights_are_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = {"tts": ["model.dim=64", "model.depth=1", "model.heads=1"], "v2a": ["model.hidden_dim=64", "model.heads=1"]}
+    small = {
+        "tts": ["model.dim=64", "model.depth=1", "model.heads=1"],
+        "v2a": ["model.hidden_dim=64", "model.heads=1"],
+    }
     stage = name.partition("/")[0]
-    plan = recipes.load(shelf.find(name), [*small.get(stage.replace("v2s", "tts"), []), "dtype=float32", "device=cpu"])
+    plan = recipes.load(
+        shelf.find(name),
+        [*small.get(stage.replace("v2s", "tts"), []), "dtype=float32", "device=cpu"],
+    )
     with pytest.raises(DeepAudioError) as caught:
         fit(find("deepaudio.training.stages", stage).build(plan), plan)
-    assert caught.value.exit_code in (3, 5) and re.search("data/|weights/|flan", caught.value.message)
+    assert caught.value.exit_code in (3, 5) and re.search(
+        "data/|weights/|flan", caught.value.message
+    )
 
 
 def test_a_name_near_a_recipe_is_suggested():

@@ -65,11 +65,18 @@ def everything(folder: Path) -> dict[str, torch.Tensor]:
     found = {f"model {k}": v for k, v in load_file(folder / "model" / "model.safetensors").items()}
     for name in ("model", "ema"):
         if (folder / "last" / f"{name}.safetensors").is_file():
-            found |= {f"{name} {k}": v for k, v in load_file(folder / "last" / f"{name}.safetensors").items()}
+            found |= {
+                f"{name} {k}": v
+                for k, v in load_file(folder / "last" / f"{name}.safetensors").items()
+            }
     state = torch.load(folder / "last" / "state.pt", weights_only=True)
     for number, values in state.get("optimiser", {}).get("state", {}).items():
         found |= {f"optimiser {number} {k}": torch.as_tensor(v) for k, v in values.items()}
-    return found | {"rng": state["rng"], "torch_rng": state["torch_rng"], "step": torch.tensor(state["step"])}
+    return found | {
+        "rng": state["rng"],
+        "torch_rng": state["torch_rng"],
+        "step": torch.tensor(state["step"]),
+    }
 
 
 def assert_equal(one: Path, two: Path):
@@ -128,7 +135,9 @@ def test_accumulation_equals_the_big_batch(tmp_path):
         plan = recipe(tmp_path / name, accumulate=len(sizes), ema=None)
         fit(Fixed(sizes), plan, lambda state, seen=seen: seen.append(state.loss))
     assert losses["parts"] == pytest.approx(losses["big"], rel=1e-5)
-    big, parts = (load_file(tmp_path / name / "last" / "model.safetensors") for name in ("big", "parts"))
+    big, parts = (
+        load_file(tmp_path / name / "last" / "model.safetensors") for name in ("big", "parts")
+    )
     for name, value in big.items():
         torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-6)
 
@@ -156,7 +165,9 @@ def test_minutes_end_a_call_and_the_next_goes_on(tmp_path, monkeypatch):
     clock = iter(range(0, 10_000, 25))  # every look at the clock is 25 s later
     monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
     steps = []
-    fit(Toy(), recipe(tmp_path, minutes=1.0, log_every=1000), lambda state: steps.append(state.step))
+    fit(
+        Toy(), recipe(tmp_path, minutes=1.0, log_every=1000), lambda state: steps.append(state.step)
+    )
     assert 1 <= steps[-1] < 12
     assert torch.load(tmp_path / "last" / "state.pt", weights_only=True)["step"] == steps[-1]
     fit(Toy(), recipe(tmp_path), lambda state: steps.append(state.step))
@@ -188,11 +199,15 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     folder = fit(Toy(), recipe(tmp_path), lambda state: steps.append(state.step))
     assert steps == [] and (folder / "model.safetensors").is_file()
     assert all(torch.equal(value, before[name]) for name, value in everything(tmp_path).items())
-    fit(Toy(), recipe(tmp_path, steps=13), lambda state: steps.append(state.step))  # more steps are no other recipe
+    fit(
+        Toy(), recipe(tmp_path, steps=13), lambda state: steps.append(state.step)
+    )  # more steps are no other recipe
     assert steps == [13]
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"ema": 0.5}, {"data": {"x": 1}}, {"accumulate": 2}])
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"ema": 0.5}, {"data": {"x": 1}}, {"accumulate": 2}]
+)
 def test_another_recipe_does_not_resume(tmp_path, changes):
     fit(Toy(), recipe(tmp_path))
     before = everything(tmp_path)
@@ -255,7 +270,9 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
         fit(toy, recipe(tmp_path))
     assert caught.value.code == "train.not_finite"
     saved = everything(tmp_path)
-    assert int(saved["step"]) == 5 and all(v.isfinite().all() for v in saved.values() if v.is_floating_point())
+    assert int(saved["step"]) == 5 and all(
+        v.isfinite().all() for v in saved.values() if v.is_floating_point()
+    )
 
 
 def test_gradients_that_are_not_finite_skip_the_update_and_say_so(tmp_path, caplog):
@@ -305,7 +322,9 @@ class Duel(Toy):
     def __init__(self):
         super().__init__()
         self.judge = nn.Linear(1, 1)
-        self.optimiser = torch.optim.SGD(list(self.model.parameters()) + list(self.judge.parameters()), lr=1.0)
+        self.optimiser = torch.optim.SGD(
+            list(self.model.parameters()) + list(self.judge.parameters()), lr=1.0
+        )
 
     def step(self, batch, rng, lr):
         self.optimiser.zero_grad()
@@ -344,7 +363,9 @@ def test_learning_rates():
     assert optim.learning_rate(50, 100, cosine) == pytest.approx(0.5)
     assert optim.learning_rate(25, 100, cosine) == pytest.approx(0.5 + 0.5**1.5)
     constant = Optim(lr=0.3, final_lr=0.0, warmup=3, schedule="constant")
-    assert [optim.learning_rate(s, 9, constant) for s in (0, 2, 3, 8)] == pytest.approx([0.075, 0.225, 0.3, 0.3])
+    assert [optim.learning_rate(s, 9, constant) for s in (0, 2, 3, 8)] == pytest.approx(
+        [0.075, 0.225, 0.3, 0.3]
+    )
 
 
 def test_the_average_follows_and_its_limit_holds():
@@ -353,7 +374,9 @@ def test_the_average_follows_and_its_limit_holds():
     ema = Ema(model, 0.99)
     model.weight.data.fill_(1.0)
     ema.update(model, 0)
-    assert float(ema.shadow["weight"]) == pytest.approx(0.9)  # decay 1/10 at first: the start is soon forgotten
+    assert float(ema.shadow["weight"]) == pytest.approx(
+        0.9
+    )  # decay 1/10 at first: the start is soon forgotten
     for step in range(1, 3000):
         ema.update(model, step)
     model.weight.data.fill_(0.0)

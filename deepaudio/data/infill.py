@@ -31,7 +31,9 @@ class InfillData:
         if not self.shards:
             raise ValueError("shards: name at least one")
         if not 0 < self.span_min <= self.span_max <= 1:
-            raise ValueError(f"spans must satisfy 0 < span_min <= span_max <= 1, got {self.span_min} and {self.span_max}")
+            raise ValueError(
+                f"spans must satisfy 0 < span_min <= span_max <= 1, got {self.span_min} and {self.span_max}"
+            )
 
 
 class InfillBatch(NamedTuple):
@@ -57,7 +59,10 @@ class InfillShards:
         low, high = data.shortest * FRAME_RATE, data.longest * FRAME_RATE
         self.rows = sorted(row for row in rows if low <= row[0] <= min(high, data.batch_frames))
         if not self.rows:
-            raise InputError("data.empty", f"no utterance of {data.shortest} to {data.longest} s in {', '.join(data.shards)}")
+            raise InputError(
+                "data.empty",
+                f"no utterance of {data.shortest} to {data.longest} s in {', '.join(data.shards)}",
+            )
 
     def batch(self, rng: torch.Generator) -> InfillBatch:
         """Neighbours in length from a random place, as many as fit."""
@@ -71,7 +76,9 @@ class InfillShards:
         length = rows[-1][0]
         parts = []
         for n, reader, key in rows:
-            mel, text, energy = (self.readers[reader](f"{key}.{name}") for name in ("mel", "text", "energy"))
+            mel, text, energy = (
+                self.readers[reader](f"{key}.{name}") for name in ("mel", "text", "energy")
+            )
             low, high = self.data.span_min, self.data.span_max
             share = low + (high - low) * float(torch.rand((), generator=rng))
             span = max(1, int(share * n))
@@ -88,7 +95,9 @@ class InfillShards:
             )
         mels, texts, energies, masks, targets = zip(*parts, strict=True)
         ids = torch.nn.utils.rnn.pad_sequence(list(texts), batch_first=True, padding_value=NO_TEXT)
-        return InfillBatch(torch.stack(mels), ids, torch.stack(energies), torch.stack(masks), torch.stack(targets))
+        return InfillBatch(
+            torch.stack(mels), ids, torch.stack(energies), torch.stack(masks), torch.stack(targets)
+        )
 
 
 def _opened(name: str):

@@ -42,6 +42,7 @@ class Noise:
     typos: float = 0.20
     short_forms: float = 0.10
     hyphens: float = 0.15  # left out
+    strange: float = 0.10  # a word that nobody knows in place of one of them
 
 
 def scaled(factor: float) -> Noise:
@@ -73,7 +74,9 @@ class Grammar:
             if line.startswith("[") and line.endswith("]"):
                 name = f"{scope}.{line[1:-1]}"
                 if name in self.rules:
-                    raise InputError("grammar.repeated_rule", f"{scope}:{number}: {line} is defined twice")
+                    raise InputError(
+                        "grammar.repeated_rule", f"{scope}:{number}: {line} is defined twice"
+                    )
                 lines, weights = [], []
                 self.rules[name] = (lines, weights)
                 continue
@@ -87,7 +90,9 @@ class Grammar:
             if kind == "rule":
                 own, common = f"{scope}.{value}", f"common.{value}"
                 if own not in self.rules and common not in self.rules:
-                    raise InputError("grammar.unknown_rule", f"[{where}] uses <{value}>, which is not there")
+                    raise InputError(
+                        "grammar.unknown_rule", f"[{where}] uses <{value}>, which is not there"
+                    )
                 sequence[place] = (kind, own if own in self.rules else common)
             elif kind == "choice":
                 for choice in value:  # type: ignore[attr-defined]
@@ -145,12 +150,22 @@ def sample(rng: random.Random, noise: Noise = Noise(), direction: str | None = N
     rules = grammar()
     direction = direction or rng.choice(DIRECTIONS)
     if rng.random() < noise.foreign:
-        return Instruction(careless(rules.expand(f"other_languages.{direction}", rng), rng, noise), direction)
+        return Instruction(
+            careless(rules.expand(f"other_languages.{direction}", rng), rng, noise), direction
+        )
     text = rules.expand(f"{direction}.request", rng)
     if rng.random() < noise.opener:
-        text = rules.expand("common.opener", rng) + rng.choice([", ", ". ", "! ", ": ", " - ", "\n"]) + text
+        text = (
+            rules.expand("common.opener", rng)
+            + rng.choice([", ", ". ", "! ", ": ", " - ", "\n"])
+            + text
+        )
     if rng.random() < noise.tail:
-        text = text.rstrip(".") + rng.choice([", ", ". ", "; ", " - ", "\n"]) + rules.expand("common.tail", rng)
+        text = (
+            text.rstrip(".")
+            + rng.choice([", ", ". ", "; ", " - ", "\n"])
+            + rules.expand("common.tail", rng)
+        )
     return Instruction(careless(text, rng, noise), direction)
 
 
@@ -161,6 +176,32 @@ SHORT_FORMS = {
     "someone": ("sb", "sbdy"), "dialogue": ("dialog",), "voice-over": ("vo", "voiceover"), "background": ("bg",),
     "this": ("dis",), "synchronised": ("synced",), "character": ("char",), "picture": ("pic",),
 }  # fmt: skip
+SYLLABLES = [
+    "ba",
+    "ko",
+    "ri",
+    "mun",
+    "tes",
+    "lo",
+    "gra",
+    "vi",
+    "ner",
+    "do",
+    "fil",
+    "sta",
+    "que",
+    "pim",
+    "hu",
+    "zo",
+    "ter",
+    "wick",
+    "ly",
+    "sho",
+    "ban",
+    "drel",
+    "ka",
+    "mo",
+]
 ARTICLES = {"the", "a", "an", "this", "my", "its", "some"}
 NEIGHBOURS = {
     "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
@@ -175,11 +216,20 @@ def careless(text: str, rng: random.Random, noise: Noise = Noise()) -> str:
         text = " ".join(w for w in text.split(" ") if w.lower() not in ARTICLES)
     if rng.random() < noise.short_forms:
         words = text.split(" ")
-        text = " ".join(rng.choice(SHORT_FORMS[w]) if w in SHORT_FORMS and rng.random() < 0.7 else w for w in words)
+        text = " ".join(
+            rng.choice(SHORT_FORMS[w]) if w in SHORT_FORMS and rng.random() < 0.7 else w
+            for w in words
+        )
     if rng.random() < noise.unpunctuated:
         text = re.sub(r"[.,!?;:\"“”]|(?<!\w)'|'(?!\w)", rng.choice(["", " "]), text)
     if rng.random() < noise.typos:
         text = " ".join(_typo(w, rng) if rng.random() < 0.25 else w for w in text.split(" "))
+    if rng.random() < noise.strange:
+        words = text.split(" ")
+        place = rng.randrange(len(words))
+        if len(words) > 3 and len(words[place]) > 3:
+            words[place] = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 3)))
+        text = " ".join(words)
     if rng.random() < noise.hyphens:
         text = text.replace("-", rng.choice([" ", ""]))
     text = re.sub(r"\s+", " ", text).strip()

@@ -70,15 +70,21 @@ def _voice(rng: np.random.Generator, speaker: int) -> Voice:
         loudness.append(level * np.hanning(length + 2)[1:-1] ** 0.5)
     places, level = np.concatenate(sounds), np.concatenate(loudness).astype(np.float32)
     n = len(places)
-    pitch = (100.0, 150.0, 220.0)[speaker] * 2 ** (0.2 * np.sin(np.arange(n) / FRAME_RATE * rng.uniform(2, 5)))
+    pitch = (100.0, 150.0, 220.0)[speaker] * 2 ** (
+        0.2 * np.sin(np.arange(n) / FRAME_RATE * rng.uniform(2, 5))
+    )
     samples = np.arange(n * HOP)
     hertz, gain = (np.interp(samples / HOP, np.arange(n) + 0.5, x) for x in (pitch, level))
     phase = 2 * np.pi * np.cumsum(hertz) / RATE
     shapes = np.array([SOUNDS[name] for name in names])[places]
     wave = (shapes[:, 3] * 0.3).repeat(HOP) * rng.standard_normal(n * HOP)
     for harmonic in range(1, 16):
-        near = sum(np.exp(-(((harmonic * pitch - shapes[:, i]) / (90 + 60 * i)) ** 2)) for i in range(3))
-        wave += ((1 - shapes[:, 3]) * (0.03 + near) / harmonic**0.5).repeat(HOP) * np.sin(harmonic * phase)
+        near = sum(
+            np.exp(-(((harmonic * pitch - shapes[:, i]) / (90 + 60 * i)) ** 2)) for i in range(3)
+        )
+        wave += ((1 - shapes[:, 3]) * (0.03 + near) / harmonic**0.5).repeat(HOP) * np.sin(
+            harmonic * phase
+        )
     wave = (wave * gain).astype(np.float32)
     voiced = (level > 0) & (np.array([SOUNDS[name][3] for name in names])[places] < 0.5)
     pitch = np.where(voiced, pitch, 0).astype(np.float32)

@@ -47,20 +47,29 @@ class StoredShards:
                 self.names.append(set(self.files[-1].keys()))
                 if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
                     raise InputError("data.no_latents", f"{shard} holds no latents")
-                weight = data.weights[place] / len(found) if data.weights else float(len(self.keys[-1]))
+                weight = (
+                    data.weights[place] / len(found) if data.weights else float(len(self.keys[-1]))
+                )
                 self.weights.append(weight)
 
     def batches(self, rng: torch.Generator, wanted: dict[str, int]) -> Iterator[dict[str, Tensor]]:
         """Batches for ever. `wanted`: conditions with their widths; each NAME comes with `has_NAME` (b), zeros where absent."""
         odds = torch.tensor(self.weights)
         while True:
-            picks = torch.multinomial(odds, self.data.batch_items, replacement=True, generator=rng).tolist()
-            places = [(s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))]) for s in picks]
+            picks = torch.multinomial(
+                odds, self.data.batch_items, replacement=True, generator=rng
+            ).tolist()
+            places = [
+                (s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))])
+                for s in picks
+            ]
             batch = {"latent": _stacked([self._read(s, f"{key}.latent") for s, key in places])}
             for name, width in wanted.items():
                 found = [self._read(s, f"{key}.{name}") for s, key in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
-                batch[name] = _stacked([torch.zeros(1, width) if value is None else value for value in found])
+                batch[name] = _stacked(
+                    [torch.zeros(1, width) if value is None else value for value in found]
+                )
             yield batch
 
     def statistics(self, items: int = 2000) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,9 @@ class Config:
         if self.buckets <= RESERVED:
             raise UsageError("config.size", f"buckets must exceed {RESERVED}, got {self.buckets}")
         if self.dim % self.heads:
-            raise UsageError("config.heads", f"dim = {self.dim} does not divide into {self.heads} heads")
+            raise UsageError(
+                "config.heads", f"dim = {self.dim} does not divide into {self.heads} heads"
+            )
 
     @classmethod
     def tiny(cls) -> "Config":
@@ -86,7 +88,12 @@ class Model(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
-                config.dim, config.heads, config.inner, config.dropout, batch_first=True, norm_first=True
+                config.dim,
+                config.heads,
+                config.inner,
+                config.dropout,
+                batch_first=True,
+                norm_first=True,
             )
             for _ in range(config.layers)
         )
@@ -99,7 +106,12 @@ class Model(nn.Module):
         for text in texts:
             row = []
             for word in words(text)[: config.max_tokens]:
-                row.append([RESERVED + h % (config.buckets - RESERVED) for h in hashes(word)[: config.max_grams]])
+                row.append(
+                    [
+                        RESERVED + h % (config.buckets - RESERVED)
+                        for h in hashes(word)[: config.max_grams]
+                    ]
+                )
             rows.append(row or [[UNKNOWN]])
         length, width = max(map(len, rows)), max(len(w) for row in rows for w in row)
         ids = torch.zeros(len(rows), length, width, dtype=torch.long)
@@ -119,7 +131,9 @@ class Model(nn.Module):
         known: Bool[Tensor, "b l g"] = ids != PAD
         mask: Bool[Tensor, "b l"] = known.any(-1)
         bags = self.grams(ids[mask]) / known[mask].sum(-1, keepdim=True).sqrt()
-        x: Float[Tensor, "b l d"] = bags.new_zeros(*mask.shape, self.dim).masked_scatter(mask.unsqueeze(-1), bags)
+        x: Float[Tensor, "b l d"] = bags.new_zeros(*mask.shape, self.dim).masked_scatter(
+            mask.unsqueeze(-1), bags
+        )
         x = self.dropout(x + self.positions[: x.shape[1]])
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=~mask)

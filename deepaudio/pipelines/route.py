@@ -30,7 +30,9 @@ class Route:
 class Gate:
     """The gate of a preset and the text encoder it reads with: `encode(texts) -> (features, mask)`."""
 
-    def __init__(self, encode: Callable[[Sequence[str]], tuple[Tensor, Tensor]], network: gate.Model):
+    def __init__(
+        self, encode: Callable[[Sequence[str]], tuple[Tensor, Tensor]], network: gate.Model
+    ):
         self.encode, self.network = encode, network
 
     @classmethod
@@ -67,15 +69,22 @@ class Gate:
         """Where each of several instructions goes; UsageError for an empty or endless one."""
         for instruction in instructions:
             if not instruction.strip():
-                raise UsageError("instruction.empty", "the instruction is empty", "e.g. dub the speaker")
+                raise UsageError(
+                    "instruction.empty", "the instruction is empty", "e.g. dub the speaker"
+                )
             if len(instruction) > MAX_CHARACTERS:
-                message = f"the instruction has {len(instruction)} characters; at most {MAX_CHARACTERS}"
+                message = (
+                    f"the instruction has {len(instruction)} characters; at most {MAX_CHARACTERS}"
+                )
                 raise UsageError("instruction.too_long", message)
         found = self.network(*self.encode(instructions)).float().softmax(-1).cpu()
         return [
-            Route(DIRECTIONS[int(row.argmax())], dict(zip(DIRECTIONS, row.tolist(), strict=True))) for row in found
+            Route(DIRECTIONS[int(row.argmax())], dict(zip(DIRECTIONS, row.tolist(), strict=True)))
+            for row in found
         ]
 
 
-def _read(encoder: ngrams.Model, texts: Sequence[str], device: torch.device | str) -> tuple[Tensor, Tensor]:
+def _read(
+    encoder: ngrams.Model, texts: Sequence[str], device: torch.device | str
+) -> tuple[Tensor, Tensor]:
     return encoder(encoder.tokenize(texts).to(device))

@@ -23,7 +23,11 @@ def check(recipe: Recipe) -> nn.Module:
         build_config(StoredData, values, "data")
     else:
         values["shards"] = values.get("shards", []) + ["drawn"] * bool(values.pop("drawn", 0))
-        build_config(stage.mel_linear.Config, {k: v for k, v in values.pop("codec", {}).items() if k != "folder"}, "data.codec")
+        build_config(
+            stage.mel_linear.Config,
+            {k: v for k, v in values.pop("codec", {}).items() if k != "folder"},
+            "data.codec",
+        )
         build_config(V2AData, values, "data")
     build_config(stage.Objective, recipe.objective, "objective")
     return model

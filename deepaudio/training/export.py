@@ -1,6 +1,6 @@
 """A trained model folder as part of a preset: the same folder in half precision.
 
-    python -m deepaudio.training.export RUN/model deepaudio/presets/mini/mof
+python -m deepaudio.training.export RUN/model deepaudio/presets/mini/mof
 """
 
 import argparse

@@ -17,7 +17,16 @@ def train(*arguments):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_lets_the_update_end_and_be_saved(tmp_path, number, code):
-    run = [*DEEPAUDIO, "mof/smoke", "-o", str(tmp_path), "save_every=1000000", "steps=1000000", "log_every=1", "-v"]
+    run = [
+        *DEEPAUDIO,
+        "mof/smoke",
+        "-o",
+        str(tmp_path),
+        "save_every=1000000",
+        "steps=1000000",
+        "log_every=1",
+        "-v",
+    ]
     process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:  # wait for the first updates
         if line.startswith("step 3/"):
@@ -30,7 +39,9 @@ def test_a_signal_lets_the_update_end_and_be_saved(tmp_path, number, code):
     assert step >= 3
     if number == signal.SIGTERM:
         return  # one resume is enough
-    done = train("mof/smoke", "-o", str(tmp_path), f"steps={step + 2}", "save_every=1000000", "--json")
+    done = train(
+        "mof/smoke", "-o", str(tmp_path), f"steps={step + 2}", "save_every=1000000", "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     assert torch.load(tmp_path / "last" / "state.pt", weights_only=True)["step"] == step + 2

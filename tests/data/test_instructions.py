@@ -40,7 +40,10 @@ def test_samples_are_clean_balanced_and_repeatable():
 def test_the_same_words_occur_in_every_direction():
     """No direction owns `video`, `voice` or `no`: it is what is said about them that counts."""
     draw = random.Random(2)
-    seen = {d: Counter(w for _ in range(1000) for w in mof.sample(draw, NEAT, d).text.lower().split()) for d in DIRECTIONS}
+    seen = {
+        d: Counter(w for _ in range(1000) for w in mof.sample(draw, NEAT, d).text.lower().split())
+        for d in DIRECTIONS
+    }
     for word in ("no", "video", "the", "only", "voice", "speech", "sound", "my"):
         assert all(seen[d][word] or seen[d][f"{word},"] for d in DIRECTIONS), word
 
@@ -52,10 +55,20 @@ def test_the_shortest_requests_are_in_the_grammar():
 
 
 def test_a_small_grammar():
-    rules = mof.Grammar({"a": "[x]\n3x <y> (one|two|)\nz.\n\n# no rule\n[y]\nhello\n", "common": "[q]\n<q2> !\n[q2]\nhi  there"})
+    rules = mof.Grammar(
+        {
+            "a": "[x]\n3x <y> (one|two|)\nz.\n\n# no rule\n[y]\nhello\n",
+            "common": "[q]\n<q2> !\n[q2]\nhi  there",
+        }
+    )
     assert rules.combinations("a.x") == 4
     draw = random.Random(0)
-    assert {rules.expand("a.x", draw) for _ in range(200)} == {"hello one", "hello two", "hello", "z."}
+    assert {rules.expand("a.x", draw) for _ in range(200)} == {
+        "hello one",
+        "hello two",
+        "hello",
+        "z.",
+    }
     assert rules.expand("common.q", draw) == "hi there!"
     counts = Counter(rules.expand("a.x", draw) == "z." for _ in range(4000))
     assert 0.2 < counts[True] / 4000 < 0.3
@@ -86,5 +99,9 @@ def test_careless_typing_keeps_most_of_a_text():
     draw = random.Random(4)
     found = [mof.careless(text, draw) for _ in range(300)]
     assert len(set(found)) > 60
-    assert any(t.islower() for t in found) and any(t.isupper() for t in found) and any("teh" in t for t in found)
+    assert (
+        any(t.islower() for t in found)
+        and any(t.isupper() for t in found)
+        and any("teh" in t for t in found)
+    )
     assert sum("sounds" in t.lower() for t in found) > 200

@@ -32,8 +32,17 @@ def joint(tmp_path):
     """Two shards of MMAudio's kind: pictures and sound, and sound with a caption only."""
     c = mmdit.Config.tiny()
     for number, kinds in enumerate([("clip", "sync", "text"), ("text",)]):
-        widths = {"clip": (4, c.clip_dim), "sync": (8, c.sync_dim), "text": (c.text_len, c.text_dim), "latent": (10, c.latent_dim)}
-        tensors = {f"k{i}.{what}": torch.randn(*widths[what], generator=rng(i)) + 3 for i in range(6) for what in (*kinds, "latent")}
+        widths = {
+            "clip": (4, c.clip_dim),
+            "sync": (8, c.sync_dim),
+            "text": (c.text_len, c.text_dim),
+            "latent": (10, c.latent_dim),
+        }
+        tensors = {
+            f"k{i}.{what}": torch.randn(*widths[what], generator=rng(i)) + 3
+            for i in range(6)
+            for what in (*kinds, "latent")
+        }
         write(tmp_path / f"set-00{number}", tensors, [{"key": f"k{i}"} for i in range(6)])
     return tmp_path
 
@@ -43,15 +52,25 @@ def test_stored_batches_say_what_is_missing(joint):
     wanted = {"clip": c.clip_dim, "sync": c.sync_dim, "text": c.text_dim}
     shards = StoredShards(StoredData((f"{joint}/set-*",), batch_items=40))
     batch = next(shards.batches(rng(), wanted))
-    assert batch["latent"].shape == (40, 10, c.latent_dim) and batch["clip"].shape == (40, 4, c.clip_dim)
+    assert batch["latent"].shape == (40, 10, c.latent_dim) and batch["clip"].shape == (
+        40,
+        4,
+        c.clip_dim,
+    )
     assert 10 < batch["has_clip"].sum() < 30 and batch["has_text"].all()
     assert torch.equal(batch["has_clip"], batch["clip"].abs().sum((1, 2)) > 0)
     again = next(shards.batches(rng(), wanted))
     assert all(torch.equal(value, again[name]) for name, value in batch.items())
-    only = StoredShards(StoredData((f"{joint}/set-000", f"{joint}/set-001"), weights=(1.0, 0.0), batch_items=20))
+    only = StoredShards(
+        StoredData((f"{joint}/set-000", f"{joint}/set-001"), weights=(1.0, 0.0), batch_items=20)
+    )
     assert next(only.batches(rng(), wanted))["has_clip"].all()
     mean, deviation = shards.statistics()
-    assert mean.shape == (c.latent_dim,) and (mean - 3).abs().max() < 0.5 and (deviation - 1).abs().max() < 0.5
+    assert (
+        mean.shape == (c.latent_dim,)
+        and (mean - 3).abs().max() < 0.5
+        and (deviation - 1).abs().max() < 0.5
+    )
 
 
 def stored_recipe(folder, name, **model):
@@ -82,7 +101,9 @@ def test_the_joint_network_learns_from_stored_features(joint):
     assert (stage.model.latent_mean - 3).abs().max() < 0.5  # of the data
     before, after = learns(stage)
     assert after < 0.95 * before
-    assert stage.model.empty_clip_feat.grad.abs().sum() > 0, "sound without a picture teaches the empty feature"
+    assert stage.model.empty_clip_feat.grad.abs().sum() > 0, (
+        "sound without a picture teaches the empty feature"
+    )
 
 
 def test_the_cross_network_learns_from_stored_features(tmp_path):
@@ -121,23 +142,45 @@ def test_infill_batches_keep_their_budget_and_hide_a_span():
         assert energy.shape == (b, n) and text.shape[0] == b and text.min() >= NO_TEXT
         assert not mel.masked_select(~mask[..., None]).any()
     assert max(counts) == 3
-    assert len(InfillShards(InfillData(("synthetic",), batch_frames=1100, batch_items=1)).batch(rng()).mel) == 1
+    assert (
+        len(
+            InfillShards(InfillData(("synthetic",), batch_frames=1100, batch_items=1))
+            .batch(rng())
+            .mel
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("stage", ["tts", "v2s"])
 def test_infilling_learns(stage, tmp_path):
-    sizes = {"dim": 64, "depth": 1, "heads": 2, "dim_head": 32, "text_dim": 32, "conv_layers": 1, "vocab_size": 16, "energy": stage == "v2s"}
+    sizes = {
+        "dim": 64,
+        "depth": 1,
+        "heads": 2,
+        "dim_head": 32,
+        "text_dim": 32,
+        "conv_layers": 1,
+        "vocab_size": 16,
+        "energy": stage == "v2s",
+    }
     content = {
         "stage": stage, "output": str(tmp_path), "model": sizes, "steps": 1,
         "data": {"infill": True, "shards": ["synthetic"], "batch_frames": 700}, "objective": {"time": "uniform"},
     }  # fmt: skip
     made = {"tts": tts, "v2s": v2s}[stage].build(parse(content, "test"))
     if stage == "v2s":
-        assert (made.objective.drop_audio, made.objective.drop_text, made.objective.drop_energy) == (0.25, 0.25, 0.25)
+        assert (
+            made.objective.drop_audio,
+            made.objective.drop_text,
+            made.objective.drop_energy,
+        ) == (0.25, 0.25, 0.25)
     before, after = learns(made)
     assert after < 0.9 * before
     if stage == "v2s":
-        assert made.model.input_embed.proj_energy.weight.abs().sum() > 0, "starts at zero and learns"
+        assert made.model.input_embed.proj_energy.weight.abs().sum() > 0, (
+            "starts at zero and learns"
+        )
 
 
 def test_a_manifest_becomes_a_shard(tmp_path, caplog):
@@ -148,7 +191,12 @@ def test_a_manifest_becomes_a_shard(tmp_path, caplog):
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
     vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    arguments = [str(tmp_path / "items.jsonl"), str(tmp_path / "out"), "--vocabulary", str(tmp_path / "vocab.txt")]
+    arguments = [
+        str(tmp_path / "items.jsonl"),
+        str(tmp_path / "out"),
+        "--vocabulary",
+        str(tmp_path / "vocab.txt"),
+    ]
     prepare.main(arguments)
     data = InfillData((str(tmp_path / "out"),))
     mel, text, energy, mask, _ = InfillShards(data).batch(rng())

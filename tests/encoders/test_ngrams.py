@@ -24,7 +24,7 @@ def features(model, texts):
         ("Dub IT!", ["dub", "it", "!"]),
         ("don't — don’t", ["dont", "dont"]),
         ("lip-sync", ["lip", "-", "sync"]),
-        ("“hi” «hi» \"hi\"", ['"', "hi", '"', '"', "hi", '"', '"', "hi", '"']),
+        ('“hi” «hi» "hi"', ['"', "hi", '"', '"', "hi", '"', '"', "hi", '"']),
         ("Füge Geräusche", ["fuge", "gerausche"]),
         ("take 12, v2a", ["take", "0", ",", "v2a"]),
         ("给视频配音 now", ["给", "视", "频", "配", "音", "now"]),
@@ -43,7 +43,9 @@ def test_hashes_are_the_same_everywhere():
 
 
 def test_a_slip_of_the_finger_keeps_most_pieces():
-    right, wrong, other = (set(ngrams.hashes(word)) for word in ("soundscape", "soundscpae", "dialogue"))
+    right, wrong, other = (
+        set(ngrams.hashes(word)) for word in ("soundscape", "soundscpae", "dialogue")
+    )
     assert len(right & wrong) > 4 > len(right & other)
 
 
@@ -54,15 +56,22 @@ def test_a_batch_equals_its_items(model):
         alone = features(model, [text])
         n = alone.mask.sum()
         assert together.mask[place].sum() == n
-        torch.testing.assert_close(together.values[place, :n], alone.values[0, :n], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            together.values[place, :n], alone.values[0, :n], atol=1e-5, rtol=1e-4
+        )
 
 
 def test_order_matters(model):
-    one, two = features(model, ["no speech, only sounds"]), features(model, ["no sounds, only speech"])
+    one, two = (
+        features(model, ["no speech, only sounds"]),
+        features(model, ["no sounds, only speech"]),
+    )
     assert not torch.allclose(one.values.mean(1), two.values.mean(1), atol=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "🙂", "\x00\ud800", "word " * 5000, "x" * 100_000, "\u0301" * 300])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "🙂", "\x00\ud800", "word " * 5000, "x" * 100_000, "\u0301" * 300]
+)
 def test_any_text_is_read(model, text):
     found = features(model, [text])
     assert found.values.isfinite().all() and found.mask.any()

@@ -28,7 +28,9 @@ def test_padding_does_not_count(model):
     disturbed = features.clone()
     disturbed[0, 4:] = 1e3
     assert torch.equal(model(features, mask)[1], model(disturbed, mask)[1])
-    torch.testing.assert_close(model(features * mask[..., None], mask), model(disturbed * mask[..., None], mask))
+    torch.testing.assert_close(
+        model(features * mask[..., None], mask), model(disturbed * mask[..., None], mask)
+    )
     alone = model(features[:1, :4], mask[:1, :4])
     torch.testing.assert_close(model(disturbed, mask)[:1], alone)
     assert model(features, torch.zeros_like(mask)).isfinite().all()
@@ -69,7 +71,10 @@ def test_an_uncertain_gate_lies_between():
 
 def test_the_empty_feature_is_silence():
     energy = torch.rand(2, 9)
-    assert knowledge.empty_feature(energy).shape == energy.shape and not knowledge.empty_feature(energy).any()
+    assert (
+        knowledge.empty_feature(energy).shape == energy.shape
+        and not knowledge.empty_feature(energy).any()
+    )
     assert knowledge.choose("v2s", energy) is energy
     with pytest.raises(ValueError, match="v2a"):
         knowledge.choose("v2a", energy)

@@ -11,7 +11,24 @@ from deepaudio.training.fit import fit
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages.mof import build
 
-WORDS = ["<pad>", "</s>", "<unk>", "add", "dub", "read", "the", "sounds", "speaker", "text", "aloud", "video", "no", "say", "lips", "foley"]
+WORDS = [
+    "<pad>",
+    "</s>",
+    "<unk>",
+    "add",
+    "dub",
+    "read",
+    "the",
+    "sounds",
+    "speaker",
+    "text",
+    "aloud",
+    "video",
+    "no",
+    "say",
+    "lips",
+    "foley",
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +40,9 @@ def t5_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("t5")
     plain = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
     plain.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>", eos_token="</s>").save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=plain, pad_token="<pad>", eos_token="</s>"
+    ).save_pretrained(folder)
     torch.manual_seed(0)
     config = T5Config(vocab_size=len(WORDS), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)
     T5EncoderModel(config).save_pretrained(folder)
@@ -48,7 +67,9 @@ def test_the_gate_learns_on_frozen_states(tmp_path, t5_folder):
     folder = fit(stage, plan, lambda state: losses.append(state.loss))
     assert sum(losses[-20:]) / 2 < 0.95 * sum(losses[:10])
     _, state = checkpoint.load(folder)
-    assert {name.partition(".")[0] for name in state} == {"gate"}, "frozen weights are not saved again"
+    assert {name.partition(".")[0] for name in state} == {"gate"}, (
+        "frozen weights are not saved again"
+    )
     assert not any(p.requires_grad or p.grad is not None for p in stage.frozen.parameters())
     export(folder, tmp_path / "preset" / "mof")
     beside = Gate.load(tmp_path / "preset")  # the folder that the recipe named
@@ -56,15 +77,23 @@ def test_the_gate_learns_on_frozen_states(tmp_path, t5_folder):
     for gate in (beside, Gate.load(tmp_path / "preset")):
         routes = gate.routes(["dub the speaker", "read the text aloud", "add the sounds"])
         assert len({tuple(r.probabilities.values()) for r in routes}) == 3
-        assert gate.route("dub the speaker").probabilities == pytest.approx(routes[0].probabilities, abs=1e-5)
+        assert gate.route("dub the speaker").probabilities == pytest.approx(
+            routes[0].probabilities, abs=1e-5
+        )
 
 
 def test_another_width_or_folder_is_named(tmp_path, t5_folder):
     with pytest.raises(InputError, match=r"text_dim is 8, .* has 32") as caught:
-        fit(build(recipe(tmp_path / "a", t5_folder, text_dim=8)), recipe(tmp_path / "a", t5_folder, text_dim=8))
+        fit(
+            build(recipe(tmp_path / "a", t5_folder, text_dim=8)),
+            recipe(tmp_path / "a", t5_folder, text_dim=8),
+        )
     assert "model.gate.text_dim=32" in caught.value.hint
     with pytest.raises(WeightsError, match="nowhere"):
-        fit(build(recipe(tmp_path / "b", tmp_path / "nowhere")), recipe(tmp_path / "b", tmp_path / "nowhere"))
+        fit(
+            build(recipe(tmp_path / "b", tmp_path / "nowhere")),
+            recipe(tmp_path / "b", tmp_path / "nowhere"),
+        )
 
 
 def test_word_drop_hides_words_and_repeats():
@@ -74,7 +103,10 @@ def test_word_drop_hides_words_and_repeats():
     stage = build(plan)
     stage.model.eval()
     batch = next(stage.batches(torch.Generator().manual_seed(0)))
-    values = [float(stage.loss(batch, torch.Generator().manual_seed(seed)).value.detach()) for seed in (1, 1, 2)]
+    values = [
+        float(stage.loss(batch, torch.Generator().manual_seed(seed)).value.detach())
+        for seed in (1, 1, 2)
+    ]
     assert values[0] == values[1] != values[2]
     again = next(stage.batches(torch.Generator().manual_seed(0)))
     assert batch.texts == again.texts and torch.equal(batch.directions, again.directions)

@@ -27,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 def write_infill_shard(
-    out: Path, items: Iterable[Item], tokenizer: F5Tokenizer, energies: dict[str, Tensor] | None = None
+    out: Path,
+    items: Iterable[Item],
+    tokenizer: F5Tokenizer,
+    energies: dict[str, Tensor] | None = None,
 ) -> int:
     """Write a shard; how many utterances it holds.
 
@@ -44,7 +47,10 @@ def write_infill_shard(
         if energies is None:
             energy = energy_contour(waveform, rate, len(mel))
         elif item.id in energies:
-            energy = torch.nn.functional.pad(energies[item.id][: len(mel)].float(), (0, max(0, len(mel) - len(energies[item.id]))))
+            energy = torch.nn.functional.pad(
+                energies[item.id][: len(mel)].float(),
+                (0, max(0, len(mel) - len(energies[item.id]))),
+            )
         else:
             raise InputError("energies.incomplete", f"{item.id}: no contour for it")
         tensors[f"{item.id}.mel"] = mel.half()
@@ -61,14 +67,22 @@ def write_infill_shard(
 
 def main(arguments: list[str] | None = None) -> None:
     """The command above."""
-    parser = argparse.ArgumentParser(description="Shard of mel, token ids and energy from a manifest.")
+    parser = argparse.ArgumentParser(
+        description="Shard of mel, token ids and energy from a manifest."
+    )
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--vocabulary", type=Path, required=True, help="vocab.txt that comes with F5-TTS")
-    parser.add_argument("--energies", type=Path, help="safetensors of contours by id, as V2A predicts them")
+    parser.add_argument(
+        "--vocabulary", type=Path, required=True, help="vocab.txt that comes with F5-TTS"
+    )
+    parser.add_argument(
+        "--energies", type=Path, help="safetensors of contours by id, as V2A predicts them"
+    )
     given = parser.parse_args(arguments)
     energies = load_file(given.energies) if given.energies else None
-    count = write_infill_shard(given.out, read_manifest(given.manifest), F5Tokenizer.read(given.vocabulary), energies)
+    count = write_infill_shard(
+        given.out, read_manifest(given.manifest), F5Tokenizer.read(given.vocabulary), energies
+    )
     log.info("%d utterances in %s", count, given.out)
 
 

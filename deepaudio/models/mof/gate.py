@@ -15,7 +15,11 @@ from torch import Tensor, nn
 from deepaudio.errors import UsageError
 
 Direction = Literal["v2a", "v2s", "tts"]
-DIRECTIONS: tuple[Direction, ...] = ("v2a", "v2s", "tts")  # audio from video, speech from video, speech from text
+DIRECTIONS: tuple[Direction, ...] = (
+    "v2a",
+    "v2s",
+    "tts",
+)  # audio from video, speech from video, speech from text
 V2A, V2S, TTS = range(3)
 
 
@@ -31,7 +35,9 @@ class Config:
     def __post_init__(self) -> None:
         for name in ("text_dim", "hidden_dim", "hidden_layers"):
             if getattr(self, name) < 1:
-                raise UsageError("config.size", f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UsageError(
+                    "config.size", f"{name} must be at least 1, got {getattr(self, name)}"
+                )
 
     @classmethod
     def tiny(cls) -> "Config":

@@ -37,7 +37,9 @@ class InfillStage:
             cond=batch.mel * ~batch.target[..., None],
             text=batch.text,
             cond_mask=batch.mask & ~batch.target,
-            energy=(batch.energy * keep_energy.to(device)[:, None])[..., None] if self.config.energy else None,
+            energy=(batch.energy * keep_energy.to(device)[:, None])[..., None]
+            if self.config.energy
+            else None,
             mask=batch.mask,
             drop_audio=drop_audio.to(device),
             drop_text=drop_text.to(device),

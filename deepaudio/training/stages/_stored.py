@@ -20,7 +20,11 @@ class StoredStage:
         self.model, self.config, self.shards, self.objective = model, config, shards, objective
         self.is_joint = hasattr(config, "sync_dim")
         if self.is_joint:
-            self.wanted = {"clip": config.clip_dim, "sync": config.sync_dim, "text": config.text_dim}
+            self.wanted = {
+                "clip": config.clip_dim,
+                "sync": config.sync_dim,
+                "text": config.text_dim,
+            }
             mean, deviation = shards.statistics()
             model.latent_mean.data.copy_(mean)
             model.latent_std.data.copy_(deviation)
@@ -31,9 +35,15 @@ class StoredStage:
         return self.shards.batches(rng, self.wanted)
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> Loss:
-        o, device, n_items = self.objective, next(self.model.parameters()).device, len(batch["latent"])
+        o, device, n_items = (
+            self.objective,
+            next(self.model.parameters()).device,
+            len(batch["latent"]),
+        )
         t = getattr(time, o.time)(n_items, rng)
-        t = torch.where(torch.rand(n_items, generator=rng) < o.at_noise, torch.zeros_like(t), t).to(device)
+        t = torch.where(torch.rand(n_items, generator=rng) < o.at_noise, torch.zeros_like(t), t).to(
+            device
+        )
         drop_video = (torch.rand(n_items, generator=rng) < o.drop).to(device)
         drop_text = (torch.rand(n_items, generator=rng) < o.drop).to(device)
         x0 = torch.randn(batch["latent"].shape, generator=rng).to(device)
@@ -47,7 +57,9 @@ class StoredStage:
             x1, seen = given["latent"], (given["visual"],)
             drop_video = drop_video | ~given["has_visual"]
         extra = {} if self.is_joint else {"text_mask": _tokens(given["text"])}
-        cond = self.model.encode(*seen, given["text"], drop_video=drop_video, drop_text=drop_text, **extra)
+        cond = self.model.encode(
+            *seen, given["text"], drop_video=drop_video, drop_text=drop_text, **extra
+        )
         sample = interpolate(x0, x1, t)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)
         return Loss(summed.sum, float(summed.weight))

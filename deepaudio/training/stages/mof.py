@@ -89,7 +89,9 @@ class GateStage:
         right = (logits.argmax(-1) == directions).float().mean()
         return Loss(gate.gate_loss(logits, directions), len(directions), {"accuracy": float(right)})
 
-    def _features(self, texts: list[str], rng: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _features(
+        self, texts: list[str], rng: torch.Generator, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
         if isinstance(self.config.encoder, Frozen):
             if self.frozen is None:
                 from deepaudio.encoders.flan_t5 import FlanT5  # transformers is slow to import
@@ -97,12 +99,16 @@ class GateStage:
                 self.frozen = FlanT5.load(self.config.encoder.folder).to(device)
                 if self.frozen.dim != self.config.gate.text_dim:
                     message = f"text_dim is {self.config.gate.text_dim}, {self.config.encoder.folder} has {self.frozen.dim}"
-                    raise InputError("recipe.text_dim", message, hint=f"model.gate.text_dim={self.frozen.dim}")
+                    raise InputError(
+                        "recipe.text_dim", message, hint=f"model.gate.text_dim={self.frozen.dim}"
+                    )
             return self.frozen(texts)
         encoder = self.model["text_encoder"]
         ids = encoder.tokenize(texts)
         if self.objective.word_drop:
-            ids = encoder.hide(ids, torch.rand(ids.shape[:2], generator=rng) < self.objective.word_drop)
+            ids = encoder.hide(
+                ids, torch.rand(ids.shape[:2], generator=rng) < self.objective.word_drop
+            )
         return encoder(ids.to(device))
 
 
@@ -115,9 +121,15 @@ def _config(model: dict) -> Config:
     values = dict(model)
     name = values.pop("text_encoder", "ngrams")
     if name not in TEXT_ENCODERS:
-        raise InputError("recipe.text_encoder", f"no text encoder '{name}'", suggest(str(name), list(TEXT_ENCODERS)))
+        raise InputError(
+            "recipe.text_encoder",
+            f"no text encoder '{name}'",
+            suggest(str(name), list(TEXT_ENCODERS)),
+        )
     kind = ngrams.Config if name == "ngrams" else Frozen
-    encoder = build_config(kind, _mapping(values.pop("encoder", {}), "model.encoder"), "model.encoder")
+    encoder = build_config(
+        kind, _mapping(values.pop("encoder", {}), "model.encoder"), "model.encoder"
+    )
     head = {"text_dim": encoder.dim} if isinstance(encoder, ngrams.Config) else {}
     head |= _mapping(values.pop("gate", {}), "model.gate")
     if values:
