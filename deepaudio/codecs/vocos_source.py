@@ -40,7 +40,10 @@ class Config:
     sample_rate: int = 24_000
     n_fft: int = 1024
     hop_length: int = 256
-    refinements: int = 4
+    refinements: int = 4  # of what `decode` returns
+    noise_gain: float = (
+        0.0  # natural log; what `decode` adds to the noise that training found, before refinement
+    )
 
     def __post_init__(self) -> None:
         if self.refinements < 0:
@@ -129,7 +132,10 @@ class SourceVocos(nn.Module):
         )
         pulses = pulse_train(pitch.hertz, self.config.hop_length, self.config.sample_rate)
         filters = self.filters(mel, pitch.hertz, pitch.voiced)
-        return self.refined(self.synthesise(filters, pulses, noise.expand_as(pulses)), mel)
+        quieter = torch.tensor([0.0, 0.0, self.config.noise_gain, 0.0, 0.0], device=mel.device)
+        filters = filters + quieter.view(5, 1, 1)
+        rough = self.synthesise(filters, pulses, noise.expand_as(pulses))
+        return self.refined(rough, mel, self.config.refinements)
 
     def forward(self, mel: Float[Tensor, "b n c"]) -> Float[Tensor, "b s"]:
         return self.decode(mel)
@@ -160,14 +166,14 @@ class SourceVocos(nn.Module):
         return torch.istft(spectrum, self.config.n_fft, self.config.hop_length, window=self.window)
 
     def refined(
-        self, waveform: Float[Tensor, "b s"], mel: Float[Tensor, "b n c"]
+        self, waveform: Float[Tensor, "b s"], mel: Float[Tensor, "b n c"], rounds: int
     ) -> Float[Tensor, "b s"]:
-        """Scale the magnitudes `refinements` times by the ratio of the wanted mel to that of the waveform.
+        """Scale the magnitudes `rounds` times by the ratio of the wanted mel to that of the waveform.
 
         Phases are kept, as in Griffin and Lim's iteration, but start from a good sound; a few rounds remove what noise
         and pitch errors leave in bands that the mel resolves.
         """
-        for _ in range(self.config.refinements):
+        for _ in range(rounds):
             spectrum = self._stft(waveform)
             heard = rearrange(spectrum.abs(), "b k n -> b n k") @ self.mel_bank
             missing = (mel.float() - heard.clamp(min=1e-5).log()).clamp(-STRONGEST, STRONGEST)

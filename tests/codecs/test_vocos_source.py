@@ -1,13 +1,17 @@
 """The source-filter vocoder: lengths, determinism, pitch of what comes out, batches, silence."""
 
+import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
+import deepaudio
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, SourceVocos
+from deepaudio.pipelines.vocoder import load_vocoder
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +51,10 @@ def test_same_mel_same_samples_and_batches_do_not_mix(tiny):
     mel = torch.randn(2, 20, 100) - 4
     both = tiny.decode(mel)
     assert torch.equal(both, tiny.decode(mel))
-    assert torch.allclose(both[1:], tiny.decode(mel[1:]), atol=1e-4)
-    assert not torch.allclose(both[0], both[1], atol=1e-3)
+    size = both.abs().max()
+    # rounding of the pitch grows along the pulse train
+    assert (both[1:] - tiny.decode(mel[1:])).abs().max() < 2e-2 * size
+    assert (both[0] - both[1]).abs().max() > 0.1 * size
 
 
 def test_louder_mel_louder_sound(tiny):
@@ -83,5 +89,32 @@ def test_refinement_brings_the_mel_closer(tiny):
         torch.randn(1, 256 * 40),
     )
     before = (log_mel(rough) - mel)[:, 2:-2].abs().mean()
-    after = (log_mel(tiny.refined(rough, mel)) - mel)[:, 2:-2].abs().mean()
+    after = (log_mel(tiny.refined(rough, mel, 4)) - mel)[:, 2:-2].abs().mean()
     assert after < 0.6 * before
+
+
+def test_noise_gain_changes_only_the_decoding(tiny):
+    mel = torch.randn(1, 20, 100) - 4
+    quiet = SourceVocos(dataclasses.replace(tiny.config, noise_gain=-3.0, refinements=0)).eval()
+    loud = SourceVocos(dataclasses.replace(tiny.config, refinements=0)).eval()
+    for model in (quiet, loud):
+        model.load_state_dict(tiny.state_dict())
+    given = mel, torch.full((1, 20), 150.0), torch.ones(1, 20)
+    assert torch.equal(quiet.filters(*given), loud.filters(*given))
+    assert quiet.decode(mel).std() < 0.8 * loud.decode(mel).std()
+
+
+def test_shipped_weights_sing_in_tune():
+    """A harmonic hum through mel and vocoder keeps its pitch and most of its spectrum."""
+    vocoder = load_vocoder(Path(deepaudio.__file__).parent / "presets" / "mini" / "vocoder")
+    time = torch.arange(256 * 120) / 24_000
+    hum = sum(torch.cos(2 * math.pi * 140 * k * time) / k for k in range(1, 30))[None] * 0.1
+    mel = log_mel(hum)
+    with torch.inference_mode():
+        sung = vocoder.decode(mel)
+        pitch = vocoder.pitch(mel)
+    assert pitch.hertz[0, 20:-20].median().item() == pytest.approx(140, rel=0.01)
+    spectrum = torch.fft.rfft(sung[0, 5120:-5120] * torch.hann_window(sung.shape[1] - 10240)).abs()
+    first = spectrum[: int(210 / 24_000 * (sung.shape[1] - 10240))].argmax().item() * 24_000 / (sung.shape[1] - 10240)
+    assert first == pytest.approx(140, rel=0.02)
+    assert (log_mel(sung) - mel)[:, 10:-10, :60].abs().mean() < 0.5

@@ -35,6 +35,7 @@ class Objective:
     adversarial: float = 1.0  # size of its gradient in the waveform, relative to the spectral one
     matching: float = 2.0  # weight of feature matching inside the adversarial loss
     spread: float = 1.0  # 1 is the proper score; less makes the sound steadier and the noise softer
+    refinements: int = 0  # rounds of refinement before the losses
     pitch: float = 0.2
     mel_noise: float = 0.1  # deviation of the noise on half of the input mels
 
@@ -89,7 +90,7 @@ class VocoderStage:
                 hertz = torch.where(batch.pitch > 0, batch.pitch, hertz)
                 voiced = torch.where(torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced)
             filters = self.model.filters(mel, hertz, voiced)
-        draws = [self._draw(filters, hertz, rng) for _ in range(2)]
+        draws = [self._draw(filters, hertz, mel, rng) for _ in range(2)]
         leaves = [draw.detach().requires_grad_() for draw in draws]
         views = self.spectra.pick(rng)
         spectral = energy_distance(
@@ -122,12 +123,12 @@ class VocoderStage:
         self.optimiser.load_state_dict(state["optimiser"])
         self.judge_optimiser.load_state_dict(state["judge_optimiser"])
 
-    def _draw(self, filters: Tensor, hertz: Tensor, rng: torch.Generator) -> Float[Tensor, "b s"]:
+    def _draw(self, filters: Tensor, hertz: Tensor, mel: Tensor, rng: torch.Generator) -> Float[Tensor, "b s"]:
         c = self.config
         start = torch.rand(len(hertz), generator=rng).to(hertz.device)
         pulses = pulse_train(hertz, c.hop_length, c.sample_rate, start)
         noise = torch.randn(pulses.shape, generator=rng).to(hertz.device)
-        return self.model.synthesise(filters, pulses, noise)
+        return self.model.refined(self.model.synthesise(filters, pulses, noise), mel, self.objective.refinements)
 
     def _pitch_loss(self, scores: Tensor, pitch: Tensor) -> Tensor:
         """Cross-entropy with a Gaussian of one bin around the label, and voicing."""
