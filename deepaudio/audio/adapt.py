@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.audio.timing import smoothed
+
 
 def active_frames(mel: Float[Tensor, "n c"], depth: float = 4.0) -> Tensor:
     """(n) True where the loudest bins lie within `depth` (nepers) of the loudest frame."""
@@ -51,4 +53,19 @@ def in_voice(
     nearest = distance.topk(min(neighbours, len(wanted)), largest=False).indices
     moved = mel.clone()
     moved[here] = mel[here] + share * (wanted[nearest].mean(1) - own)
+    return moved
+
+
+def following(
+    mel: Float[Tensor, "n c"], energy: Float[Tensor, " n"], share: float = 0.6, limit: float = 1.0
+) -> Float[Tensor, "n c"]:
+    """`mel` with the level of each active frame moved by `share` towards `energy`, at most `limit` nepers."""
+    own = smoothed(mel.exp().mean(1), 9)
+    wanted = smoothed(energy, 9)
+    here = active_frames(mel) & (wanted > 0.02 * wanted.max())
+    if not here.any():
+        return mel
+    ratio = torch.log(wanted[here] / wanted[here].mean()) - torch.log(own[here] / own[here].mean())
+    moved = mel.clone()
+    moved[here] = mel[here] + (share * ratio).clamp(-limit, limit)[:, None]
     return moved

@@ -106,12 +106,6 @@ def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | No
     return frames
 
 
-def loudness(content: Tensor) -> Tensor:
-    """(n DIM) content -> (n) amplitude of the teacher's envelopes, at most 1."""
-    amplitude = torch.exp(3 * content[:, : N_HARMONIC + N_NOISE]).mean(1)
-    return amplitude / amplitude.max().clamp(min=1e-6)
-
-
 def pitch_level(pitch: float | None) -> float:
     """Median pitch in Hz as it enters the pitch feature of voiced frames; unknown counts as the middle."""
     return PITCH_SCALE * math.log((pitch or MIDDLE_PITCH) / MIDDLE_PITCH)

@@ -1,6 +1,7 @@
 """M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import coloured, in_voice
-from deepaudio.audio.content import Anchors, Utterance, join, lay, loudness
+from deepaudio.audio.adapt import coloured, following, in_voice
+from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.pitch import median_pitch, pitch_track
-from deepaudio.audio.timing import active_span, smoothed, warp_path
+from deepaudio.audio.timing import active_span
 from deepaudio.config import build
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.encoders.pseudo import adapted
@@ -34,7 +35,8 @@ SAMPLE_RATE, HOP = 24_000, 256
 EDGE = 0.06  # seconds of quiet kept before and after a line
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_REFERENCE = 6.0
-START = 0.8  # time at which the flow starts, from a parametric sketch of the line in the voice
+START = 0.85  # time at which the flow starts, from a parametric sketch of the line in the voice
+CLONING = 0.45  # how far its envelopes go towards the nearest ones of the reference
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
@@ -52,7 +54,9 @@ class TextToSpeech:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, network: dit.Model, vocoder: torch.nn.Module, device: torch.device | str = "cpu"):
+    def __init__(
+        self, network: dit.Model, vocoder: torch.nn.Module, device: torch.device | str = "cpu"
+    ):
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.vocoder = vocoder.eval().to(self.device)
@@ -103,7 +107,9 @@ class TextToSpeech:
 
     def _voice(self, reference: Reference) -> tuple[Tensor, Tensor, float | None]:
         """Standardised mel (n c), energy (n) and median pitch of the reference without its silent ends."""
-        waveform = AF.resample(reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE)
+        waveform = AF.resample(
+            reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
+        )
         waveform, _ = at_level(waveform)
         first, last = active_span(energy_contour(waveform, SAMPLE_RATE), 0.03)
         first = max(0, first - 4)
@@ -113,18 +119,26 @@ class TextToSpeech:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
         n = n_frames(len(waveform))
         pitch = median_pitch(pitch_track(waveform, SAMPLE_RATE, n))
-        return standardize(log_mel(waveform[None])[0]), energy_contour(waveform, SAMPLE_RATE, n), pitch
+        return (
+            standardize(log_mel(waveform[None])[0]),
+            energy_contour(waveform, SAMPLE_RATE, n),
+            pitch,
+        )
 
-    def _piece(self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions) -> Tensor:
+    def _piece(
+        self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions
+    ) -> Tensor:
         mel, own_energy, pitch = voice
         n_ref, n = len(mel), n_frames(samples)
         whole = join(piece)
-        anchors = place(piece, whole, n, energy)
+        anchors = place(piece, n, energy)
         content = lay(whole, anchors, n, pitch)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
         sketch = adapted(whole, anchors, samples / SAMPLE_RATE, pitch, options.seed)
         sketch = log_mel(F.pad(sketch, (0, HOP))[None, : samples + HOP])[0, :n]
-        sketch = in_voice(coloured(sketch, unstandardize(mel)), unstandardize(mel))
+        sketch = in_voice(coloured(sketch, unstandardize(mel)), unstandardize(mel), CLONING)
+        if energy is not None and float(energy.max()) > 0:
+            sketch = following(sketch, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
@@ -132,7 +146,9 @@ class TextToSpeech:
             wanted = energy[:n]
             contour[:n_ref] = own_energy[:n_ref]
             contour[n_ref : n_ref + len(wanted)] = wanted / wanted.max().clamp(min=1e-3)
-        noise = torch.randn(n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed))
+        noise = torch.randn(
+            n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
+        )
         begin = (1 - START) * noise + START * torch.cat([mel, standardize(sketch)])
         generated = self._sample(begin, content, spoken, cond, contour, options)
         waveform = self.vocoder(unstandardize(generated[None, n_ref:]))[0]
@@ -154,7 +170,10 @@ class TextToSpeech:
             null,
             options.guidance_scale,
         )
-        grid = START + (1 - START) * sway(linear(options.steps), options.sway)
+        steps = max(
+            1, math.ceil(options.steps * (1 - START))
+        )  # of the options' steps, those after START
+        grid = START + (1 - START) * sway(linear(steps), options.sway)
         return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
@@ -170,7 +189,9 @@ def natural_times(sentence: Utterance) -> np.ndarray:
         length = phone.end - phone.start
         if phone.word >= 0:
             times.append((clock, clock + length))
-        clock = clock + (length if phone.word >= 0 else min(length, LONGEST_PAUSE)) if times else 0.0
+        clock = (
+            clock + (length if phone.word >= 0 else min(length, LONGEST_PAUSE)) if times else 0.0
+        )
     return np.array(times)
 
 
@@ -185,9 +206,9 @@ def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utter
     return pieces
 
 
-def place(piece: list[Utterance], whole: Utterance, n: int, energy: Tensor | None) -> Anchors:
-    """Phone times of sentences that fill `n` frames, warped so that their own loudness meets `energy`."""
-    teacher = np.array([(p.start, p.end) for p in whole.phones if p.word >= 0])
+def place(piece: list[Utterance], n: int, energy: Tensor | None) -> Anchors:
+    """Phone times of sentences that fill `n` frames, or the part of them in which `energy` is not silent."""
+    teacher = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
     real = np.zeros_like(teacher)
     clock, index = 0.0, 0
     for sentence in piece:
@@ -196,15 +217,8 @@ def place(piece: list[Utterance], whole: Utterance, n: int, energy: Tensor | Non
         clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
     end = n / FRAME_RATE
     first, last = EDGE, max(end - EDGE, end / 2)
-    heard = energy is not None and float(energy.max()) > 0
-    if heard:
+    if energy is not None and float(energy.max()) > 0:
         begin, stop = active_span(energy)
         if (stop - begin) / FRAME_RATE > 0.4 * real[-1, 1]:
             first, last = begin / FRAME_RATE, stop / FRAME_RATE
-    straight = Anchors(first + real * (last - first) / real[-1, 1], teacher)
-    a, b = round(first * FRAME_RATE), min(round(last * FRAME_RATE), n, len(energy) if heard else n)
-    if not heard or b - a < 8:
-        return straight
-    own = loudness(lay(whole, straight, n))[a:b]
-    path = a + warp_path(own, smoothed(energy, 5)[a:b]).numpy()
-    return Anchors(np.interp(straight.real * FRAME_RATE, np.arange(a, b), path) / FRAME_RATE, teacher)
+    return Anchors(first + real * (last - first) / real[-1, 1], teacher)
