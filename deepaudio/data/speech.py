@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from deepaudio.audio.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.pitch import median_pitch
-from deepaudio.audio.content import PITCH, PITCH_SCALE, VOICING, pitch_level
 from deepaudio.data import smoke
 from deepaudio.errors import InputError
 

@@ -13,7 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaudio.audio.content import MIDDLE_PITCH, N_HARMONIC, N_NOISE, PITCH_SCALE, Phone, Spectra, Utterance, join
+from deepaudio.audio.content import (
+    MIDDLE_PITCH,
+    N_HARMONIC,
+    N_NOISE,
+    PITCH_SCALE,
+    Phone,
+    Spectra,
+    Utterance,
+    join,
+)
 from deepaudio.errors import InputError, ToolError
 
 UNIT = 0.025  # seconds per unit of the teacher's duration predictor

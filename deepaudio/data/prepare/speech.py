@@ -16,12 +16,12 @@ import torchaudio.functional as AF
 from safetensors.torch import save_file
 from torch import Tensor
 
+from deepaudio.audio.content import MIDDLE_PITCH, Anchors, Utterance, lay
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.data.prepare.align import Aligner
-from deepaudio.audio.content import MIDDLE_PITCH, Anchors, Utterance, lay
 
 log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
