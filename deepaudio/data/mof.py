@@ -54,7 +54,7 @@ class Grammar:
     """Rules by name, each a list of weighted alternatives.
 
     `sources` are texts by name. A rule of source X is called `X.rule`; inside X a `<rule>` means X's own one or,
-    when X has none, that of `common`.
+    when X has none, that of `common`; `<Y.rule>` is that of Y.
     """
 
     def __init__(self, sources: Mapping[str, str]):
@@ -88,12 +88,13 @@ class Grammar:
         """Give the rules in a sequence their full names."""
         for place, (kind, value) in enumerate(sequence):
             if kind == "rule":
-                own, common = f"{scope}.{value}", f"common.{value}"
-                if own not in self.rules and common not in self.rules:
+                places = (f"{scope}.{value}", f"common.{value}", str(value))
+                found = [name for name in places if name in self.rules]
+                if not found:
                     raise InputError(
                         "grammar.unknown_rule", f"[{where}] uses <{value}>, which is not there"
                     )
-                sequence[place] = (kind, own if own in self.rules else common)
+                sequence[place] = (kind, found[0])
             elif kind == "choice":
                 for choice in value:  # type: ignore[attr-defined]
                     self._resolve(choice, scope, where)
