@@ -119,7 +119,9 @@ def _item_rows(
             direction = system.direction(item)
         key = _fingerprint(item, path, direction, chosen, options)
         old = kept.get((item.id, system.name))
-        if old is not None and old["key"] == key and old["failed"] is None:
+        if old is None or old["key"] != key or old["failed"] is not None:
+            old = None
+        elif not old["na"]:
             rows.append(old)
             continue
         features = Features(item, shelf, path, direction, options.seconds, truth)
@@ -132,7 +134,7 @@ def _item_rows(
         except Unavailable as reason:
             row["failed"] = str(reason)
             log.warning("%s, %s: %s", system.name, item.id, reason)
-        rows.append(row | row_values(features, chosen, failed=row["failed"]))
+        rows.append(row | row_values(features, chosen, row["failed"], old))
     return rows
 
 

@@ -1,6 +1,7 @@
 """From features to numbers: the values of one item, and the means with intervals over all items."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,19 +15,28 @@ from deepaudio.pipelines.judging import Features, Unavailable
 SCHEMA = 1
 
 
-def row_values(features: Features, chosen: list[Column], failed: str | None) -> dict[str, Any]:
+def row_values(
+    features: Features,
+    chosen: list[Column],
+    failed: str | None,
+    old: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """`values` per column key, `na` with the reason where there is none, `set` and `heard`.
 
-    `set` carries the features that set metrics need; `heard` what transcribers understood.
+    `set` carries the features that set metrics need; `heard` what transcribers understood. Only
+    what an `old` row lacks is computed.
     """
-    values: dict[str, float] = {}
+    before = old or {"values": {}, "set": {}, "heard": {}}
+    values: dict[str, float] = dict(before["values"])
     reasons: dict[str, str] = {}
-    kept: dict[str, Any] = {}
-    heard: dict[str, str] = {}
+    kept: dict[str, Any] = dict(before["set"])
+    heard: dict[str, str] = dict(before["heard"])
     silent = (
         failed is None and any(c.metric.silent is not None for c in chosen) and (features.silent())
     )
     for column in chosen:
+        if column.key in values or column.key in kept:
+            continue
         try:
             if failed is not None:
                 raise Unavailable(failed)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
-from deepaudio.errors import InputError, UsageError
+from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.media.audio import write_wav
 from deepaudio.pipelines import judging, tables
 from deepaudio.pipelines.columns import columns
@@ -190,6 +190,26 @@ def test_resume_keeps_what_is_done_and_notices_a_new_output(place):
     write_wav(root / "made/u4.wav", sound(1.3, 300.0), RATE)
     third = evaluate(items, systems, FEW, root / "out", shelf=shelf)
     assert ear.heard == count + 3 and third != first
+
+
+def test_resume_asks_again_for_what_was_not_available(place):
+    root, items, shelf = place
+    ear = shelf._open["whisper-base"]
+    bare = Shelf(
+        _open={"whisper-base": ear, "resemblyzer": WeightsError("judge.missing", "not here")}
+    )
+    options = replace(OPTIONS, metrics=("wer", "speaker_similarity"))
+    first = evaluate(items, [Truth()], options, root / "out", shelf=bare)
+    assert (
+        first["systems"]["ground truth"]["columns"]["speaker_similarity[resemblyzer]"]["reason"]
+        == "not here"
+    )
+    count = ear.heard
+    second = evaluate(items, [Truth()], options, root / "out", shelf=shelf)
+    cells = second["systems"]["ground truth"]["columns"]
+    assert (
+        cells["speaker_similarity[resemblyzer]"]["value"] == pytest.approx(1) and ear.heard == count
+    )
 
 
 def test_two_jobs_give_what_one_gives(place):
