@@ -15,6 +15,7 @@ from deepaudio.media.mux import picture_digest
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import batch as batches
 from deepaudio.pipelines import deepaudio as whole
+from deepaudio.pipelines.options import INSTRUCTIONS
 from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,3 +197,10 @@ def test_the_example_as_a_user_runs_it(tmp_path):
     made, source = probe(tmp_path / "clip.dub.mp4"), probe(clip)
     assert picture_digest(made) == picture_digest(source)
     assert abs(made.duration - source.duration) <= 1 / source.fps
+
+
+@pytest.mark.skipif(not (MINI / "mof/model.safetensors").is_file(), reason="the gate is not there")
+def test_every_default_instruction_agrees_with_its_command():
+    model = whole.DeepAudio(MINI, "cpu")
+    directions = {name: model.route(text).direction for name, text in INSTRUCTIONS.items()}
+    assert directions == {"dub": "v2s", "foley": "v2a", "tts": "tts"}
