@@ -24,7 +24,8 @@ class V2AData:
     `splice`: share of windows made of two clips after one another. `hide_sight`, `hide_face`: share of windows
     with a face that show the network only one of the two kinds of motion. `jitter`: spread of the gain of mouth
     measures. `noise`: added to every feature. `say_nothing`: share without a prompt. `deny`: share whose prompt asks
-    for speech where a scene is seen, or the other way round: what was not asked for is silent.
+    for speech where a scene is seen, or the other way round: what was not asked for is silent. `foreign`: share of
+    windows with speech whose thumbnails are another clip's, so that a speaker may look like anything.
     """
 
     shards: tuple[str, ...]
@@ -38,6 +39,7 @@ class V2AData:
     noise: float = 0.03
     say_nothing: float = 0.3
     deny: float = 0.0
+    foreign: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -154,6 +156,8 @@ class V2AShards:
     def _draw(self, shard: int, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         first = self._any(self.shards[shard], rng)
         sync, clip, latent, prompt = self._window(first, rng)
+        if first.speaks and _chance(self.data.foreign, rng):
+            clip = self._window(self._any(self.shards[_pick(len(self.shards), rng)], rng), rng)[1]
         if _chance(self.data.splice, rng):
             second = self._any(self.shards[_pick(len(self.shards), rng)], rng)
             sync2, clip2, latent2, prompt2 = self._window(second, rng)
