@@ -66,8 +66,11 @@ class F5TextToSpeech:
         voices = [self._voice(reference) for reference in references]
 
         def seconds(text: str) -> float:
-            frames = [f5_duration.speech_frames(v.n_frames, v.text, text.strip()) for v in voices]
-            return max(1.0, sum(frames) / len(frames)) * HOP / SAMPLE_RATE
+            text = text.strip()
+            frames = [
+                f5_duration.speech_frames(v.n_frames, v.text, text, roomy=False) for v in voices
+            ]
+            return sum(frames) / len(frames) * HOP / SAMPLE_RATE + EDGE_SECONDS
 
         return seconds
 

@@ -20,16 +20,19 @@ def closed(reference_text: str) -> str:
     return text + " " if text.endswith(".") else text + ". "
 
 
-def speech_frames(reference_frames: int, reference_text: str, text: str, speed: float = 1.0) -> int:
-    """Mel frames for `text` at the reference's pace (bytes per frame); very short texts are given more room.
+def speech_frames(
+    reference_frames: int, reference_text: str, text: str, speed: float = 1.0, roomy: bool = True
+) -> int:
+    """Mel frames for `text` at the reference's pace (bytes per frame).
 
+    Very short texts are given more room, as upstream does; not when `roomy` is off, for lines that have to fit a slot.
     Raises ValueError for an empty reference text or a speed that is not positive.
     """
     if not n_bytes(reference_text):
         raise ValueError("the pace of a reference without text is unknown")
     if speed <= 0:
         raise ValueError(f"speed must be positive, got {speed}")
-    if n_bytes(text) < _SHORT_BYTES:
+    if roomy and n_bytes(text) < _SHORT_BYTES:
         speed = _SHORT_SPEED
     return int(reference_frames / n_bytes(reference_text) * n_bytes(text) / speed)
 

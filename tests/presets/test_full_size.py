@@ -143,7 +143,7 @@ def test_the_pace_is_that_of_the_references(full_home, voice):
     slow = Reference(torch.cat([voice.waveform] * 2), 24_000, voice.text)
     one, both = model.tts.paced_by([voice]), model.tts.paced_by([voice, slow])
     frames = model.tts._voice(voice).n_frames
-    assert one(text) == int(frames / 13 * 28) * 256 / 24_000  # "A quiet day. " has 13 bytes
+    assert one(text) == int(frames / 13 * 28) * 256 / 24_000 + 0.2  # "A quiet day. " has 13 bytes
     assert one(text) < both(text) < model.tts.paced_by([slow])(text)
     assert model.tts.paced_by([])(text) == model.tts.natural_duration(text)
 

@@ -21,6 +21,7 @@ def test_frames_in_proportion_to_bytes():
     assert speech_frames(500, "a" * 50, "b" * 25, speed=2.0) == 125
     assert speech_frames(300, "你好。", "你好你好") == 400
     assert speech_frames(500, "a" * 50, "b" * 9) == 300  # short: at 0.3 of the pace
+    assert speech_frames(500, "a" * 50, "b" * 9, roomy=False) == 90
 
 
 def test_impossible_paces_are_refused():
