@@ -47,7 +47,7 @@ def test_the_loss_falls(stage):
 
 
 def test_the_statistics_of_the_latents_are_those_of_the_data(stage):
-    x1 = stage.model.normalize(torch.cat([c.latent for c in stage.shards.shards[0]]))
+    x1 = stage.model.normalize(torch.cat([c.latent for c in stage.shards.shards[0]])[None])
     assert x1.mean().abs() < 0.05 and 0.5 < float(x1.std()) < 3
 
 
