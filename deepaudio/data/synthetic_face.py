@@ -190,7 +190,10 @@ def _paint(
             oval(x, -0.115, 0.033, min(0.033, open_eye), (15, 12, 12))
             oval(x - 0.022, -0.14, 0.014, 0.014, (255, 255, 255))
         brow = _arc(x, -0.24, 0.2, 0.09, 1.12 * np.pi, 1.88 * np.pi)
-        shape(np.concatenate([brow, brow[::-1] + (0, looks.brow * 2.6)]), _shade(looks.hair, 0.9))
+        shape(
+            np.concatenate([brow, brow[::-1] + np.array((0, looks.brow * 2.6))]),
+            _shade(looks.hair, 0.9),
+        )
     shape(np.array([(-0.035, -0.1), (0.035, -0.1), (0.07, 0.2), (-0.07, 0.2)]), _shade(skin, 1.03))
     shape(np.array([(0.035, -0.08), (0.06, -0.05), (0.1, 0.22), (0.06, 0.22)]), _shade(skin, 0.86))
     oval(0, 0.23, 0.115, 0.062, _shade(skin, 0.93))
@@ -217,14 +220,15 @@ def _mouth(shape: Callable, looks: Looks, opening: float, spread: float) -> None
         if gap > 0.03:
             teeth = upper_in[5:-5]
             shape(
-                np.concatenate([teeth, teeth[::-1] + (0, min(0.045, 0.45 * gap))]), (235, 230, 222)
+                np.concatenate([teeth, teeth[::-1] + np.array((0, min(0.045, 0.45 * gap)))]),
+                (235, 230, 222),
             )
         if gap > 0.08:
             tongue = lower_in[6:-6]
             shape(np.concatenate([tongue - (0, 0.3 * gap), tongue[::-1]]), (170, 75, 80))
     else:
         shape(
-            np.concatenate([upper_in - (0, 0.008), (lower_in + (0, 0.006))[::-1]]),
+            np.concatenate([upper_in - (0, 0.008), (lower_in + np.array((0, 0.006)))[::-1]]),
             _shade(looks.lips, 0.5),
         )
 

@@ -33,13 +33,13 @@ _SPEED_GAIN = np.array([25, 20, 60, 25, 25, 8], dtype=np.float32)
 _SPEEDS = ("aperture", "outer_aperture", "area", "width", "jaw", "dark")
 _RANGED = ("aperture", "area", "patch_motion")
 FACE_FIELDS = (
-    ("presence",)
-    + lips.SHAPE
-    + lips.POSE
-    + ("patch_motion",)
-    + tuple(f"d_{name}" for name in _SPEEDS)
-    + tuple(f"ranged_{name}" for name in _RANGED)
-    + ("d_pose", "d_x", "d_y", "d_log_size", "log_size")
+    "presence",
+    *lips.SHAPE,
+    *lips.POSE,
+    "patch_motion",
+    *(f"d_{name}" for name in _SPEEDS),
+    *(f"ranged_{name}" for name in _RANGED),
+    *("d_pose", "d_x", "d_y", "d_log_size", "log_size"),
 )
 _THING_SPEEDS = ("mass", "x", "y", "bottom")
 SIGHT_FIELDS = (

@@ -36,6 +36,7 @@ QUIET, SOFTNESS = (
     0.8,
     0.5,
 )  # chosen on held-out GRID: level of room noise in the mel, power of what is above it
+FAINT = 0.4  # a clip whose loudest moment is below this is silent
 LOUDEST = 0.95  # samples beyond it scale the whole sound down: guidance exaggerates loudness
 UNSEEN = 0.3  # seconds without a face before whoever speaks counts as away
 
@@ -200,7 +201,9 @@ def mel_energy(mel: Float[Tensor, "n c"]) -> Float[Tensor, " m"]:
     """
     level = mel.exp().square().mean(-1).sqrt()
     slices = (level[1:] + level[:-1]) / 2
-    return (slices - QUIET).clamp(min=0).pow(SOFTNESS)
+    loudest = float(slices.max()) if len(slices) else 0.0
+    quiet = min(QUIET, 0.1 * loudest) if loudest > FAINT else loudest
+    return (slices - quiet).clamp(min=0).pow(SOFTNESS)
 
 
 def _near(seen: Tensor, n: int) -> Tensor:
