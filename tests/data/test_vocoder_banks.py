@@ -12,13 +12,17 @@ from deepaudio.media.audio import write_wav
 
 def hum(hertz: float, seconds: float) -> np.ndarray:
     time = np.arange(int(seconds * RATE)) / RATE
-    return sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 8)).astype(np.float32) * 0.1
+    return (
+        sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 8)).astype(np.float32) * 0.1
+    )
 
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory) -> Bank:
     folder = tmp_path_factory.mktemp("bank")
-    write_bank(folder, {"low": hum(110, 1.0), "high": hum(220, 0.5), "silent": np.zeros(RATE, np.float32)})
+    write_bank(
+        folder, {"low": hum(110, 1.0), "high": hum(220, 0.5), "silent": np.zeros(RATE, np.float32)}
+    )
     return Bank.open(folder)
 
 
@@ -51,7 +55,9 @@ def test_a_short_recording_is_padded(bank):
 
 
 def test_same_seed_same_segments(bank):
-    one, two = (next(segments([bank], [1.0], 20, 3, torch.Generator().manual_seed(5))) for _ in range(2))
+    one, two = (
+        next(segments([bank], [1.0], 20, 3, torch.Generator().manual_seed(5))) for _ in range(2)
+    )
     assert torch.equal(one.waveform, two.waveform)
 
 
