@@ -183,9 +183,8 @@ def test_infilling_learns(stage, tmp_path):
         )
 
 
-def test_a_manifest_becomes_a_shard(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("deepaudio"), "propagate", True)  # the command line turns it off
-    caplog.set_level(logging.INFO)
+def test_a_manifest_becomes_a_shard(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="deepaudio")  # the command line may have raised it
     tone = 0.3 * torch.sin(torch.arange(24_000) / 20)
     write_wav(tmp_path / "one.wav", tone, 24_000)
     rows = [{"id": "one", "text": "a b", "audio": "one.wav"}]
