@@ -1,6 +1,7 @@
 """Read YAML files safely and turn plain mappings into frozen configs, with errors that name the key."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -55,14 +56,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def override(content: dict[str, Any], pairs: list[str]) -> dict[str, Any]:
+def override(content: dict[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
     """`content` with `a.b=value` pairs applied, values typed as in YAML; bad pairs are a UsageError."""
     for pair in pairs:
         key, equals, _ = pair.partition("=")
         if not equals or not key or any(not part.strip() for part in key.split(".")):
-            raise UsageError("override.malformed", f"'{pair}' is not key=value", hint="e.g. optim.lr=1e-4")
+            raise UsageError(
+                "override.malformed", f"'{pair}' is not key=value", hint="e.g. optim.lr=1e-4"
+            )
     try:
-        merged = OmegaConf.merge(OmegaConf.create(content), OmegaConf.from_dotlist(pairs))
+        merged = OmegaConf.merge(OmegaConf.create(content), OmegaConf.from_dotlist(list(pairs)))
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise UsageError("override.malformed", " ".join(str(error).split())) from error
     # resolve=False: a value such as ${oc.env:HOME} stays text
@@ -74,10 +77,15 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
-            raise InputError("config.unknown_key", f"{where}.{key}: unknown key", hint=suggest(key, list(fields)))
+            raise InputError(
+                "config.unknown_key", f"{where}.{key}: unknown key", hint=suggest(key, list(fields))
+            )
     for key, value in values.items():
         if isinstance(value, bool) and bool not in _kinds(fields[key].type):
-            raise InputError("config.wrong_type", f"{where}.{key}: expected {_said(fields[key].type)}, got {value!r}")
+            raise InputError(
+                "config.wrong_type",
+                f"{where}.{key}: expected {_said(fields[key].type)}, got {value!r}",
+            )
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

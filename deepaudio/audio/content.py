@@ -57,14 +57,21 @@ def join(parts: Sequence[Utterance]) -> Utterance:
     for part in parts:
         frames.append(part.frames)
         phones += [
-            p._replace(start=p.start + clock, end=p.end + clock, word=p.word + words if p.word >= 0 else -1)
+            p._replace(
+                start=p.start + clock, end=p.end + clock, word=p.word + words if p.word >= 0 else -1
+            )
             for p in part.phones
         ]
         clock += len(part.frames) / TEACHER_RATE
         words = max((p.word for p in phones), default=-1) + 1
     spectra = None
     if all(part.spectra is not None for part in parts):
-        spectra = Spectra(*(np.concatenate(values, -1) for values in zip(*(part.spectra for part in parts))))
+        spectra = Spectra(
+            *(
+                np.concatenate(values, -1)
+                for values in zip(*(part.spectra for part in parts), strict=True)
+            )
+        )
     return Utterance(torch.cat(frames), tuple(phones), spectra)
 
 
@@ -76,14 +83,18 @@ class Anchors(NamedTuple):
 
     def teacher_time(self, times: np.ndarray) -> np.ndarray:
         """Teacher's seconds at real seconds; between two phones the teacher crosses its own gap evenly."""
-        return np.interp(times, np.maximum.accumulate(self.real.reshape(-1)), self.teacher.reshape(-1))
+        return np.interp(
+            times, np.maximum.accumulate(self.real.reshape(-1)), self.teacher.reshape(-1)
+        )
 
     def scaled(self, factor: float) -> "Anchors":
         """The same phones when all real times are multiplied by `factor`."""
         return Anchors(self.real * factor, self.teacher)
 
 
-def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | None = None) -> Tensor:
+def lay(
+    utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | None = None
+) -> Tensor:
     """Content (n DIM) at 93.75 Hz with every phone where `anchors` puts it and silence where there is none.
 
     `pitch` (Hz) moves the median of the teacher's pitch there; None leaves it out of the features.
@@ -100,7 +111,9 @@ def lay(utterance: Utterance, anchors: Anchors, n_frames: int, pitch: float | No
     voiced = frames[:, VOICING] > 0.5
     if pitch is not None and voiced.any():
         own = utterance.frames[utterance.frames[:, VOICING] > 0.5, PITCH].median()
-        frames[:, PITCH] = torch.where(voiced, frames[:, PITCH] - own + pitch_level(pitch), torch.zeros(()))
+        frames[:, PITCH] = torch.where(
+            voiced, frames[:, PITCH] - own + pitch_level(pitch), torch.zeros(())
+        )
     elif pitch is None:
         frames[:, PITCH] = 0
     return frames

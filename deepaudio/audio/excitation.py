@@ -20,7 +20,9 @@ def pulse_train(
     Closed form of Dirichlet's kernel: sum_{k=1..K} cos(k a) = sin((K + 1/2) a) / (2 sin(a / 2)) - 1/2.
     """
     n_samples = (pitch.shape[-1] - 1) * hop_length
-    hertz = F.interpolate(pitch[:, None].double(), n_samples + 1, mode="linear", align_corners=True)[:, 0, :-1]
+    hertz = F.interpolate(
+        pitch[:, None].double(), n_samples + 1, mode="linear", align_corners=True
+    )[:, 0, :-1]
     turns = torch.cumsum(hertz / sample_rate, -1)
     if start is not None:
         turns = turns + start[:, None].double()

@@ -17,7 +17,9 @@ def active_rms(waveform: Float[Tensor, " s"], hop: int = 256) -> float:
     return float(power[loud].mean().sqrt())
 
 
-def at_level(waveform: Float[Tensor, " s"], rms: float = SPEECH_RMS) -> tuple[Float[Tensor, " s"], float]:
+def at_level(
+    waveform: Float[Tensor, " s"], rms: float = SPEECH_RMS
+) -> tuple[Float[Tensor, " s"], float]:
     """The waveform with its active RMS at `rms`, and the gain that did it (1 for silence)."""
     own = active_rms(waveform)
     gain = rms / own if own > 0 else 1.0

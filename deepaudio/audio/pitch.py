@@ -13,7 +13,9 @@ def pitch_track(
 ) -> Float[Tensor, " n"]:
     """(s) -> (frames) Hz, 0 where unvoiced."""
     samples = waveform.double().numpy()
-    f0, times = pyworld.dio(samples, sample_rate, f0_floor=60.0, f0_ceil=500.0, frame_period=hop_seconds * 1000)
+    f0, times = pyworld.dio(
+        samples, sample_rate, f0_floor=60.0, f0_ceil=500.0, frame_period=hop_seconds * 1000
+    )
     track = torch.from_numpy(pyworld.stonemask(samples, f0, times, sample_rate).astype(np.float32))
     return F.pad(track[:frames], (0, max(0, frames - len(track))))
 

@@ -23,7 +23,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.n_fft % self.hop_length or self.n_fft < 2 * self.hop_length:
-            raise ValueError(f"hop_length {self.hop_length} must divide n_fft {self.n_fft} at least twice")
+            raise ValueError(
+                f"hop_length {self.hop_length} must divide n_fft {self.n_fft} at least twice"
+            )
 
     @classmethod
     def tiny(cls) -> "Config":
@@ -36,7 +38,9 @@ class Vocos(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.backbone = VocosBackbone(config.n_mels, config.dim, config.intermediate_dim, config.n_layers)
+        self.backbone = VocosBackbone(
+            config.n_mels, config.dim, config.intermediate_dim, config.n_layers
+        )
         self.head = ISTFTHead(config.dim, config.n_fft, config.hop_length, padding="center")
 
     @property

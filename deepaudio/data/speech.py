@@ -31,7 +31,9 @@ class SpeechData:
     target_min: float = 1.5
     target_max: float = 5.0
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
-    energies: str | None = None  # safetensors of predicted contours by key, in place of the real ones
+    energies: str | None = (
+        None  # safetensors of predicted contours by key, in place of the real ones
+    )
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -112,7 +114,11 @@ def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
 def _shard(path: Path) -> tuple[list[dict], dict[str, Tensor]]:
     index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
     if not (index.is_file() and tensors.is_file()):
-        raise InputError("data.missing", f"no speech shard at {path}", hint="docs/training.md says how to make it")
+        raise InputError(
+            "data.missing",
+            f"no speech shard at {path}",
+            hint="docs/training.md says how to make it",
+        )
     return json.loads(index.read_text()), load_file(tensors)
 
 
@@ -167,4 +173,4 @@ def _collate(pairs: list[tuple[_Entry, _Entry]]) -> SpeechBatch:
                 (frame >= a) & (frame < a + b),
             )
         )
-    return SpeechBatch(*(torch.stack(parts) for parts in zip(*rows)))
+    return SpeechBatch(*(torch.stack(parts) for parts in zip(*rows, strict=True)))

@@ -43,11 +43,16 @@ class Bank:
             return cls.hummed()
         folder = Path(folder)
         if not (folder / "index.json").is_file():
-            raise InputError("data.missing", f"no vocoder bank in {folder}", hint="prepare it first")
+            raise InputError(
+                "data.missing", f"no vocoder bank in {folder}", hint="prepare it first"
+            )
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         table = np.array([[row["start"], row["hops"]] for row in index["recordings"]])
         return cls(
-            np.load(folder / "audio.npy", mmap_mode="r"), np.load(folder / "pitch.npy"), table[:, 0], table[:, 1]
+            np.load(folder / "audio.npy", mmap_mode="r"),
+            np.load(folder / "pitch.npy"),
+            table[:, 0],
+            table[:, 1],
         )
 
     @classmethod
@@ -56,10 +61,17 @@ class Bank:
         parts = list(smoke.recordings().values())
         lengths = np.array([len(pitch) for _, pitch in parts])
         audio = np.concatenate([(wave * 32767).astype(np.int16) for wave, _ in parts])
-        return cls(audio, np.concatenate([pitch for _, pitch in parts]), np.cumsum(lengths) - lengths, lengths)
+        return cls(
+            audio,
+            np.concatenate([pitch for _, pitch in parts]),
+            np.cumsum(lengths) - lengths,
+            lengths,
+        )
 
 
-def write_bank(folder: Path | str, recordings: Mapping[str, np.ndarray], speech: bool = True) -> Path:
+def write_bank(
+    folder: Path | str, recordings: Mapping[str, np.ndarray], speech: bool = True
+) -> Path:
     """Write a bank of waveforms at 24 kHz, each scaled to a peak of 0.9; pitch by WORLD when they are speech."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +91,9 @@ def write_bank(folder: Path | str, recordings: Mapping[str, np.ndarray], speech:
         raise InputError("data.empty", f"nothing to write to {folder}")
     np.save(folder / "audio.npy", np.concatenate(audio))
     np.save(folder / "pitch.npy", np.concatenate(pitch))
-    text = json.dumps({"sample_rate": RATE, "hop_length": HOP, "recordings": index}, ensure_ascii=False, indent=0)
+    text = json.dumps(
+        {"sample_rate": RATE, "hop_length": HOP, "recordings": index}, ensure_ascii=False, indent=0
+    )
     (folder / "index.json").write_text(text, encoding="utf-8")
     return folder
 
@@ -93,13 +107,17 @@ def segments(
     hops = frames - 1
     while True:
         waveform, pitch = torch.zeros(items, hops * HOP), torch.zeros(items, frames)
-        for i, which in enumerate(torch.multinomial(odds, items, replacement=True, generator=rng).tolist()):
+        for i, which in enumerate(
+            torch.multinomial(odds, items, replacement=True, generator=rng).tolist()
+        ):
             bank = banks[which]
             take = int(torch.multinomial(chances[which], 1, generator=rng))
             spare = max(0, int(bank.lengths[take]) - hops)
             first = int(bank.starts[take]) + int(torch.randint(spare + 1, (), generator=rng))
             n = min(hops, int(bank.lengths[take]))
-            cut = torch.from_numpy(bank.audio[first * HOP : (first + n) * HOP].astype(np.float32) / 32767)
+            cut = torch.from_numpy(
+                bank.audio[first * HOP : (first + n) * HOP].astype(np.float32) / 32767
+            )
             gain_db = -24 * float(torch.rand((), generator=rng)) ** 2
             waveform[i, : n * HOP] = cut * 10 ** (gain_db / 20)
             pitch[i, :n] = torch.from_numpy(bank.pitch[first : first + n])

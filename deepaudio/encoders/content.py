@@ -29,7 +29,7 @@ UNIT = 0.025  # seconds per unit of the teacher's duration predictor
 LEAD = 0.0625  # seconds by which its sounds come before its durations say (forced alignment of its own speech: 64 ms)
 TAIL = 0.2  # seconds of silence inside its last sound before a sentence ends (measured likewise)
 _FLOOR = 1e-5
-_WORD_GAP = set(" ;:,.!?—…\"()“”")
+_WORD_GAP = set(' ;:,.!?—…"()“”')
 
 
 def _with_durations(model: bytes) -> bytes:
@@ -52,14 +52,18 @@ class ContentEncoder:
             import onnxruntime
             from hibari.tts import Hibari
         except ImportError as error:
-            raise ToolError("content.missing", f"cannot import {error.name}", hint="pip install hibari-tts") from error
+            raise ToolError(
+                "content.missing", f"cannot import {error.name}", hint="pip install hibari-tts"
+            ) from error
         self._teacher = Hibari()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         with open(self._teacher.model_path, "rb") as file:
             model = _with_durations(file.read())
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
 
     def phonemize(self, text: str) -> list[str]:
         """Phoneme strings (the teacher's alphabet), one per sentence."""
@@ -102,14 +106,20 @@ def _bands(n: int) -> np.ndarray:
     return bank / np.maximum(bank.sum(0, keepdims=True), 1e-8)
 
 
-def content_features(log_harmonic: np.ndarray, log_noise: np.ndarray, log_residual: np.ndarray, f0: np.ndarray) -> Tensor:
+def content_features(
+    log_harmonic: np.ndarray, log_noise: np.ndarray, log_residual: np.ndarray, f0: np.ndarray
+) -> Tensor:
     """(601 t) teacher spectra and f0 (t) -> (t DIM): voiced envelope, noise envelope, voicing, pitch movement."""
     ceiling = 7.0
-    voiced = np.exp(2 * np.minimum(log_harmonic, ceiling)) + np.exp(2 * np.minimum(log_residual, ceiling))
+    voiced = np.exp(2 * np.minimum(log_harmonic, ceiling)) + np.exp(
+        2 * np.minimum(log_residual, ceiling)
+    )
     envelope = np.log(np.sqrt(voiced).T @ _bands(N_HARMONIC) + _FLOOR)
     noise = np.log(np.exp(np.minimum(log_noise, ceiling)).T @ _bands(N_NOISE) + _FLOOR)
     sounding = (f0 > 40.0).astype(np.float32)
-    movement = np.where(sounding > 0, np.log(np.maximum(f0, 40.0) / MIDDLE_PITCH), 0.0) * PITCH_SCALE
+    movement = (
+        np.where(sounding > 0, np.log(np.maximum(f0, 40.0) / MIDDLE_PITCH), 0.0) * PITCH_SCALE
+    )
     columns = [envelope / 3, noise / 3, sounding[:, None], movement[:, None]]
     return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
 
@@ -118,7 +128,7 @@ def _phones(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
     """Tile the teacher's time with phones; stress marks join the sound after them, length marks the one before."""
     phones: list[Phone] = []
     word, clock, lead, in_word = -1, 0.0, None, False
-    for symbol, length in zip(symbols, seconds):
+    for symbol, length in zip(symbols, seconds, strict=True):
         start, clock = clock, clock + float(length)
         gap = symbol == "" or symbol in _WORD_GAP
         if gap:

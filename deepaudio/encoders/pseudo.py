@@ -50,13 +50,17 @@ def colour(rng: np.random.Generator) -> np.ndarray:
     place = np.linspace(0, 1, N_BINS)
     curve = rng.uniform(-12, 6) * place
     for _ in range(4):
-        curve = curve + rng.normal(0, 3) * np.exp(-(((place - rng.uniform(0, 0.7)) / rng.uniform(0.05, 0.2)) ** 2))
+        curve = curve + rng.normal(0, 3) * np.exp(
+            -(((place - rng.uniform(0, 0.7)) / rng.uniform(0.05, 0.2)) ** 2)
+        )
     if rng.uniform() < 0.6:
         curve = np.where(place > 8000 / 12000, curve - 80, curve)
     return curve
 
 
-def adapted(utterance: Utterance, anchors: Anchors, seconds: float, pitch: float | None, seed: int) -> Tensor:
+def adapted(
+    utterance: Utterance, anchors: Anchors, seconds: float, pitch: float | None, seed: int
+) -> Tensor:
     """(s) at 24 kHz: the utterance at the times of `anchors`, its pitch and vocal tract moved towards a voice.
 
     `pitch` is the voice's median f0 in Hz. The vocal tract follows from it (longer for lower voices).
@@ -69,13 +73,21 @@ def adapted(utterance: Utterance, anchors: Anchors, seconds: float, pitch: float
     low = place.astype(int)
     high, mix = np.minimum(low + 1, spectra.f0.shape[-1] - 1), (place - low).astype(np.float32)
     nearest = np.round(place).astype(int)
-    envelopes = [x[:, low] * (1 - mix) + x[:, high] * mix for x in (spectra.harmonic, spectra.noise, spectra.residual)]
+    envelopes = [
+        x[:, low] * (1 - mix) + x[:, high] * mix
+        for x in (spectra.harmonic, spectra.noise, spectra.residual)
+    ]
     voiced = spectra.f0 > 40
     own = float(np.median(spectra.f0[voiced])) if voiced.any() else 180.0
     ratio = float(np.clip((pitch or own) / own, 0.4, 2.0))
     quiet = ~near(times, anchors.real)
     laid = Spectra(
-        envelopes[0], spectra.rotation[:, nearest], envelopes[1], envelopes[2], spectra.phase[:, nearest], spectra.f0[nearest]
+        envelopes[0],
+        spectra.rotation[:, nearest],
+        envelopes[1],
+        envelopes[2],
+        spectra.phase[:, nearest],
+        spectra.f0[nearest],
     )
     other = disguised(laid, float(np.clip(ratio**0.25, 0.84, 1.15)), ratio, np.zeros(N_BINS))
     for part in (other.harmonic, other.noise, other.residual):

@@ -1,6 +1,6 @@
 """Energy contours that a preset's M_v2a predicts for the clips of a manifest: what V2S tuning is conditioned on.
 
-    python -m deepaudio.pipelines.predict_energy MANIFEST.jsonl OUT.safetensors [--preset mini]
+python -m deepaudio.pipelines.predict_energy MANIFEST.jsonl OUT.safetensors [--preset mini]
 """
 
 import argparse
@@ -27,7 +27,9 @@ def predict(manifest: Path, out: Path, preset: str, seed: int = 0) -> int:
         if item.video is None:
             log.warning("left out %s: no video", item.id)
             continue
-        contours[item.id] = v2a.energy(v2a.features(item.video), SampleOptions(seed=seed)).cpu().contiguous()
+        contours[item.id] = (
+            v2a.energy(v2a.features(item.video), SampleOptions(seed=seed)).cpu().contiguous()
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(contours, out)
     return len(contours)
@@ -42,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        log.info("%d contours in %s", predict(options.manifest, options.out, options.preset), options.out)
+        log.info(
+            "%d contours in %s", predict(options.manifest, options.out, options.preset), options.out
+        )
     except DeepAudioError as error:
         log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_code

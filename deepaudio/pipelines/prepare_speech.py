@@ -43,7 +43,8 @@ def spoken_items(items: Iterable[Item], encoder: ContentEncoder) -> Iterator[Spo
         else:
             yield spoken
     yield from align_all(
-        ((i.id, i.speaker or i.id, i.text, read_audio(Path(i.audio), SAMPLE_RATE)) for i in plain), encoder.encode
+        ((i.id, i.speaker or i.id, i.text, read_audio(Path(i.audio), SAMPLE_RATE)) for i in plain),
+        encoder.encode,
     )
 
 
@@ -56,7 +57,7 @@ def by_word_times(item: Item, encoder: ContentEncoder) -> Spoken | None:
     if len(words) != len(rows):
         return None
     real, teacher = [], []
-    for index, ((start, end, _), phones) in enumerate(zip(rows, words)):
+    for index, ((start, end, _), phones) in enumerate(zip(rows, words, strict=True)):
         times = np.array([(p.start, p.end) for p in phones])
         if index + 1 < len(rows) and rows[index + 1][0] - end < 0.03:
             times[-1, 1] = words[index + 1][0].start  # no pause: the gap belongs to the last sound
@@ -85,7 +86,9 @@ def transcribed(items: Iterable[Item]) -> Iterator[Item]:
         yield item
 
 
-def pseudo_items(sentences: Iterable[str], minutes: float, encoder: ContentEncoder, seed: int = 1) -> Iterator[Spoken]:
+def pseudo_items(
+    sentences: Iterable[str], minutes: float, encoder: ContentEncoder, seed: int = 1
+) -> Iterator[Spoken]:
     """Each sentence by another pseudo-speaker, until `minutes` are full; content and sound agree exactly."""
     rng, left = np.random.default_rng(seed), minutes * 60 * SAMPLE_RATE
     for number, text in enumerate(sentences):
@@ -107,9 +110,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="prepare_speech", description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path, help="shard to write, without suffix")
-    parser.add_argument("--factors", type=float, nargs="+", default=[1.0], help="speeds at which each item is resampled")
-    parser.add_argument("--transcribe", action="store_true", help="let whisper-base fill in missing text")
-    parser.add_argument("--pseudo", type=float, metavar="MINUTES", help="read sentences, speak them by pseudo-speakers")
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        help="speeds at which each item is resampled",
+    )
+    parser.add_argument(
+        "--transcribe", action="store_true", help="let whisper-base fill in missing text"
+    )
+    parser.add_argument(
+        "--pseudo",
+        type=float,
+        metavar="MINUTES",
+        help="read sentences, speak them by pseudo-speakers",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -118,7 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
             spoken = pseudo_items(filter(str.strip, sentences), options.pseudo, ContentEncoder())
         else:
             items = read_manifest(options.manifest)
-            spoken = spoken_items(transcribed(items) if options.transcribe else items, ContentEncoder())
+            spoken = spoken_items(
+                transcribed(items) if options.transcribe else items, ContentEncoder()
+            )
         count = write_shard(options.out, spoken, tuple(options.factors))
     except InputError as error:
         log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")

@@ -100,7 +100,9 @@ def _from_hub(
     except (EntryNotFoundError, RepositoryNotFoundError) as error:
         hint = "was it moved? `deepaudio models import` takes the file from anywhere"
         raise WeightsError("weights.not_found", f"{file.place}: no {file.path}", hint) from error
-    except Exception as error:  # the hub's HTTP library, another one in every version, has its own errors
+    except (
+        Exception
+    ) as error:  # the hub's HTTP library, another one in every version, has its own errors
         raise _unreachable(file, error) from error
     etag = (known.etag or "").strip('"')
     if len(etag) == 64 and store.sha256_of(path, progress) != etag:

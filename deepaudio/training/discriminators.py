@@ -79,7 +79,9 @@ class Discriminators(nn.Module):
         spectra = torch.randint(self.n_periods, len(self.members), (1,), generator=rng)
         return [*periods.tolist(), *spectra.tolist()]
 
-    def forward(self, waveform: Float[Tensor, "b s"], which: list[int] | None = None) -> list[Verdict]:
+    def forward(
+        self, waveform: Float[Tensor, "b s"], which: list[int] | None = None
+    ) -> list[Verdict]:
         """Verdicts of the members `which`, or of all."""
         members = self.members if which is None else [self.members[i] for i in which]
         return [member(waveform) for member in members]
@@ -87,7 +89,10 @@ class Discriminators(nn.Module):
 
 def judge_loss(real: list[Verdict], fake: list[Verdict]) -> Tensor:
     """Hinge loss of the discriminators, mean over them."""
-    losses = [F.relu(1 - r.scores).mean() + F.relu(1 + f.scores).mean() for r, f in zip(real, fake, strict=True)]
+    losses = [
+        F.relu(1 - r.scores).mean() + F.relu(1 + f.scores).mean()
+        for r, f in zip(real, fake, strict=True)
+    ]
     return torch.stack(losses).mean()
 
 

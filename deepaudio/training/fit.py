@@ -11,9 +11,10 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -38,7 +39,7 @@ class Loss(NamedTuple):
 
     value: Tensor
     weight: float
-    parts: dict[str, float] = {}
+    parts: Mapping[str, float] = MappingProxyType({})
 
 
 class Stage(Protocol):
@@ -90,7 +91,9 @@ def fit(
         with FileLock(folder / ".lock", timeout=0):
             return _fit(stage, recipe, folder, progress, stop)
     except Timeout as error:
-        raise UsageError("train.locked", f"another run trains into {folder}", "wait, or choose another output=") from error
+        raise UsageError(
+            "train.locked", f"another run trains into {folder}", "wait, or choose another output="
+        ) from error
 
 
 def _fit(stage, recipe, folder, progress, stop) -> Path:
@@ -113,7 +116,11 @@ def _fit(stage, recipe, folder, progress, stop) -> Path:
         else:
             mean, parts, taken = _update(stage, recipe, optimiser, batches, rng, lr, amp)
         if not math.isfinite(mean):
-            raise ResourceError("train.not_finite", f"loss is {mean} at step {step}", hint="lower optim.lr and resume")
+            raise ResourceError(
+                "train.not_finite",
+                f"loss is {mean} at step {step}",
+                hint="lower optim.lr and resume",
+            )
         skipped = 0 if taken else skipped + 1
         if skipped:
             log.warning("step %d left out: its gradient is not finite", step)
@@ -131,14 +138,18 @@ def _fit(stage, recipe, folder, progress, stop) -> Path:
             try:
                 _save(folder, recipe, stage, optimiser, ema, rng, step)
             except (OSError, SafetensorError) as error:
-                raise ResourceError("train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)) from error
+                raise ResourceError(
+                    "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
+                ) from error
         if over:
             log.info("stopped at step %d of %d; run again to go on", step, recipe.steps)
             break
     return folder / "model"
 
 
-def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dict[str, float], bool]:
+def _update(
+    stage, recipe, optimiser, batches, rng, lr, amp
+) -> tuple[float, dict[str, float], bool]:
     """One optimiser update over `accumulate` batches, divided once by their summed weight.
 
     Returns the mean loss, its parts, and whether the update was taken: not where the gradient is not finite.
@@ -154,7 +165,11 @@ def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dic
         weight += loss.weight
         parts = loss.parts
     if weight <= 0:
-        raise InputError("train.no_weight", "a batch has no weight: nothing in it counts for the loss", hint="see data in the recipe")
+        raise InputError(
+            "train.no_weight",
+            "a batch has no weight: nothing in it counts for the loss",
+            hint="see data in the recipe",
+        )
     for group in optimiser.param_groups:
         group["lr"] = lr
         for parameter in group["params"]:
@@ -165,7 +180,7 @@ def _update(stage, recipe, optimiser, batches, rng, lr, amp) -> tuple[float, dic
     taken = bool(torch.isfinite(norm))
     if taken:
         optimiser.step()
-    return total / weight, parts | {"norm": float(norm)}, taken
+    return total / weight, {**parts, "norm": float(norm)}, taken
 
 
 def _autocast(device: torch.device, dtype: str) -> Callable:
@@ -216,9 +231,16 @@ def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
     partial, last, old = folder / "last.partial", folder / "last", folder / "last.old"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()}
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()
+    }
     save_file(weights, partial / "model.safetensors")
-    state = {"step": step, "rng": rng.get_state(), "torch_rng": torch.get_rng_state(), "recipe": _fingerprint(recipe)}
+    state = {
+        "step": step,
+        "rng": rng.get_state(),
+        "torch_rng": torch.get_rng_state(),
+        "recipe": _fingerprint(recipe),
+    }
     if torch.cuda.is_available():
         state["cuda_rng"] = torch.cuda.get_rng_state_all()
     if optimiser:

@@ -26,4 +26,8 @@ def learning_rate(step: int, steps: int, config: Optim) -> float:
         "linear": 1.0 - done,
         "cosine": 0.5 * (1.0 + math.cos(math.pi * done)),
     }[config.schedule]
-    return config.final_lr + (config.lr - config.final_lr) * left if config.schedule != "constant" else config.lr
+    return (
+        config.final_lr + (config.lr - config.final_lr) * left
+        if config.schedule != "constant"
+        else config.lr
+    )

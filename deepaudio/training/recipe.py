@@ -1,5 +1,6 @@
 """The schema of a recipe: one YAML file per training run, unknown keys refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +41,9 @@ class Recipe(_Strict):
     objective: dict[str, Any] = {}
     optim: Optim = Optim()
     steps: int = Field(gt=0)
-    minutes: float | None = Field(None, gt=0)  # wall-clock limit of one call; the run can be resumed
+    minutes: float | None = Field(
+        None, gt=0
+    )  # wall-clock limit of one call; the run can be resumed
     accumulate: int = Field(1, ge=1)
     ema: float | None = Field(None, gt=0, lt=1)
     init_from: str | None = None  # folder with config.json + model.safetensors
@@ -60,12 +63,14 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
         if fault["type"] == "extra_forbidden":
             owner = Optim if key.startswith("optim.") else Recipe
             hint = suggest(key.rsplit(".", 1)[-1], list(owner.model_fields))
-            raise InputError("recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint) from error
+            raise InputError(
+                "recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint
+            ) from error
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise InputError("recipe.invalid", f"{where}: {key}: {message}") from error
 
 
-def load(path: Path, pairs: list[str] = []) -> Recipe:
+def load(path: Path, pairs: Sequence[str] = ()) -> Recipe:
     """Read, override and check a recipe file."""
     return parse(override(_numbers(read_yaml(path)), pairs), str(path))
 

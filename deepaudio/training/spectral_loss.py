@@ -22,7 +22,9 @@ class Spectra(nn.Module):
         """One STFT resolution, or the mel (written 0), drawn at random: an unbiased, cheap part of all."""
         return [(*self.n_ffts, 0)[int(torch.randint(len(self.n_ffts) + 1, (), generator=rng))]]
 
-    def forward(self, waveform: Float[Tensor, "b s"], n_ffts: list[int] | None = None) -> list[Tensor]:
+    def forward(
+        self, waveform: Float[Tensor, "b s"], n_ffts: list[int] | None = None
+    ) -> list[Tensor]:
         """Views of a waveform, of the resolutions `n_ffts` (0: log-mel) or of all."""
         views = []
         for n_fft in (*self.n_ffts, 0) if n_ffts is None else n_ffts:
@@ -30,7 +32,9 @@ class Spectra(nn.Module):
                 views.append(2.0 * log_mel(waveform, MelConfig(floor=1e-4)))
                 continue
             window = getattr(self, f"window_{n_fft}")
-            spectrum = torch.stft(waveform.float(), n_fft, n_fft // 4, window=window, return_complex=True)
+            spectrum = torch.stft(
+                waveform.float(), n_fft, n_fft // 4, window=window, return_complex=True
+            )
             power = torch.view_as_real(spectrum / math.sqrt(0.375 * n_fft)).square().sum(-1) + 1e-8
             log_magnitude = 0.5 * power.log()
             views += [log_magnitude, 2.0 * (0.5 * log_magnitude).exp()]
@@ -42,7 +46,9 @@ def distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     return torch.stack([(x - y).abs().mean() for x, y in zip(a, b, strict=True)]).sum()
 
 
-def energy_distance(real: list[Tensor], one: list[Tensor], two: list[Tensor], spread: float = 1.0) -> Tensor:
+def energy_distance(
+    real: list[Tensor], one: list[Tensor], two: list[Tensor], spread: float = 1.0
+) -> Tensor:
     """E d(x, y) - spread E d(y, y') / 2 from two draws of the generator for the same condition.
 
     A proper score for a spread of 1: its minimum has the right mixture of tone and noise, where a plain distance prefers

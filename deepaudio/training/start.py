@@ -24,9 +24,12 @@ def initialise(model: nn.Module, recipe: Recipe, new: tuple[str, ...] = ()) -> N
         elif name not in state or state[name].shape != value.shape:
             found = tuple(state[name].shape) if name in state else "nothing"
             raise WeightsError(
-                "init_from.mismatch", f"{recipe.init_from}: {name} should be {tuple(value.shape)}, found {found}"
+                "init_from.mismatch",
+                f"{recipe.init_from}: {name} should be {tuple(value.shape)}, found {found}",
             )
     unknown = sorted(set(state) - set(own))
     if unknown:
-        raise WeightsError("init_from.unknown", f"{recipe.init_from}: {unknown[0]} is not part of the model")
+        raise WeightsError(
+            "init_from.unknown", f"{recipe.init_from}: {unknown[0]} is not part of the model"
+        )
     model.load_state_dict(state)

@@ -62,7 +62,9 @@ def test_active_span_and_silence():
 
 
 def test_level_ignores_pauses_and_silence_stays():
-    speech = torch.cat([torch.zeros(12_000), 0.3 * torch.randn(12_000, generator=torch.Generator().manual_seed(0))])
+    speech = torch.cat(
+        [torch.zeros(12_000), 0.3 * torch.randn(12_000, generator=torch.Generator().manual_seed(0))]
+    )
     made, gain = at_level(speech)
     assert abs(active_rms(made) - 0.1) < 1e-3 and gain < 1
     assert at_level(torch.zeros(1000))[1] == 1.0
@@ -78,4 +80,10 @@ def test_content_lies_where_the_anchors_say():
     laid = lay(utterance, anchors, 200)[:, 0]
     heard = (laid > 2.5).nonzero()[:, 0] / 93.75
     assert abs(float(heard[0]) - 1.0) < 0.05 and abs(float(heard[-1]) - 1.4) < 0.05
-    assert list(near(np.array([0.9, 0.98, 1.2, 1.42, 1.5]), anchors.real)) == [False, True, True, True, False]
+    assert list(near(np.array([0.9, 0.98, 1.2, 1.42, 1.5]), anchors.real)) == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]

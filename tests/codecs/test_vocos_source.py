@@ -70,8 +70,12 @@ def test_envelope_of_the_mel_has_the_level_of_the_spectrum(tiny):
     torch.manual_seed(1)
     noise = torch.randn(1, 24_000 * 4) * 0.1
     envelope = log_mel(noise) @ tiny.envelope_weight + tiny.envelope_offset
-    spectrum = torch.stft(noise, 1024, 256, window=torch.hann_window(1024), return_complex=True).abs()
-    assert (envelope.exp().mean((0, 1))[8:500] / spectrum.mean((0, 2))[8:500]).log().abs().mean() < 0.05
+    spectrum = torch.stft(
+        noise, 1024, 256, window=torch.hann_window(1024), return_complex=True
+    ).abs()
+    assert (
+        envelope.exp().mean((0, 1))[8:500] / spectrum.mean((0, 2))[8:500]
+    ).log().abs().mean() < 0.05
 
 
 @pytest.mark.parametrize("wrong", [{"hop_length": 300}, {"n_mels": 1}, {"refinements": -1}])
@@ -116,6 +120,10 @@ def test_shipped_weights_sing_in_tune():
         pitch = vocoder.pitch(mel)
     assert pitch.hertz[0, 20:-20].median().item() == pytest.approx(140, rel=0.01)
     spectrum = torch.fft.rfft(sung[0, 5120:-5120] * torch.hann_window(sung.shape[1] - 10240)).abs()
-    first = spectrum[: int(210 / 24_000 * (sung.shape[1] - 10240))].argmax().item() * 24_000 / (sung.shape[1] - 10240)
+    first = (
+        spectrum[: int(210 / 24_000 * (sung.shape[1] - 10240))].argmax().item()
+        * 24_000
+        / (sung.shape[1] - 10240)
+    )
     assert first == pytest.approx(140, rel=0.02)
     assert (log_mel(sung) - mel)[:, 10:-10, :60].abs().mean() < 0.5

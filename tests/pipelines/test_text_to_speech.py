@@ -21,7 +21,9 @@ def tts():
 
 @pytest.fixture(scope="module")
 def voice(request):
-    samples, rate = soundfile.read(request.config.rootpath / "examples" / "voice.wav", dtype="float32")
+    samples, rate = soundfile.read(
+        request.config.rootpath / "examples" / "voice.wav", dtype="float32"
+    )
     return Reference(torch.from_numpy(samples), rate)
 
 
@@ -33,7 +35,13 @@ def test_length_is_exact(tts, voice, duration):
 
 
 def test_natural_duration_grows_with_the_text(tts):
-    assert 0.3 < tts.natural_duration("Yes.") < tts.natural_duration(LINE) < tts.natural_duration(f"{LINE} {LINE}") < 8
+    assert (
+        0.3
+        < tts.natural_duration("Yes.")
+        < tts.natural_duration(LINE)
+        < tts.natural_duration(f"{LINE} {LINE}")
+        < 8
+    )
 
 
 def test_same_seed_same_bits_and_another_seed_another_sound(tts, voice):

@@ -28,11 +28,16 @@ def test_energy_distance_prefers_the_right_noise_where_plain_distance_does_not()
     def sound(scale: float) -> list[torch.Tensor]:
         return spectra(scale * torch.randn(2, 24_000, generator=rng), [1024])
 
-    def flat() -> list[torch.Tensor]:  # the typical magnitude everywhere: not a sound, but a tempting answer
+    def flat() -> list[
+        torch.Tensor
+    ]:  # the typical magnitude everywhere: not a sound, but a tempting answer
         return [view.median(-1, keepdim=True).values.expand_as(view) for view in real]
 
     real = sound(0.1)
-    proper = {scale: float(energy_distance(real, sound(scale), sound(scale))) for scale in (0.07, 0.1, 0.14)}
+    proper = {
+        scale: float(energy_distance(real, sound(scale), sound(scale)))
+        for scale in (0.07, 0.1, 0.14)
+    }
     assert min(proper, key=proper.get) == 0.1
     assert distance(real, flat()) < distance(real, sound(0.1))
     assert energy_distance(real, flat(), flat()) > energy_distance(real, sound(0.1), sound(0.1))
@@ -79,7 +84,10 @@ def test_adversarial_gradient_is_scaled_to_the_spectral_one():
 
 def test_loss_falls():
     torch.manual_seed(0)
-    stage, rng = build(recipe(objective=dict(adversarial_from=1000, own_pitch_from=0))), torch.Generator().manual_seed(0)
+    stage, rng = (
+        build(recipe(objective=dict(adversarial_from=1000, own_pitch_from=0))),
+        torch.Generator().manual_seed(0),
+    )
     batch = next(stage.batches(rng))
     pitch = [stage.step(batch, rng, 3e-3)["pitch"] for _ in range(25)]
     assert pitch[-1] < 0.7 * pitch[0]

@@ -35,7 +35,11 @@ class Aligner:
         try:
             import pocketsphinx
         except ImportError as error:
-            raise ToolError("align.missing", "pocketsphinx is not installed", hint="pip install 'deepaudio[teachers]'") from error
+            raise ToolError(
+                "align.missing",
+                "pocketsphinx is not installed",
+                hint="pip install 'deepaudio[teachers]'",
+            ) from error
         self._sphinx = pocketsphinx
         self._decoder = None
         self._known: dict[str, str] = {}
@@ -96,10 +100,10 @@ def _words(utterance: Utterance) -> list[list[Phone]]:
 
 def _anchors(words: list[list[Phone]], spoken: list[list[_Segment]]) -> tuple[Anchors, float]:
     real, teacher, scores = [], [], []
-    for position, (phones, segments) in enumerate(zip(words, spoken)):
+    for position, (phones, segments) in enumerate(zip(words, spoken, strict=True)):
         final = segments[-1].start + segments[-1].length
         follows = position + 1 < len(words) and spoken[position + 1][0].start <= final + 1
-        for phone, segment in zip(phones, segments):
+        for phone, segment in zip(phones, segments, strict=True):
             # without a pause the teacher's gap between two words belongs to the sound before it
             end = words[position + 1][0].start if follows and phone is phones[-1] else phone.end
             real.append((segment.start * FRAME, (segment.start + segment.length) * FRAME))

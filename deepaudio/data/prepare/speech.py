@@ -39,7 +39,9 @@ class Spoken(NamedTuple):
     anchors: Anchors
 
 
-def align_all(items: Iterable[tuple[str, str, str, Tensor]], encode: Callable[[str], Utterance]) -> Iterator[Spoken]:
+def align_all(
+    items: Iterable[tuple[str, str, str, Tensor]], encode: Callable[[str], Utterance]
+) -> Iterator[Spoken]:
     """(key, speaker, text, 24 kHz waveform) -> Spoken; what cannot be aligned is named in the log and left out."""
     aligner = Aligner()
     for key, speaker, text, waveform in items:
@@ -56,7 +58,10 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
     waveform = AF.resample(spoken.waveform, round(SAMPLE_RATE * factor), SAMPLE_RATE)
     name = f"@{factor:.2f}"
     return spoken._replace(
-        key=spoken.key + name, speaker=spoken.speaker + name, waveform=waveform, anchors=spoken.anchors.scaled(1 / factor)
+        key=spoken.key + name,
+        speaker=spoken.speaker + name,
+        waveform=waveform,
+        anchors=spoken.anchors.scaled(1 / factor),
     )
 
 
@@ -79,8 +84,17 @@ def write_shard(path: Path, spoken: Iterable[Spoken], factors: tuple[float, ...]
         for factor in factors:
             one = original if factor == 1.0 else faster(original, factor)
             found = features(one)
-            tensors |= {f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()}
-            index.append({"key": one.key, "speaker": one.speaker, "frames": len(found["mel"]), "text": one.text})
+            tensors |= {
+                f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
+            }
+            index.append(
+                {
+                    "key": one.key,
+                    "speaker": one.speaker,
+                    "frames": len(found["mel"]),
+                    "text": one.text,
+                }
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path.with_suffix(".safetensors"))
     path.with_suffix(".json").write_text(json.dumps(index))

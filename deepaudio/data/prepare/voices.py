@@ -25,7 +25,9 @@ def recordings(folder: Path, most: int | None = None) -> Iterator[tuple[str, np.
     if folder.name.startswith("grid") or (folder / "align").is_dir():
         files = [p for p in files if not grid_held_out(p.stem)]
     if not files:
-        raise InputError("data.empty", f"no recordings under {folder}", hint=f"looked for {sorted(SUFFIXES)}")
+        raise InputError(
+            "data.empty", f"no recordings under {folder}", hint=f"looked for {sorted(SUFFIXES)}"
+        )
     if most is not None:
         files = sorted(random.Random(0).sample(files, min(most, len(files))))
     for path in files:
@@ -34,7 +36,9 @@ def recordings(folder: Path, most: int | None = None) -> Iterator[tuple[str, np.
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of this module."""
-    parser = argparse.ArgumentParser(description="Write a vocoder bank from a folder of recordings.")
+    parser = argparse.ArgumentParser(
+        description="Write a vocoder bank from a folder of recordings."
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--most", type=int, help="take at most so many files")

@@ -61,7 +61,9 @@ class SpeechStage:
             content_mask=batch.target,
             cond=x1 * batch.prompt[..., None],
             cond_mask=batch.prompt,
-            energy=batch.energy * keep_energy.to(device)[:, None, None] if self.config.energy else None,
+            energy=batch.energy * keep_energy.to(device)[:, None, None]
+            if self.config.energy
+            else None,
             mask=batch.prompt | batch.target,
             drop_audio=drop_audio.to(device),
             drop_text=drop_text.to(device),

@@ -18,7 +18,11 @@ def build(recipe: Recipe) -> tts.SpeechStage | InfillStage:
     """The stage of a recipe with `stage: v2s`; its drops are the paper's unless the recipe says otherwise."""
     stage = tts.build(recipe)
     if not stage.config.energy:
-        raise InputError("recipe.energy", "stage v2s needs a model with an energy input", hint="model.energy=true")
+        raise InputError(
+            "recipe.energy",
+            "stage v2s needs a model with an energy input",
+            hint="model.energy=true",
+        )
     said = set(recipe.objective)
     drops = {name: value for name, value in PAPER_DROPS.items() if name not in said}
     stage.objective = replace(stage.objective, **drops)

@@ -66,21 +66,34 @@ class VocoderStage:
         self.spectra = Spectra()
         betas = recipe.optim.betas
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.optim.lr, betas=betas, weight_decay=recipe.optim.weight_decay
+            self.model.parameters(),
+            lr=recipe.optim.lr,
+            betas=betas,
+            weight_decay=recipe.optim.weight_decay,
         )
-        self.judge_optimiser = torch.optim.AdamW(self.discriminators.parameters(), lr=recipe.optim.lr, betas=betas)
+        self.judge_optimiser = torch.optim.AdamW(
+            self.discriminators.parameters(), lr=recipe.optim.lr, betas=betas
+        )
         self.updates = 0
         self.sizes: Tensor | None = None  # running gradient norms: adversarial, spectral
 
     def batches(self, rng: torch.Generator) -> Iterator[Segments]:
         """Random segments of the recipe's banks."""
         d = self.data
-        return segments([Bank.open(folder) for folder in d.banks], list(d.banks.values()), d.frames, d.batch_items, rng)
+        return segments(
+            [Bank.open(folder) for folder in d.banks],
+            list(d.banks.values()),
+            d.frames,
+            d.batch_items,
+            rng,
+        )
 
     def step(self, batch: Segments, rng: torch.Generator, lr: float) -> dict[str, float]:
         """One update of everything; returns the parts of the loss."""
         o = self.objective
-        with torch.autocast(batch.waveform.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"):
+        with torch.autocast(
+            batch.waveform.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"
+        ):
             mel = _disturbed(log_mel(batch.waveform), o.mel_noise, rng)
             pitch = self.model.pitch(mel)
             pitch_loss = self._pitch_loss(pitch.scores, batch.pitch)
@@ -88,7 +101,9 @@ class VocoderStage:
             voiced = pitch.voiced.detach()
             if self.updates < o.own_pitch_from:
                 hertz = torch.where(batch.pitch > 0, batch.pitch, hertz)
-                voiced = torch.where(torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced)
+                voiced = torch.where(
+                    torch.rand(len(mel), 1, generator=rng) < 0.5, (batch.pitch > 0).float(), voiced
+                )
             filters = self.model.filters(mel, hertz, voiced)
         draws = [self._draw(filters, hertz, mel, rng) for _ in range(2)]
         leaves = [draw.detach().requires_grad_() for draw in draws]
@@ -123,12 +138,16 @@ class VocoderStage:
         self.optimiser.load_state_dict(state["optimiser"])
         self.judge_optimiser.load_state_dict(state["judge_optimiser"])
 
-    def _draw(self, filters: Tensor, hertz: Tensor, mel: Tensor, rng: torch.Generator) -> Float[Tensor, "b s"]:
+    def _draw(
+        self, filters: Tensor, hertz: Tensor, mel: Tensor, rng: torch.Generator
+    ) -> Float[Tensor, "b s"]:
         c = self.config
         start = torch.rand(len(hertz), generator=rng).to(hertz.device)
         pulses = pulse_train(hertz, c.hop_length, c.sample_rate, start)
         noise = torch.randn(pulses.shape, generator=rng).to(hertz.device)
-        return self.model.refined(self.model.synthesise(filters, pulses, noise), mel, self.objective.refinements)
+        return self.model.refined(
+            self.model.synthesise(filters, pulses, noise), mel, self.objective.refinements
+        )
 
     def _pitch_loss(self, scores: Tensor, pitch: Tensor) -> Tensor:
         """Cross-entropy with a Gaussian of one bin around the label, and voicing."""
@@ -163,7 +182,11 @@ class VocoderStage:
             heard = self.discriminators(fake[:items], some)
         fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
         (gradient,) = torch.autograd.grad(fooling + self.objective.matching * matching, fake)
-        return gradient, {"judge": taught.item(), "fooling": fooling.item(), "matching": matching.item()}
+        return gradient, {
+            "judge": taught.item(),
+            "fooling": fooling.item(),
+            "matching": matching.item(),
+        }
 
     def _balanced(self, gradient: Tensor, beside: Tensor) -> Tensor:
         """Scale to the running size of the spectral gradient (as the balancer of EnCodec, arXiv 2210.13438)."""
@@ -184,11 +207,24 @@ def build(recipe: Recipe) -> VocoderStage:
     return VocoderStage(recipe)
 
 
-def _disturbed(mel: Float[Tensor, "b n c"], deviation: float, rng: torch.Generator) -> Float[Tensor, "b n c"]:
+def _disturbed(
+    mel: Float[Tensor, "b n c"], deviation: float, rng: torch.Generator
+) -> Float[Tensor, "b n c"]:
     """Half of the items get noise and half a blur over neighbours, as mels of an acoustic model have."""
     b = len(mel)
-    noisy = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * 2 * deviation
-    blur = (torch.rand(b, 1, 1, generator=rng) < 0.5) * torch.rand(b, 1, 1, generator=rng) * min(1.0, 10 * deviation)
+    noisy = (
+        (torch.rand(b, 1, 1, generator=rng) < 0.5)
+        * torch.rand(b, 1, 1, generator=rng)
+        * 2
+        * deviation
+    )
+    blur = (
+        (torch.rand(b, 1, 1, generator=rng) < 0.5)
+        * torch.rand(b, 1, 1, generator=rng)
+        * min(1.0, 10 * deviation)
+    )
     near = F.avg_pool2d(mel[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
     drawn = torch.randn(mel.shape, generator=rng)
-    return mel + blur.to(mel.device) * (near - mel) * 0.5 + noisy.to(mel.device) * drawn.to(mel.device)
+    return (
+        mel + blur.to(mel.device) * (near - mel) * 0.5 + noisy.to(mel.device) * drawn.to(mel.device)
+    )
