@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepaudio.errors import InputError, ResourceError
 from deepaudio.media import sniff
-from deepaudio.media.guard import guard, opened
+from deepaudio.media.guard import guard, opened, packets
 from deepaudio.media.output import published
 from deepaudio.media.sniff import shown_path
 
@@ -158,7 +158,7 @@ def _by_av(place: Path, stream: int | None, what: str) -> tuple[np.ndarray, int]
         rate, channels = track.codec_context.sample_rate, track.codec_context.channels
         convert = av.AudioResampler(format="fltp", rate=rate)
         zero = (container.start_time or 0) / av.time_base
-        for packet in container.demux(track):
+        for packet in packets(container, track):
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError as error:

@@ -1,5 +1,7 @@
 """What must not reach a demuxer: refused by the bytes alone, then opened with everything else out of reach."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -9,6 +11,8 @@ import av.logging
 from deepaudio.errors import InputError
 from deepaudio.media import boxes, ffmpeg, sniff
 from deepaudio.media.sniff import shown_path
+
+log = logging.getLogger(__name__)
 
 
 def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip") -> str:
@@ -26,6 +30,11 @@ def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip"
             missing = int.from_bytes(file.read(8)[4:], "little") + 8 - place.stat().st_size
         if missing > 0:
             damaged(f"{shown} ends {missing} bytes early", allow_damaged, notes, what)
+    if kind == "mpeg-ts":
+        with place.open("rb") as file:
+            packet = sniff.transport_packet(file.read(sniff.HEAD))
+        if place.stat().st_size % packet:
+            damaged(f"{shown} ends inside a packet", allow_damaged, notes, what)
     if kind != "mp4":
         return kind
     facts = boxes.read_facts(place)
@@ -63,3 +72,14 @@ def opened(place: Path, what: str = "clip") -> av.container.InputContainer:
         reason = getattr(error, "strerror", None) or str(error)
         message = f"cannot read {shown_path(place)}: {reason}"
         raise InputError(f"{what}.unreadable", message, path=shown_path(place)) from error
+
+
+def packets(container: av.container.InputContainer, *tracks) -> Iterator[av.Packet]:
+    """The packets of these tracks (of all without any), to the end.
+
+    A transport stream may gain streams while it is read; PyAV does not know them and stumbles when it flushes at the end.
+    """
+    try:
+        yield from container.demux(*tracks)
+    except IndexError as error:
+        log.debug("a stream appeared late: %s", error)

@@ -19,7 +19,7 @@ from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_floats
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.containers import MuxPlan, plan
-from deepaudio.media.guard import opened
+from deepaudio.media.guard import opened, packets
 from deepaudio.media.output import full, preflight, published, temporary
 from deepaudio.media.probe import probe
 
@@ -105,7 +105,7 @@ def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[in
     digest, count = hashlib.sha256(), 0
     with opened(info.path) as container:
         track = container.streams[info.video_stream if stream is None else stream]
-        for packet in container.demux(track):
+        for packet in packets(container, track):
             if packet.size:
                 count += 1
                 digest.update(packet.size.to_bytes(8, "big"))
@@ -219,7 +219,7 @@ def _last_time(made: ClipInfo, index: int, start: float | None) -> float | None:
             with suppress(av.error.FFmpegError):
                 offset = int((start + made.start_time) / track.time_base)
                 container.seek(offset, stream=track, backward=True)
-        for packet in container.demux(track):
+        for packet in packets(container, track):
             with suppress(av.error.FFmpegError):
                 for frame in packet.decode():
                     if frame.pts is not None:

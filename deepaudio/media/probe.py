@@ -13,7 +13,7 @@ import av.error
 from deepaudio.errors import InputError, ResourceError
 from deepaudio.media import sniff
 from deepaudio.media.clip import LIMITS, ClipInfo, Limits, StreamInfo, fingerprint
-from deepaudio.media.guard import damaged, guard, opened
+from deepaudio.media.guard import damaged, guard, opened, packets
 from deepaudio.media.sniff import shown_path
 
 log = logging.getLogger(__name__)
@@ -130,6 +130,8 @@ class Schedule(NamedTuple):
     last_step: int
     end: float
     """Seconds at which the last packet of any picture or sound ends."""
+    heard: frozenset[int]
+    """Streams of sound that have packets at all."""
     unordered: int
     hidden: int
 
@@ -148,7 +150,8 @@ def _measure(
         fps = len(plan.times) / float((plan.times[-1] - plan.times[0] + plan.last_step) * base)
         gap = float(max(b - a for a, b in zip(plan.times, plan.times[1:], strict=False)) * base)
     _check_times(place, len(plan.times), duration, fps, gap, limits)
-    end = max(duration, plan.end - start)
+    # Matroska counts its duration from 0, whenever the media begin
+    end = max(duration, plan.end if kind == "matroska" else plan.end - start)
     # an MP4's declared duration may count what its edit list hides; its completeness was checked by its boxes
     if (
         kind in ("matroska", "avi", "flv")
@@ -159,6 +162,9 @@ def _measure(
         damaged(message, allow_damaged, notes)
     if plan.unordered:
         notes.append(f"{plan.unordered} pictures have decoding times out of order")
+    if sound is not None and sound.index not in plan.heard:
+        notes.append(f"audio stream {sound.index} is empty")
+        sound = None
     if sound is None:
         notes.append("the clip has no audio")
     rotation = _rotation(place, picture.index)
@@ -210,12 +216,15 @@ def _varies(plan: Schedule) -> bool:
 def _schedule(container, track, notes: list[str]) -> Schedule:
     times: list[int] = []
     length, last_dts, unordered, hidden, end = 0, None, 0, 0, 0.0
+    heard: set[int] = set()
     try:
-        for packet in container.demux():
+        for packet in packets(container):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if packet.size == 0 or packet.stream.type not in ("video", "audio"):
                 continue
             mine = packet.stream.index == track.index
+            if packet.stream.type == "audio":
+                heard.add(packet.stream.index)
             if stamp is None:
                 if not (mine and times):
                     continue
@@ -235,15 +244,14 @@ def _schedule(container, track, notes: list[str]) -> Schedule:
     times.sort()
     steps = sorted(b - a for a, b in itertools.pairwise(times)) or [length]
     step = max(steps[len(steps) // 2], 1)
-    return Schedule(
-        times, step, length if 0 < length <= 10 * step else step, end, unordered, hidden
-    )
+    last_step = length if 0 < length <= 10 * step else step
+    return Schedule(times, step, last_step, end, frozenset(heard), unordered, hidden)
 
 
 def _rotation(place: Path, index: int) -> int:
     """From the first decodable picture, which also proves that there is one."""
     with opened(place) as container:
-        for tries, packet in enumerate(container.demux(container.streams[index])):
+        for tries, packet in enumerate(packets(container, container.streams[index])):
             try:
                 for frame in packet.decode():
                     return round(frame.rotation / 90) * 90 % 360

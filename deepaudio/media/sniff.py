@@ -101,15 +101,22 @@ def kind_of(head: bytes) -> str:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
-    for start, packet in ((0, 188), (4, 192), (0, 204)):
-        places = range(start, min(len(head), start + 5 * packet), packet)
-        if len(places) > 1 and all(head[i] == 0x47 for i in places):
-            return "mpeg-ts"
+    if transport_packet(head):
+        return "mpeg-ts"
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return "aac"
     if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
         return "mp3"
     return _words_for(head)
+
+
+def transport_packet(head: bytes) -> int:
+    """Bytes of a packet if these are the first of an MPEG transport stream, else 0."""
+    for start, packet in ((0, 188), (4, 192), (0, 204)):
+        places = range(start, min(len(head), start + 5 * packet), packet)
+        if len(places) > 1 and all(head[i] == 0x47 for i in places):
+            return packet
+    return 0
 
 
 def _words_for(head: bytes) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepaudio.errors import InputError
 from deepaudio.media.clip import LIMITS, ClipInfo, Limits
-from deepaudio.media.guard import opened
+from deepaudio.media.guard import opened, packets
 from deepaudio.media.probe import probe
 from deepaudio.media.sniff import shown_path
 
@@ -176,10 +176,10 @@ def _seek(container, track, start: float, zero: Fraction) -> None:
 
 def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
     """Pictures in presentation order; None for a packet that the decoder refused."""
-    packets = container.demux(track)
+    arriving = packets(container, track)
     while True:
         try:
-            packet = next(packets)
+            packet = next(arriving)
         except StopIteration:
             return
         except av.error.FFmpegError as error:

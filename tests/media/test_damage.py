@@ -1,0 +1,46 @@
+"""Damage that a container hides: no declared length, clocks that begin late, streams that come late or are empty."""
+
+import pytest
+
+from deepaudio.errors import InputError
+from deepaudio.media.guard import packets
+from deepaudio.media.probe import probe
+from tests.media.conftest import run
+
+
+def test_a_transport_stream_that_ends_inside_a_packet(corpus, tmp_path):
+    path = tmp_path / "cut.ts"
+    path.write_bytes(corpus("plain.ts").read_bytes()[: 188 * 200 + 17])
+    with pytest.raises(InputError, match="ends inside a packet") as error:
+        probe(path)
+    assert error.value.code == "clip.truncated"
+    assert any("inside a packet" in note for note in probe(path, allow_damaged=True).notes)
+
+
+def test_matroska_that_begins_late_is_whole(corpus, tmp_path):
+    path = tmp_path / "late.mkv"
+    run("-i", corpus("plain.mp4"), "-c", "copy", "-output_ts_offset", "5", path)
+    info = probe(path)
+    assert info.start_time > 4 and info.duration == pytest.approx(2, abs=0.1)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="media end"):
+        probe(path)
+
+
+def test_sound_without_a_packet_counts_as_none(corpus, tmp_path):
+    path = tmp_path / "empty.mkv"
+    line = ["-i", corpus("plain.mp4"), "-map", "0", "-c:v", "copy", "-af", "aselect=0"]
+    run(*line, "-c:a", "flac", path)
+    info = probe(path)
+    assert [stream.kind for stream in info.streams] == ["video", "audio"]
+    assert not info.has_audio
+    assert any("is empty" in note for note in info.notes)
+
+
+def test_a_stream_that_the_demuxer_learns_of_too_late():
+    class Growing:
+        def demux(self):
+            yield from ("one", "two")
+            raise IndexError("list index out of range")  # what PyAV does at the end
+
+    assert list(packets(Growing())) == ["one", "two"]
