@@ -70,6 +70,16 @@ class ContentEncoder:
         plain = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
         return self._teacher.phonemize(plain)
 
+    def unspoken(self, text: str) -> list[str]:
+        """Characters without an English sound, each once: signs are left out, letters of other scripts misread."""
+        found = []
+        for c in dict.fromkeys(unicodedata.normalize("NFKC", text)):
+            kind = unicodedata.category(c)[0]
+            foreign = kind == "L" and not unicodedata.name(c, "").startswith("LATIN")
+            if foreign or (kind in "NS" and not c.isascii() and not self.phonemize(c)):
+                found.append(c)
+        return found
+
     def encode(self, text: str) -> Utterance:
         """All sentences of `text`, one after the other."""
         return join(self.sentences(text))

@@ -74,6 +74,8 @@ class ClipInfo:
     size_bytes: int
     fingerprint: tuple[int, int, int]
     notes: tuple[str, ...] = ()
+    allow_damaged: bool = False
+    """Go on with what can be decoded, however much is damaged."""
 
     @property
     def has_audio(self) -> bool:

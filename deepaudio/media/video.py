@@ -49,7 +49,7 @@ def frames(
     """Every picture shown in [start, start + duration), upright RGB, `size` = (width, height) if resized (bicubic).
 
     Memory does not grow with the clip. Pictures that cannot be decoded are counted; more than 5 % of them raise
-    InputError unless `allow_damaged`. What the caller should report is appended to `notes`.
+    InputError unless `allow_damaged`. What the caller should report is appended to `notes`, or logged without it.
     """
     info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
     for moment in _moments(info, start, duration, allow_damaged, notes):
@@ -142,7 +142,7 @@ def _moments(
         for picture in _decoded(container, track):
             if picture is None or picture.is_corrupt:
                 damaged += 1
-                if damaged > allowed and not allow_damaged:
+                if damaged > allowed and not (allow_damaged or info.allow_damaged):
                     message = f"{shown_path(info.path)}: more than {allowed} damaged pictures"
                     hint = (
                         "get an undamaged copy, or go on with what can be decoded: --allow-damaged"
@@ -157,7 +157,9 @@ def _moments(
             if time + ROUNDING >= start:
                 count += 1
                 yield _Moment(time, picture)
-    if damaged and notes is not None:
+    if damaged and notes is None:
+        log.warning("%s: %d damaged pictures", shown_path(info.path), damaged)
+    elif damaged:
         notes.append(f"{damaged} damaged pictures, {count} decoded")
     if count == 0 and start < info.duration:
         message = f"no picture of {shown_path(info.path)} could be decoded"

@@ -54,8 +54,8 @@ class Batched:
 def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
     """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
     _check(base)
-    items = read_manifest(batch.manifest, base, batch.out_dir)
     index, count = parse_shard(batch.shard)
+    items = read_manifest(batch.manifest, base, batch.out_dir)
     batch.out_dir.mkdir(parents=True, exist_ok=True)
     items = [item for number, item in enumerate(items) if number % count == index]
     result = Batched(total=len(items))

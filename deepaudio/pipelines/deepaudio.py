@@ -13,7 +13,7 @@ choice of eq. 2, so `generate` takes the argmax.
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -146,6 +146,7 @@ class DeepAudio:
                 duration = features.duration
                 energy = self.v2a.energy(features, options).cpu().float()
             plan = plan_lines(script, self._pace(voices), duration, energy, original, fit)
+            plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
             if rehearse:
@@ -178,6 +179,15 @@ class DeepAudio:
         if self._full_size:
             return self._full_size.tts.paced_by([voice.reference for voice in voices.values()])
         return self.tts.natural_duration
+
+    def _unspoken(self, plan: Plan) -> list[str]:
+        """What of each line the voice has no sound for, in words."""
+        found = ((line.id, self.tts.unspoken(line.text)) for line in plan.lines)
+        return [
+            f"line {id}: no sound for {' '.join(characters)}"
+            for id, characters in found
+            if characters
+        ]
 
     def _precision(self):
         if self.dtype == torch.float32:

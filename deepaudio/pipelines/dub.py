@@ -1,6 +1,6 @@
 """Dub one clip: script, voices and picture in; a video with new sound and the record of its making out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from deepaudio.pipelines.plan import Plan, as_script
 from deepaudio.pipelines.record import (
     Clock,
     complete,
+    heard,
     plain,
     sha256,
     weights_of,
@@ -40,8 +41,19 @@ def dub(
 ) -> Done:
     """Route, plan, speak, mix and mux one clip; nothing is written before the sound is complete.
 
-    `mark` goes into the record as it is. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
+    `mark` goes into the record as it is, and so does what is logged as a warning. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
     """
+    with heard() as said:
+        return _dub(model, job, progress, mark, said)
+
+
+def _dub(
+    model: DeepAudio,
+    job: DubJob,
+    progress: Progress | None,
+    mark: Mapping[str, Any] | None,
+    said: Sequence[str],
+) -> Done:
     clock, extras = Clock(), job.extras
     info = probe(
         job.clip,
@@ -131,7 +143,8 @@ def dub(
             extras.stems, track, result.lines, result.parts, result.sample_rate
         )
     full = facts | _provenance(job, info, script, voices)
-    full |= {"preset": model.preset.name, "weights": weights, "warnings": warnings, "notes": notes}
+    full |= {"preset": model.preset.name, "weights": weights}
+    full |= {"warnings": [*warnings, *said], "notes": notes}
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
     if extras.report:

@@ -78,6 +78,10 @@ class F5TextToSpeech:
         """Seconds that `text` takes at an unhurried pace."""
         return f5_duration.n_bytes(text.strip()) / BYTES_PER_SECOND + 2 * EDGE_SECONDS
 
+    def unspoken(self, text: str) -> list[str]:
+        """Tokens that the vocabulary lacks: a pause takes their place."""
+        return self.resident.get("vocabulary")[0].unknown(text.strip())
+
     @torch.inference_mode()
     def speak(
         self,

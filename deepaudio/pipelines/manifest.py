@@ -52,6 +52,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             if len(content) > MAX_LINE:
                 message = f"{path}: line {number} is longer than {MAX_LINE} bytes"
                 raise InputError("manifest.limits", message, line=number)
+            if number == 1 and b"\0" in content:
+                message = f"{path}: line {number} is not text"
+                raise InputError("manifest.binary", message, "one JSON object a line", line=number)
             text = content.decode("utf-8", "replace").lstrip("\ufeff").strip()
             if text:
                 yield number, text

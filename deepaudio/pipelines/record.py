@@ -3,9 +3,12 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,26 @@ def record_path(output: Path) -> Path:
 def complete(output: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """The whole record in JSON's own types."""
     head = {"schema": SCHEMA, "output": output.name}
-    return plain(head | fields | {"versions": versions()})
+    words = {
+        key: [without_home(text) for text in fields[key]]
+        for key in ("warnings", "notes")
+        if key in fields
+    }
+    return plain(head | fields | words | {"versions": versions()})
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """The warnings that are logged while the block runs."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda entry: said.append(entry.getMessage())
+    logger = logging.getLogger("deepaudio")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def write_record(output: Path, fields: dict[str, Any]) -> Path:
@@ -66,12 +88,14 @@ def plain(value: Any) -> Any:
 
 def shown(path: os.PathLike[str]) -> str:
     """A path without the user's home."""
-    text, home = os.fspath(path), os.path.expanduser("~")
-    return (
-        "~" + text[len(home) :]
-        if home not in ("~", "/") and text.startswith(home + os.sep)
-        else text
-    )
+    text = os.fspath(path)
+    return without_home(text) if text.startswith(os.path.expanduser("~") + os.sep) else text
+
+
+def without_home(text: str) -> str:
+    """Words in which `~` stands for the user's home."""
+    home = os.path.expanduser("~")
+    return text if home in ("~", "/") else text.replace(home + os.sep, "~" + os.sep)
 
 
 def weights_of(preset: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
 
 import functools
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,30 +12,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import coloured, following, in_voice
+from deepaudio.audio.adapt import following
 from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
-from deepaudio.audio.pitch import median_pitch, pitch_track
+from deepaudio.audio.sketch import HOP, Voice, sketch, taught
 from deepaudio.audio.timing import active_span
 from deepaudio.config import build
 from deepaudio.encoders.content import ContentEncoder
-from deepaudio.encoders.pseudo import adapted
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
+from deepaudio.flow.path import rough
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
-SAMPLE_RATE, HOP = 24_000, 256
+SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet kept before and after a line
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_REFERENCE = 6.0
-START = 0.85  # time at which the flow starts, from a parametric sketch of the line in the voice
-CLONING = 0.45  # how far its envelopes go towards the nearest ones of the reference
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
@@ -60,7 +57,9 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.vocoder = vocoder.eval().to(self.device)
-        self.encode = functools.lru_cache(maxsize=64)(ContentEncoder().sentences)
+        content = ContentEncoder()
+        self.encode = functools.lru_cache(maxsize=64)(content.sentences)
+        self.unspoken = content.unspoken
 
     @classmethod
     def load(cls, preset: Path, device: torch.device | str = "cpu") -> "TextToSpeech":
@@ -105,8 +104,8 @@ class TextToSpeech:
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
 
-    def _voice(self, reference: Reference) -> tuple[Tensor, Tensor, float | None]:
-        """Standardised mel (n c), energy (n) and median pitch of the reference without its silent ends."""
+    def _voice(self, reference: Reference) -> tuple[Tensor, Tensor, Voice]:
+        """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
         waveform = AF.resample(
             reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
         )
@@ -118,27 +117,24 @@ class TextToSpeech:
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
         n = n_frames(len(waveform))
-        pitch = median_pitch(pitch_track(waveform, SAMPLE_RATE, n))
         return (
             standardize(log_mel(waveform[None])[0]),
             energy_contour(waveform, SAMPLE_RATE, n),
-            pitch,
+            Voice.of(waveform),
         )
 
     def _piece(
         self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions
     ) -> Tensor:
-        mel, own_energy, pitch = voice
+        mel, own_energy, timbre = voice
         n_ref, n = len(mel), n_frames(samples)
         whole = join(piece)
         anchors = place(piece, n, energy)
-        content = lay(whole, anchors, n, pitch)
+        content = lay(whole, anchors, n, timbre.middle)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
-        sketch = adapted(whole, anchors, samples / SAMPLE_RATE, pitch, options.seed)
-        sketch = log_mel(F.pad(sketch, (0, HOP))[None, : samples + HOP])[0, :n]
-        sketch = in_voice(coloured(sketch, unstandardize(mel)), unstandardize(mel), CLONING)
+        drawn = sketch(taught(whole.spectra), anchors, n * HOP, timbre)[:n]
         if energy is not None and float(energy.max()) > 0:
-            sketch = following(sketch, F.pad(energy[:n], (0, max(0, n - len(energy)))))
+            drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
@@ -149,7 +145,7 @@ class TextToSpeech:
         noise = torch.randn(
             n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
         )
-        begin = (1 - START) * noise + START * torch.cat([mel, standardize(sketch)])
+        begin = rough(torch.cat([mel, standardize(drawn)]), noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
         waveform = self.vocoder(unstandardize(generated[None, n_ref:]))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
@@ -170,10 +166,7 @@ class TextToSpeech:
             null,
             options.guidance_scale,
         )
-        steps = max(
-            1, math.ceil(options.steps * (1 - START))
-        )  # of the options' steps, those after START
-        grid = START + (1 - START) * sway(linear(steps), options.sway)
+        grid = sway(linear(options.steps), options.sway)
         return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 

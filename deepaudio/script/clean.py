@@ -22,6 +22,7 @@ _INVISIBLE = re.compile(
 )
 _LINE_END = re.compile("\r\n|\r|\x85|\u2028|\u2029")
 _SUBTITLE_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,200}>|<\d[\d:.]{3,20}>")
+_OVERRIDE = re.compile(r"\{\\[^{}\n]{0,300}\}")  # of ASS, which SRT and VTT files carry as well
 _PLAIN_TAG = re.compile(r"</?(?:i|b|u|s|em|strong|font|span|br)\b[^<>\n]{0,200}>", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,300}\]")
 _PARENTHESES = re.compile(r"\([^()\n]{0,300}\)")
@@ -94,7 +95,7 @@ def strip_tags(text: str, subtitle: bool) -> str:
     """Without mark-up; in subtitles any tag and entity goes, in plain text only those of subtitles."""
     if not subtitle:
         return _PLAIN_TAG.sub(" ", text)
-    text = html.unescape(_SUBTITLE_TAG.sub(" ", text))
+    text = html.unescape(_SUBTITLE_TAG.sub(" ", _OVERRIDE.sub("", text)))
     return _INVISIBLE.sub("", text)
 
 

@@ -1,6 +1,7 @@
 """One entry for every script format."""
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -23,6 +24,11 @@ FORMATS = {
     ".tsv": "csv",
     ".json": "json",
     ".lst": "lst",
+}
+_OTHERS = {
+    "MicroDVD, which counts frames": re.compile(r"\{\d+\}\{\d*\}"),
+    "SAMI": re.compile(r"<sami\b", re.IGNORECASE),
+    "RTF": re.compile(r"\{\\rtf"),
 }
 
 
@@ -123,4 +129,8 @@ def _kind(source: str | os.PathLike, text: str) -> str:
         return "json"
     if "-->" in text[:5000]:
         return "srt"
+    for name, pattern in _OTHERS.items():
+        if pattern.match(start):
+            message = f"the script looks like {name}, which is not read"
+            raise InputError("script.format", message, "convert it to SRT or plain text")
     return "text"

@@ -1,10 +1,13 @@
 """Damage that a container hides: no declared length, clocks that begin late, streams that come late or are empty."""
 
+from dataclasses import replace
+
 import pytest
 
 from deepaudio.errors import InputError
 from deepaudio.media.guard import packets
 from deepaudio.media.probe import probe
+from deepaudio.media.video import frames
 from tests.media.conftest import run
 
 
@@ -44,3 +47,16 @@ def test_a_stream_that_the_demuxer_learns_of_too_late():
             raise IndexError("list index out of range")  # what PyAV does at the end
 
     assert list(packets(Growing())) == ["one", "two"]
+
+
+def test_damaged_pictures_go_on_when_allowed_and_are_told(corpus, tmp_path, caplog):
+    data = bytearray(corpus("plain.mkv").read_bytes())
+    for place in range(len(data) // 3, len(data) - 3000, 97):
+        data[place] ^= 0x55
+    path = tmp_path / "flip.mkv"
+    path.write_bytes(data)
+    info = probe(path, allow_damaged=True)
+    with pytest.raises(InputError, match="damaged pictures"):
+        list(frames(replace(info, allow_damaged=False)))
+    assert 0 < len(list(frames(info))) <= info.n_frames
+    assert "damaged pictures" in caplog.text

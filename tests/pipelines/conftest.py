@@ -29,6 +29,9 @@ class StandInVoice:
     def __init__(self):
         self.calls = []
 
+    def unspoken(self, text):
+        return [c for c in text if c == "\u2603"]
+
     def natural_duration(self, text):
         return 0.2 + 0.05 * len(text)
 

@@ -113,3 +113,11 @@ def test_what_belongs_to_one_clip_is_refused(made, base, tmp_path):
         run_batch(made([{"clip": "x"}]), DubJob(clip=None, output=tmp_path / "x.mp4"))
     with pytest.raises(InputError, match="no jobs"):
         run_batch(made([""]), base)
+
+
+def test_a_file_that_is_no_manifest_is_one_error(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(b"RIFF\0\0\0\0WAVE\n" * 50)
+    with pytest.raises(InputError) as error:
+        read_manifest(path, base, tmp_path)
+    assert error.value.code == "manifest.binary"

@@ -1,7 +1,9 @@
 """Dubbing a clip end to end with stand-in modules: what is written, what is measured, what is refused."""
 
 import json
+import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -262,3 +264,23 @@ def test_the_report_is_one_file(model, job):
     text = page.read_text()
     assert TEXT in text and "data:image" in text and "http" not in text.split("</style>")[1]
     assert done.facts["report"]
+
+
+def test_characters_without_a_sound_are_listed(model, job):
+    done = dub(model, replace(job, text="We go \N{SNOWMAN} now."))
+    assert any("no sound for \N{SNOWMAN}" in warning for warning in done.warnings)
+
+
+def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatch):
+    home = str(job.clip.parent)
+    monkeypatch.setenv("HOME", home)
+    looked = model.v2a.features
+
+    def features(clip):
+        logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged pictures", home)
+        return looked(clip)
+
+    monkeypatch.setattr(model.v2a, "features", features)
+    done = dub(model, job)
+    record = json.loads(Path(done.facts["record"].replace("~", home)).read_text())
+    assert record["warnings"] == ["~/x.mp4: 3 damaged pictures"]

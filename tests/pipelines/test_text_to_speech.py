@@ -69,3 +69,8 @@ def test_several_sentences_in_one_breath_keep_their_length(tts, voice):
 def test_text_without_a_sound_is_refused(tts, voice, text):
     with pytest.raises(InputError):
         tts.speak(text, voice, options=OPTIONS)
+
+
+def test_characters_without_a_sound_are_found(tts):
+    assert tts.unspoken("Hello, naïve café: €5, 25°C & 10 %!") == []
+    assert tts.unspoken("Hello 世界 ₿ да 😀") == ["世", "界", "₿", "д", "а", "😀"]

@@ -156,3 +156,12 @@ def test_near_misses_of_the_formats(text, kind):
         script.read(head.get(kind, "") + text, format=kind)
     except InputError as error:
         assert error.message
+
+
+@pytest.mark.parametrize("text", ["{0}{25}Hello\n{30}{50}Bye", "<SAMI><BODY>", "{\\rtf1 Hello}"])
+def test_formats_that_are_not_read_are_named_and_never_spoken(tmp_path, text):
+    path = tmp_path / "script.sub"
+    path.write_text(text)
+    with pytest.raises(InputError, match="which is not read") as error:
+        script.read(path)
+    assert error.value.code == "script.format"

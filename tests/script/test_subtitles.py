@@ -226,3 +226,8 @@ def test_bad_ttml_is_refused_with_a_line(text):
     with pytest.raises(InputError) as error:
         read(text, format="ttml")
     assert "line 1" in error.value.message
+
+
+def test_override_tags_are_not_spoken_in_srt_either():
+    text = "1\n00:00:00,100 --> 00:00:01,000\n{\\an8}{\\i1}Up here{\\i0}\n"
+    assert [line.text for line in script.read(text, format="srt").lines] == ["Up here"]
