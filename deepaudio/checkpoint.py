@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from deepaudio.errors import WeightsError
+from deepaudio.errors import ResourceError, WeightsError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 NAMED_AT_MOST = 5
@@ -27,19 +27,28 @@ def save(
     """Write `folder`; floating tensors are stored in `dtype` if given (float16 halves the size).
 
     Each file is complete or absent: it is written beside its name, flushed to disk and renamed.
-    Raises WeightsError when a finite value does not fit into `dtype`.
+    Raises WeightsError when a finite value does not fit into `dtype`, ResourceError when the disk does not take it.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _stored(name, tensor, dtype) for name, tensor in state_dict.items()}
     text = json.dumps(dict(config), indent=2, ensure_ascii=False) + "\n"
-    _replace(folder / WEIGHTS, lambda path: save_file(tensors, path))
+    try:
+        _replace(folder / WEIGHTS, lambda path: save_file(tensors, path))
+    except SafetensorError as error:
+        message = f"{folder / WEIGHTS} could not be written: {error}"
+        raise ResourceError("resource.write", message, "is there space?") from error
     _replace(folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
     return folder
 
 
-def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(config, state dict) of `folder`; half-precision tensors come back as float32."""
+def load(
+    folder: Path | str, dtype: torch.dtype = torch.float32
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(config, state dict) of `folder`; floating tensors come back in `dtype`.
+
+    They are converted one by one: no second copy of the network lies in memory meanwhile.
+    """
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
@@ -51,7 +60,7 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(config, dict):
         raise WeightsError("weights.config", f"{folder / CONFIG}: expected an object")
     try:
-        tensors = load_file(folder / WEIGHTS)
+        return config, _read(folder / WEIGHTS, dtype)
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             "weights.damaged",
@@ -59,7 +68,6 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             hint="fetch or train the weights again",
             path=str(folder / WEIGHTS),
         ) from error
-    return config, {name: _widened(tensor) for name, tensor in tensors.items()}
 
 
 def load_into(model: nn.Module, state_dict: Mapping[str, Tensor], where: str) -> None:
@@ -104,8 +112,15 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     return tensor.contiguous().clone()  # safetensors refuses tensors that share memory
 
 
-def _widened(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+def _read(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+    tensors = {}
+    for name in names:
+        with safe_open(path, "pt") as file:  # opened anew: what was read before can leave memory
+            tensor = file.get_tensor(name)
+        tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return tensors
 
 
 def _replace(target: Path, write: Callable[[Path], object]) -> None:

@@ -1,5 +1,6 @@
 """Download official files with resume and sum check, then import them; offline once that is done."""
 
+import contextlib
 import os
 import shutil
 import urllib.error
@@ -56,14 +57,27 @@ def pull(wanted: Part, *, progress: store.Progress | None = None) -> Path:
         raise offline_error([wanted])
     store.need_space(2 * wanted.size, store.home())
     staging = store.home() / ".downloads" / wanted.name
-    staging.mkdir(parents=True, exist_ok=True)
-    downloads = [_download(file, staging, progress) for file in wanted.files]
+    with store.writable(staging):
+        try:
+            downloads = [_download(file, staging, progress) for file in wanted.files]
+        except BaseException:
+            _remove_if_empty(staging)
+            raise
     paths = [path for path, _ in downloads]
     whole = paths[0].parent if wanted.kind in store.FOLDER_KINDS else paths[0]
     origin = ", ".join(dict.fromkeys(origin for _, origin in downloads))
     folder = import_part(wanted, whole, allow_pickle=True, origin=origin, progress=progress)
     shutil.rmtree(staging, ignore_errors=True)
     return folder
+
+
+def _remove_if_empty(staging: Path) -> None:
+    """What has come stays for the next pull; folders without anything go."""
+    if not any(path.is_file() and path.stat().st_size for path in staging.rglob("*")):
+        shutil.rmtree(staging, ignore_errors=True)
+    for folder in (staging.parent, store.home()):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _download(

@@ -80,15 +80,16 @@ def check_published(file: OfficialFile, path: Path, progress: store.Progress | N
 
 
 def part_for(source: Path) -> Part:
-    """The part an official file makes up by its name; a renamed file is a UsageError that says what to add."""
+    """The part an official file makes up by its name; a renamed file is a WeightsError that says what to add."""
     found = by_file_name(source.name)
     if not source.exists():
         raise WeightsError("weights.missing", f"no such file: {source}", path=str(source))
     if found is None:
-        raise UsageError(
-            "models.unknown_file",
-            f"{source.name} is no official file's name",
+        raise WeightsError(
+            "weights.renamed",
+            f"{source} is no official file's name",
             hint="say what it is: --part NAME (deepaudio models ls --parts)",
+            path=str(source),
         )
     return found
 

@@ -21,7 +21,7 @@ from deepaudio.upstream import kinds, strict
 def network(wanted: Part, dtype: torch.dtype = torch.float32) -> nn.Module:
     """The network of a part, in evaluation mode, its floating weights in `dtype`; WeightsError when anything is off."""
     folder = store.checked(wanted)
-    description, state = checkpoint.load(folder)
+    description, state = checkpoint.load(folder, dtype)
     if description.get("kind") != wanted.kind or not isinstance(description.get("config"), dict):
         raise WeightsError(
             "weights.config",

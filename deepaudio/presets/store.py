@@ -1,6 +1,7 @@
 """The parts on this machine: one folder each, converted once, written whole or not at all, checked before use."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -37,7 +38,17 @@ def folder_of(wanted: Part) -> Path:
 
 
 def is_there(wanted: Part) -> bool:
-    return (folder_of(wanted) / RECORD).is_file()
+    folder = folder_of(wanted)
+    old = _set_aside(folder)
+    if old.is_dir() and not folder.exists():  # killed between the two renames of an import
+        with contextlib.suppress(OSError):
+            old.rename(folder)
+    return (folder / RECORD).is_file()
+
+
+def _set_aside(folder: Path) -> Path:
+    """Where the former folder of a part lies for the instant in which it is replaced."""
+    return folder.with_name(f".{folder.name}.old")
 
 
 def missing(wanted: Preset) -> list[Part]:
@@ -131,6 +142,7 @@ def read_record(folder: Path, wanted: Part) -> dict[str, Any]:
         valid = record["part"] == wanted.name and all(
             {"size", "sha256", "mtime_ns"} <= entry.keys() for entry in entries
         )
+        valid = valid and all(name == Path(name).name for name in record["files"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refused(wanted, f"{RECORD} cannot be read ({error})", path) from error
     if not valid:
@@ -178,8 +190,9 @@ def write_record(
 def replacing(wanted: Part) -> Iterator[Path]:
     """An empty folder that takes the part's place when the block ends well, and vanishes otherwise."""
     base = home()
-    base.mkdir(parents=True, exist_ok=True)
-    with FileLock(base / f".{wanted.name}.lock"):
+    with writable(base), FileLock(base / f".{wanted.name}.lock"):
+        for left in base.glob(f".{wanted.name}.*.partial"):  # of an import that was killed
+            shutil.rmtree(left, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{wanted.name}.", suffix=".partial", dir=base))
         try:
             yield fresh
@@ -188,9 +201,30 @@ def replacing(wanted: Part) -> Iterator[Path]:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """The folder is there for the block; ResourceError where it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise _unwritable(folder, error) from error
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        raise _unwritable(folder, error) from error
+    yield
+
+
+def _unwritable(folder: Path, error: OSError) -> ResourceError:
+    reason = (error.strerror or str(error)).lower()
+    hint = f"set {PLACE_VARIABLE} to a folder that can be written to"
+    return ResourceError("resource.folder", f"{folder} cannot hold weights: {reason}", hint)
+
+
 def _swap(fresh: Path, final: Path) -> None:
     fresh.chmod(0o755)
-    old = final.with_name(f".{final.name}.old")
+    old = _set_aside(final)
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         final.rename(old)

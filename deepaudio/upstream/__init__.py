@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepaudio.errors import UsageError
 from deepaudio.upstream import kinds, strict
 from deepaudio.upstream.source import read
 from deepaudio.upstream.unwrap import state_dict_of
@@ -26,20 +27,25 @@ def load(kind: str, source: str | Path | Mapping[str, Any], config: Any | None =
     network's config, a mapping of sizes (ours or upstream's names) over the full size, or a variant's name
     (mmaudio: small_16k, small_44k, medium_44k, large_44k, large_44k_v2).
 
-    Sequences are (b n c), channel last, in and out of every network; upstream's (b c n) has to be turned. A ys-24k file of
+    The module owns its tensors: the file or the mapping may change afterwards. Sequences are (b n c), channel last, in and out of every network; upstream's (b c n) has to be turned. A ys-24k file of
     the transformer alone gives the transformer alone.
 
     Raises WeightsError that names unknown, missing, misshapen or non-finite tensors. One exception: plain F5 weights
     may lack the energy input when the config asks for it; it starts at zero then.
     """
     state, sizes, entry = _converted(kind, source, config)
+    for name in state:  # off the file's pages, one by one
+        state[name] = state[name].clone()
     return strict.fill(lambda: entry.build(sizes), state, kind)
 
 
 def convert(
     kind: str, source: str | Path | Mapping[str, Any], config: Any | None = None
 ) -> tuple[dict[str, Tensor], Any]:
-    """(state dict under our names in float32, config), checked tensor by tensor; no network is allocated."""
+    """(state dict under our names in float32, config), checked tensor by tensor; no network is allocated.
+
+    The tensors may be those of the source.
+    """
     state, sizes, _ = _converted(kind, source, config)
     return state, sizes
 
@@ -51,13 +57,18 @@ def _converted(
     sizes = None if config is None else entry.config(config)
     state = entry.prepare(state_dict_of(read(source), kind))
     entry = kinds.for_state(entry, state)
-    if isinstance(source, Mapping):  # the caller keeps his tensors
-        state = {name: tensor.clone() for name, tensor in state.items()}
     if sizes is None:
         sizes = entry.config(kinds.mmaudio_variant(state) if kind == "mmaudio" else None)
-    with torch.device("meta"):
-        wanted = entry.build(sizes).state_dict()
+    try:
+        with torch.device("meta"):
+            wanted = entry.build(sizes).state_dict()
+    except (ArithmeticError, IndexError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            "weights.config", f"{kind}: no network has these sizes: {reason}"
+        ) from error
     if kind in kinds.PLAIN_F5:
         state = kinds.add_energy_input(state, wanted)
+    state = {name: strict.float32(tensor) for name, tensor in state.items()}
     strict.check(state, wanted, kind)
-    return {name: strict.float32(tensor) for name, tensor in state.items()}, sizes, entry
+    return state, sizes, entry

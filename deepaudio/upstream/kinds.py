@@ -24,6 +24,7 @@ _F5_V1 = {
     "zero_init": True,
 }
 _SYNCHFORMER_OTHERS = ("afeat_extractor.", "aproj.", "vproj.", "transformer.")
+_YING_OTHERS = ("text_encoder2.", "image_encoder.", "vocos.", "mel_spec.")  # its frozen encoders
 _TABLES = ("latent_rot", "clip_rot", "t_embed.freqs")
 _ENERGY = "input_embed.proj_energy"
 
@@ -92,6 +93,10 @@ def _clip(state: State) -> State:
     return {f"towers.{name}": tensor for name, tensor in named.items()}
 
 
+def _ying(state: State) -> State:
+    return without(state, prefixes=_YING_OTHERS)
+
+
 def _synchformer(state: State) -> State:
     return without(state, prefixes=_SYNCHFORMER_OTHERS)
 
@@ -112,7 +117,8 @@ def mmaudio_variant(state: Mapping[str, Tensor]) -> str | None:
     """The official variant whose sizes the tensors have; None when none fits."""
     latent, projection = state.get("latent_mean"), state.get("audio_input_proj.0.weight")
     sinusoids = state.get("t_embed.mlp.0.weight")
-    if latent is None or projection is None or sinusoids is None:
+    known = (latent, projection, sinusoids)
+    if latent is None or projection is None or sinusoids is None or not all(t.ndim for t in known):
         return None
     depth = len({name.split(".")[1] for name in state if name.startswith("fused_blocks.")})
     found = (latent.shape[-1], projection.shape[0], depth, sinusoids.shape[-1])
@@ -238,7 +244,13 @@ KINDS: dict[str, Kind] = {
             prepare=_f5,
         ),
         Kind("vocos", "deepaudio.codecs.vocos", "Vocos", renames=_VOCOS_RENAMES, prepare=_vocos),
-        Kind("ys-24k", "deepaudio.models.v2a.crossdit", "Model", renames=_YS_RENAMES),
+        Kind(
+            "ys-24k",
+            "deepaudio.models.v2a.crossdit",
+            "Model",
+            renames=_YS_RENAMES,
+            prepare=_ying,
+        ),
     )
 }
 PLAIN_F5 = frozenset({"f5-v0", "f5-v1"})

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
 
 from deepaudio.errors import WeightsError
 
@@ -117,8 +116,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_pickle(path: Path) -> Mapping[str, Any]:
+    mapped = zipfile.is_zipfile(path)  # the old torch format cannot be mapped
+    with path.open("rb") as file:
+        if file.read(len(_ZIP)) == _ZIP and not mapped:
+            message = f"{path.name}: its end is missing: the file is incomplete"
+            raise WeightsError("weights.corrupt", message, "fetch it again", path=str(path))
     try:
-        mapped = zipfile.is_zipfile(path)  # the old torch format cannot be mapped
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise WeightsError(
@@ -137,8 +140,3 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
             path=str(path),
         )
     return content
-
-
-def is_tensors(content: Mapping[str, Any]) -> bool:
-    """Whether a mapping is already a flat state dict."""
-    return bool(content) and all(isinstance(value, Tensor) for value in content.values())

@@ -26,7 +26,7 @@ def fill(build: Callable[[], nn.Module], state: Mapping[str, Tensor], kind: str)
 
 
 def check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], kind: str) -> None:
-    """Raise WeightsError for unknown, missing, misshapen or non-finite tensors."""
+    """Raise WeightsError for unknown, missing, misshapen, mistyped or non-finite tensors."""
     problems = []
     where: dict[str, Any] = {}
     unknown = [name for name in found if name not in wanted]
@@ -47,6 +47,16 @@ def check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], kind: str) 
         ]
         problems.append(f"misshapen tensors: {_listed(shapes)}")
         where["misshapen"] = misshapen[:_SHOWN]
+    mistyped = [
+        f"{name} holds {str(found[name].dtype).removeprefix('torch.')}"
+        for name in wanted
+        if name in found
+        and wanted[name].is_floating_point()
+        and not found[name].is_floating_point()
+    ]
+    if mistyped:
+        problems.append(f"not numbers with a fraction: {_listed(mistyped)}")
+        where["mistyped"] = mistyped[:_SHOWN]
     if problems:
         raise WeightsError(
             "weights.mismatch",

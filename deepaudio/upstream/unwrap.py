@@ -11,7 +11,8 @@ from deepaudio.errors import WeightsError
 # in order of preference: averaged weights are the released ones
 _WRAPPERS = ("ema_model_state_dict", "model_state_dict", "state_dict", "generator", "model")
 _EMA_COUNTERS = frozenset({"initted", "step", "update"})
-_EMA_PREFIX = "ema_model."
+# of averages, of data-parallel and of compiled modules, in any order
+_PREFIXES = ("ema_model.", "module.", "_orig_mod.")
 _GAIN_ENDINGS = (
     (".weight_g", ".weight_v"),
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
@@ -25,7 +26,11 @@ def state_dict_of(content: Mapping[str, Any], kind: str) -> dict[str, Tensor]:
         if isinstance(inner, Mapping):
             return state_dict_of(inner, kind)
     flat = {name: value for name, value in content.items() if name not in _EMA_COUNTERS}
-    strangers = [str(name) for name, value in flat.items() if not isinstance(value, Tensor)]
+    strangers = [
+        str(name)
+        for name, value in flat.items()
+        if not (isinstance(name, str) and isinstance(value, Tensor))
+    ]
     if strangers or not flat:
         found = (
             f"entries that are not tensors: {', '.join(strangers[:5])}"
@@ -33,9 +38,10 @@ def state_dict_of(content: Mapping[str, Any], kind: str) -> dict[str, Tensor]:
             else "no tensors"
         )
         raise WeightsError("weights.not_weights", f"{kind}: found {found}")
-    if all(name.startswith(_EMA_PREFIX) for name in flat):
-        flat = {name.removeprefix(_EMA_PREFIX): value for name, value in flat.items()}
-    return {name.removeprefix("module."): value for name, value in flat.items()}
+    for _ in _PREFIXES:
+        for prefix in _PREFIXES:
+            flat = without_prefix(flat, prefix)
+    return flat
 
 
 def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -60,7 +66,7 @@ def fold_weight_norm(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor
         for name in [n for n in state if n.endswith((gain_ending, direction_ending))]:
             stem = name.removesuffix(gain_ending).removesuffix(direction_ending)
             gain, direction = state.get(stem + gain_ending), state.get(stem + direction_ending)
-            if gain is None or direction is None:
+            if gain is None or direction is None or not direction.ndim:
                 other = direction_ending if name.endswith(gain_ending) else gain_ending
                 raise WeightsError(
                     "weights.missing_tensor",

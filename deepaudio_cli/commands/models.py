@@ -17,7 +17,6 @@ app = typer.Typer(
     help="Official weights: list, pull, import, verify, find.",
 )
 Names = Annotated[list[str], typer.Argument(help="Presets or parts, see `deepaudio models ls`.")]
-MAX_CONFIG_BYTES = 1 << 20
 
 
 @app.command("ls")
@@ -172,7 +171,7 @@ def import_(
 def _sizes(config: str | None) -> dict[str, Any] | None:
     if config is None:
         return None
-    if config.lstrip().startswith("{"):
+    if config.lstrip().startswith(("{", "[")):
         try:
             sizes = jsonlib.loads(config)
         except (ValueError, RecursionError) as error:
@@ -180,6 +179,8 @@ def _sizes(config: str | None) -> dict[str, Any] | None:
     else:
         from deepaudio.config import read_yaml  # JSON is YAML
 
+        if not Path(config).is_file():
+            raise UsageError("models.config", f"--config: no file {config}", "or a JSON object")
         sizes = read_yaml(Path(config))
     if not isinstance(sizes, dict):
         raise UsageError("models.config", "--config must be an object of sizes")

@@ -98,6 +98,25 @@ def test_pickles_are_read_as_tensors_only(f5, tmp_path, legacy):
     assert_holds(upstream.load("f5-v0", path, DIT), f5)
 
 
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module.ema_model.", "ema_model.module._orig_mod."]
+)
+def test_prefixes_of_wrappers_go_in_any_order(f5, prefix):
+    state = {f"{prefix}transformer.{name}": tensor for name, tensor in f5.items()}
+    assert_holds(upstream.load("f5-v0", {"model_state_dict": state}, DIT), f5)
+    state["stray"] = torch.zeros(1)
+    with pytest.raises(WeightsError, match="unknown tensors"):
+        upstream.load("f5-v0", state, DIT)
+
+
+def test_the_module_does_not_live_on_the_file(f5, tmp_path):
+    for path, write in ((tmp_path / "m.safetensors", save_file), (tmp_path / "m.pt", torch.save)):
+        write(f5, path)
+        module = upstream.load("f5-v0", path, DIT)
+        path.write_bytes(b"gone")
+        assert_holds(module, f5)
+
+
 def test_pickles_with_code_are_refused(f5, tmp_path):
     path = tmp_path / "model.pt"
     torch.save(dict(f5) | {"x": fractions.Fraction(1, 3)}, path)
@@ -127,6 +146,27 @@ def test_unknown_missing_and_misshapen_are_all_named(f5):
     assert "missing tensors: proj_out.bias" in message
     assert "proj_out.weight has shape [3, 3], expected [100, 32]" in message
     assert caught.value.exit_code == 5
+
+
+def test_numbers_of_another_type_are_named(f5):
+    f5["proj_out.bias"] = f5["proj_out.bias"].to(torch.int32)
+    with pytest.raises(WeightsError, match=r"proj_out\.bias holds int32"):
+        upstream.load("f5-v0", f5, DIT)
+    with pytest.raises(WeightsError, match="not tensors: 0"):
+        upstream.load("f5-v0", {0: torch.zeros(1)}, DIT)
+
+
+def test_sizes_that_make_no_network_are_a_usage_error():
+    with pytest.raises(UsageError, match="vocos: no network has these sizes"):
+        upstream.load("vocos", {"head.out.bias": torch.zeros(1)}, {"dim": -5})
+
+
+def test_frozen_encoders_in_a_yingsound_checkpoint_are_left_out():
+    sizes = {"latent_dim": 8, "dim": 32, "dim_text": 24, "depth": 2, "heads": 2, "dim_head": 16}
+    state = fresh("ys-24k", sizes | {"max_seq_len": 64})
+    content = state | {"vocos.decoder.w": torch.ones(1), "text_encoder2.shared": torch.ones(1)}
+    found = upstream.load("ys-24k", {"model_state_dict": content}, sizes | {"max_seq_len": 64})
+    assert_holds(found, state)
 
 
 def test_only_plain_f5_may_lack_the_energy_input(f5):
@@ -243,6 +283,8 @@ def test_truncated_files(saved, f5, tmp_path, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
     refused(path, "weights.corrupt")
+    with pytest.raises(WeightsError, match="the file is incomplete"):
+        upstream.load("f5-v0", path, DIT)
 
 
 def with_header(path, change):

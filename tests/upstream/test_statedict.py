@@ -12,7 +12,6 @@ from deepaudio.upstream.unwrap import fold_weight_norm
 
 HERE = Path(__file__).parents[1]
 DIGESTS = json.loads((HERE / "fixtures" / "statedict.json").read_text())
-LISTS = HERE.parents[1] / "shared" / "parity" / "statedict"
 
 FULL_SIZES = [
     ("mmaudio", "small_16k", "mmaudio_small_16k", 157_283_644),
@@ -53,19 +52,42 @@ def test_names_shapes_and_counts(kind, variant, name, parameters):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [("bigvgan-16k", "bigvgan_16k_parametrized"), ("bigvgan-v2", "bigvgan_v2_44k")],
+    ("kind", "name", "parameters"),
+    [
+        ("bigvgan-16k", "bigvgan_16k_parametrized", 112_231_250),
+        ("bigvgan-v2", "bigvgan_v2_44k", 122_184_529),
+    ],
 )
-def test_folded_weight_norm_has_our_names(kind, name):
-    path = LISTS / f"{name}.tsv"
-    if not path.is_file():
-        pytest.skip("the lists of tensors are not beside the repository")
-    rows = [line.split("\t") for line in path.read_text().splitlines()]
+def test_weight_norm_of_the_official_files_folds_to_our_names(kind, name, parameters):
+    network = skeleton(kind)
+    official, ours = {}, {k: list(v.shape) for k, v in network.state_dict().items()}
+    for key, shape in ours.items():
+        if key.endswith(".weight"):
+            stem = key.removesuffix("weight") + "parametrizations.weight.original"
+            official |= {f"{stem}0": [shape[0], 1, 1], f"{stem}1": shape}
+        else:
+            official[key] = shape
+    assert digest(official) == DIGESTS[name]
+    gains = sum(shape[0] for key, shape in official.items() if key.endswith("original0"))
+    assert sum(p.numel() for p in network.parameters()) + gains == parameters
     with torch.device("meta"):
-        state = {row[0]: torch.empty(json.loads(row[1])) for row in rows}
+        state = {key: torch.empty(shape) for key, shape in official.items()}
         folded = fold_weight_norm(state, kind)
-    network = skeleton(kind).state_dict()
-    assert {k: v.shape for k, v in folded.items()} == {k: v.shape for k, v in network.items()}
+    assert {k: list(v.shape) for k, v in folded.items()} == ours
+
+
+def test_yingsound_has_its_projections_around_the_published_transformer():
+    network = skeleton("ys-24k")
+    shapes = {k: list(v.shape) for k, v in network.transformer.state_dict().items()}
+    assert digest(shapes) == DIGESTS["ys24k_e2tts_crossatt_transformer"]
+    others = {k: v for k, v in network.state_dict().items() if not k.startswith("transformer.")}
+    assert {k: list(v.shape) for k, v in others.items()} == {
+        "proj_in.weight": [1024, 128],
+        "proj_in.bias": [1024],
+        "to_pred.weight": [128, 1024],
+        "to_pred.bias": [128],
+    }
+    assert sum(p.numel() for p in network.parameters()) == 710_952_640
 
 
 @pytest.mark.parametrize("variant", list(kinds.KINDS["mmaudio"].variants))
