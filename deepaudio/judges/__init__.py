@@ -6,13 +6,14 @@ One feature is returned as it is, several as a named tuple. Judges are never use
 """
 
 import importlib.util
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from deepaudio import discover
-from deepaudio.errors import InputError, WeightsError
+from deepaudio.errors import DeepAudioError, InputError, WeightsError
 
 ROOM = "deepaudio.judges"
 # Who judges what unless told otherwise: packages that carry weights, and the paper's own.
@@ -56,14 +57,22 @@ def judge_names() -> dict[str, tuple[str, ...]]:
 def open_judge(name: str, folder: Path | None = None, device: str = "cpu") -> Judge:
     """Load a judge by name; `folder` holds its weights where no package carries them.
 
-    InputError for an unknown name, WeightsError (with the reason) where it cannot be had.
+    InputError for an unknown name, WeightsError (with the reason) where it cannot be had or read.
     """
     known = _shelf()
     if name not in known:
         raise InputError(
             "judge.unknown", f"no judge '{name}'", hint=discover.suggest(name, sorted(known))
         )
-    return discover.find(ROOM, known[name][0]).load(name, folder, device)
+    try:
+        return discover.find(ROOM, known[name][0]).load(name, folder, device)
+    except DeepAudioError:
+        raise
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise WeightsError(
+            "judge.broken", f"judge '{name}' cannot be loaded: {reason}", judge=name
+        ) from error
 
 
 def package_folder(package: str, judge: str, install: str) -> Path:
@@ -79,6 +88,7 @@ def package_folder(package: str, judge: str, install: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+@cache
 def _shelf() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Name -> (file of this room, features)."""
     return {

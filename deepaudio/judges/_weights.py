@@ -30,7 +30,12 @@ def load_state(name: str, folder: Path | None, published: str) -> dict[str, Tens
             "judge.missing", f"judge '{name}' needs a folder with {published} (or {SAFE})",
             hint=f"--judge-folder {name}=DIR", judge=name,
         )  # fmt: skip
-    return state_dict_of(source.read(found), name)
+    try:
+        return state_dict_of(source.read(found), found.name)
+    except WeightsError as error:
+        raise WeightsError(
+            "judge.broken", f"judge '{name}': {error.message}", hint=error.hint, judge=name
+        ) from error
 
 
 def filled(build: Callable[[], nn.Module], state: dict[str, Tensor], name: str) -> nn.Module:

@@ -1,7 +1,7 @@
 """PANNs Cnn14 at 16 kHz, the judge of FD, KL and IS in the paper: embedding [2048], 527 classes.
 
-Weights: the published state dict of Cnn14_16k as FOLDER/model.safetensors; its fixed front-end
-tables (spectrogram_extractor.*, logmel_extractor.*) are computed here instead.
+Weights: the published Cnn14_16k_mAP=0.438.pth in a folder; its fixed front-end tables
+(spectrogram_extractor.*, logmel_extractor.*) are computed here instead.
 """
 
 from pathlib import Path
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 
 from deepaudio.judges._prepare import mono
-from deepaudio.judges._weights import load_state
+from deepaudio.judges._weights import filled, load_state
 
 JUDGES = {"panns-cnn14": ("sound", "classes")}
+PUBLISHED = "Cnn14_16k_mAP=0.438.pth"
 SAMPLE_RATE = 16_000
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 TABLES = ("spectrogram_extractor.", "logmel_extractor.")
@@ -92,8 +93,7 @@ class Judge:
 
 
 def load(name: str, folder: Path | None = None, device: str = "cpu") -> Judge:
-    """Open the judge from FOLDER/model.safetensors; WeightsError where it is not there."""
-    state = {k: v for k, v in load_state(name, folder).items() if not k.startswith(TABLES)}
-    network = Cnn14()
-    network.load_state_dict(state)
-    return Judge(network, device)
+    """Open the judge from a folder; WeightsError where the file is missing or of another network."""
+    state = load_state(name, folder, PUBLISHED)
+    state = {key: value for key, value in state.items() if not key.startswith(TABLES)}
+    return Judge(filled(Cnn14, state, name), device)

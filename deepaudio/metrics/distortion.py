@@ -8,18 +8,19 @@ import math
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
+from deepaudio.metrics.cepstra import mel_cepstra
 from deepaudio.metrics.warping import fast_dtw
 
 DECIBEL = 10.0 / math.log(10.0) * math.sqrt(2.0)
 
 
-def plain(output: Float[Tensor, "n c"], target: Float[Tensor, "m c"]) -> float:
-    """Frame by frame without alignment; the shorter is continued with zeros."""
-    a, b = output.numpy(), target.numpy()
-    frames = max(len(a), len(b))
-    a, b = (np.pad(x, ((0, frames - len(x)), (0, 0))) for x in (a, b))
-    return DECIBEL * float(np.linalg.norm(a - b, axis=1).mean())
+def plain(output: Float[Tensor, " s"], target: Float[Tensor, " t"]) -> float:
+    """Frame by frame without alignment, of waveforms at 22.05 kHz; the shorter is continued with silence."""
+    samples = max(len(output), len(target))
+    a, b = (mel_cepstra(pad(x, (0, samples - len(x)))) for x in (output, target))
+    return DECIBEL * float((a - b).norm(dim=1).mean())
 
 
 def warped(output: Float[Tensor, "n c"], target: Float[Tensor, "m c"]) -> float:

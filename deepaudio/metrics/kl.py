@@ -1,6 +1,7 @@
 """KL: divergence of the class distribution of the output from that of the target, softmax.
 
-Sum over classes of p_target (log p_target - log p_output), averaged over items (KL-softmax).
+Sum over classes of p_target (log p_target - log p_output), averaged over items (KL-softmax). The published fixture's note
+names its two sets of logits the other way round; its number is that of the second set as the target.
 """
 
 from jaxtyping import Float

@@ -8,6 +8,12 @@ from typing import NamedTuple
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
+# `zhon.hanzi.punctuation`, which the paper's script removes beside `string.punctuation`.
+_HANZI = (
+    "＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､\u3000、〃〈〉《》「」『』【】〔〕〖〗〘〙〚〛"
+    "〜〝〞〟〰〾〿–—‘’‛“”„‟…‧﹏﹑﹔·．！？｡。"
+)
+_REMOVED = str.maketrans("", "", string.punctuation + _HANZI)
 _EDGE = re.compile(r"(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
 
 
@@ -36,8 +42,7 @@ def normalised(text: str) -> str:
 
 def paper_normalised(text: str) -> str:
     """The paper's: punctuation removed, double spaces joined once, lower case; numbers as written."""
-    bare = text.translate(str.maketrans("", "", string.punctuation))
-    return bare.replace("  ", " ").lower()
+    return text.translate(_REMOVED).replace("  ", " ").lower()
 
 
 def count(reference: str, hypothesis: str, normalise=normalised) -> WordErrors:

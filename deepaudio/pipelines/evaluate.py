@@ -1,7 +1,7 @@
 """Evaluation: items x systems x columns, every failure counted and named, resumable.
 
-Writes items.jsonl (one row per item and system) and summary.json into the output folder; tables
-and the HTML report are made from them. A column whose value could not be had for every
+Writes items.jsonl (one row per item and system) and summary.json into the output folder, and the features of set metrics
+under features/; tables and the HTML report are made from them. A column whose value could not be had for every
 item has no mean: it is `n/a` with the reason, beside what could be scored.
 """
 
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 from deepaudio.media.output import write_bytes
@@ -21,7 +23,8 @@ from deepaudio.pipelines import tables
 from deepaudio.pipelines.columns import Column, columns
 from deepaudio.pipelines.judging import Features, Shelf, Unavailable
 from deepaudio.pipelines.report import eval_report
-from deepaudio.pipelines.summary import row_values, summarise
+from deepaudio.pipelines.set_features import SetFeatures, complete
+from deepaudio.pipelines.summary import SCHEMA, row_values, summarise
 from deepaudio.pipelines.systems import System
 
 log = logging.getLogger(__name__)
@@ -80,10 +83,11 @@ def evaluate(
     shelf = shelf or Shelf(options.judge_folders, options.device)
     out.mkdir(parents=True, exist_ok=True)
     kept = _kept_rows(out) if options.resume else {}
+    files = SetFeatures(out / "features")
     rows: list[dict[str, Any]] = []
 
     def score(item: Item) -> list[dict[str, Any]]:
-        return _item_rows(item, systems, chosen, options, shelf, kept)
+        return _item_rows(item, systems, chosen, options, shelf, kept, files)
 
     partial = out / "items.jsonl.part"
     with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as pool:
@@ -95,7 +99,7 @@ def evaluate(
             if progress:
                 progress("eval", done, len(items))
     partial.replace(out / "items.jsonl")
-    summary = summarise(rows, items, names, chosen, options.task)
+    summary = summarise(rows, items, names, chosen, options.task, files)
     partial = out / "summary.json.part"
     partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
     partial.replace(out / "summary.json")
@@ -109,6 +113,7 @@ def _item_rows(
     options: EvalOptions,
     shelf: Shelf,
     kept: dict[tuple[str, str], dict[str, Any]],
+    files: SetFeatures,
 ) -> list[dict[str, Any]]:
     """One row per system; the truth's features are shared between the systems."""
     truth = Features(item, shelf, seconds=options.seconds)
@@ -119,13 +124,18 @@ def _item_rows(
             direction = system.direction(item)
         key = _fingerprint(item, path, direction, chosen, options)
         old = kept.get((item.id, system.name))
-        if old is None or old["key"] != key or old["failed"] is not None:
+        tensors: dict[str, Tensor] = {}
+        if old is not None and (old["key"] != key or old["failed"] is not None):
             old = None
-        elif not old["na"]:
+        if old is not None:
+            tensors = files.read(system.name, item.id)
+            if not complete(old, tensors):
+                old, tensors = None, {}
+        if old is not None and not old["na"]:
             rows.append(old)
             continue
         features = Features(item, shelf, path, direction, options.seconds, truth)
-        row = {"id": item.id, "system": system.name, "key": key, "failed": None}
+        row = {"schema": SCHEMA, "id": item.id, "system": system.name, "key": key, "failed": None}
         row["output"] = str(path) if path else None
         try:
             if path is None and direction is None:
@@ -134,7 +144,9 @@ def _item_rows(
         except Unavailable as reason:
             row["failed"] = str(reason)
             log.warning("%s, %s: %s", system.name, item.id, reason)
-        rows.append(row | row_values(features, chosen, row["failed"], old))
+        row |= row_values(features, chosen, row["failed"], tensors, old)
+        files.write(system.name, item.id, tensors)
+        rows.append(row)
     return rows
 
 
@@ -151,7 +163,8 @@ def _fingerprint(
 ) -> str:
     """Changes whenever the item, its output, the columns or the options do."""
     parts: list[Any] = [repr(item), direction, options.seconds, [column.key for column in chosen]]
-    for place in (path, item.audio, item.reference):
+    parts.append({name: str(place) for name, place in options.judge_folders.items()})
+    for place in (path, item.audio, item.reference, item.video):
         try:
             found = Path(place).stat() if place else None
             parts.append((str(place), found and (found.st_size, found.st_mtime_ns)))
@@ -173,7 +186,8 @@ def _kept_rows(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
             except json.JSONDecodeError:
                 log.warning("%s: a damaged line is scored again", name)
                 continue
-            rows[row["id"], row["system"]] = row
+            if row.get("schema") == SCHEMA:
+                rows[row["id"], row["system"]] = row
     return rows
 
 

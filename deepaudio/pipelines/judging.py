@@ -6,7 +6,7 @@ name comes from the manifest. Kinds without a judge are computed here, the other
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch import Tensor
 from deepaudio.audio.energy import energy_contour
 from deepaudio.data.manifest import Item
 from deepaudio.errors import DeepAudioError
-from deepaudio.judges import Judge, judge_names, open_judge
+from deepaudio.judges import Judge, open_judge
 from deepaudio.media.audio import read_native
 from deepaudio.media.probe import probe
 from deepaudio.metrics.cepstra import SAMPLE_RATE as WORLD_RATE
@@ -134,8 +134,8 @@ class Features:
             return [float(t) for t in extra["onsets"]]
         waveform, rate = self.get(f"{side}_waveform")
         if judge is not None:
-            heard = self._ask(judge, waveform, rate)
-            return getattr(heard, kind) if hasattr(heard, kind) else heard
+            heard = self._ask(judge, kind, waveform, rate)
+            return getattr(heard, kind) if isinstance(heard, tuple) else heard
         if kind == "seconds":
             return len(waveform) / rate
         if kind == "energy":
@@ -156,14 +156,15 @@ class Features:
                 raise
             return 0.0, len(waveform) / rate  # an even noise begins and ends with the file
 
-    def _ask(self, judge: str, waveform: Tensor, rate: int) -> Any:
+    def _ask(self, judge: str, kind: str, waveform: Tensor, rate: int) -> Any:
         opened = self.shelf.judge(judge)
-        if "transcript" in judge_names()[judge] and float(waveform.abs().max()) < SILENCE:
+        if kind == "transcript" and float(waveform.abs().max()) < SILENCE:
             return ""  # recognisers invent words for digital silence
         if hasattr(opened, "watch"):
-            # A judge of picture and sound together (Synchformer) needs the clip as well.
-            return opened.watch(waveform, rate, self._manifest("video", self.item.video))
-        return opened(waveform, rate)
+            # A judge of picture and sound together (Synchformer) has looked at the clip before.
+            seen = self.get(f"video_{kind}", judge)
+            return _judged(judge, opened.watch, waveform, rate, seen)
+        return _judged(judge, opened, waveform, rate)
 
     def _picture(self, kind: str, judge: str | None) -> Any:
         video = self._manifest("video", self.item.video)
@@ -173,7 +174,7 @@ class Features:
             return flow_magnitudes(Path(video))
         if judge is None:
             raise Unavailable(f"no judge gives '{kind}' of a picture")
-        return self.shelf.judge(judge).look(video)
+        return _judged(judge, self.shelf.judge(judge).look, video)
 
     def _read(self, side: str) -> tuple[Float[Tensor, " s"], int]:
         path = self._paths[side]
@@ -185,6 +186,18 @@ class Features:
         if self.seconds is not None:
             waveform = waveform[: round(self.seconds * rate)]
         return waveform, rate
+
+
+def _judged(name: str, ask: Callable[..., Any], *question: Any) -> Any:
+    """The verdict; whatever a third-party network raises on one item is the reason for that item."""
+    try:
+        return ask(*question)
+    except (DeepAudioError, Unavailable):
+        raise
+    except Exception as error:
+        log.warning("judge %s failed", name, exc_info=True)
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise Unavailable(f"judge '{name}' failed: {reason}") from error
 
 
 def _resampled(waveform: Tensor, rate: int, wanted: int) -> Tensor:

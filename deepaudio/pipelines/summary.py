@@ -11,20 +11,22 @@ from deepaudio.data.manifest import Item
 from deepaudio.metrics.intervals import DRAWS, LEVEL, bootstrap_mean
 from deepaudio.pipelines.columns import Column
 from deepaudio.pipelines.judging import Features, Unavailable
+from deepaudio.pipelines.set_features import SetFeatures, named
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def row_values(
     features: Features,
     chosen: list[Column],
     failed: str | None,
+    tensors: dict[str, Tensor],
     old: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`values` per column key, `na` with the reason where there is none, `set` and `heard`.
 
-    `set` carries the features that set metrics need; `heard` what transcribers understood. Only
-    what an `old` row lacks is computed.
+    `set` carries the features that set metrics need: texts as they are, tensors as null, added to `tensors`; `heard`
+    what transcribers understood. Only what an `old` row lacks is computed.
     """
     before = old or {"values": {}, "set": {}, "heard": {}}
     values: dict[str, float] = dict(before["values"])
@@ -32,7 +34,7 @@ def row_values(
     kept: dict[str, Any] = dict(before["set"])
     heard: dict[str, str] = dict(before["heard"])
     silent = (
-        failed is None and any(c.metric.silent is not None for c in chosen) and (features.silent())
+        failed is None and any(c.metric.silent is not None for c in chosen) and features.silent()
     )
     for column in chosen:
         if column.key in values or column.key in kept:
@@ -41,7 +43,7 @@ def row_values(
             if failed is not None:
                 raise Unavailable(failed)
             if column.metric.per == "set":
-                kept[column.key] = _set_features(features, column)
+                kept[column.key] = _set_features(features, column, tensors)
             elif silent and column.metric.silent is not None:
                 _others(features, column)
                 values[column.key] = column.metric.silent
@@ -76,14 +78,13 @@ def _others(features: Features, column: Column) -> None:
             features.get(need, column.judge_of(need))
 
 
-def _set_features(features: Features, column: Column) -> dict[str, Any]:
+def _set_features(features: Features, column: Column, tensors: dict[str, Tensor]) -> dict[str, Any]:
     if column.missing:
         raise Unavailable(f"no judge of this set gives '{column.missing}'")
-    kept = {}
-    for need in column.metric.needs:
-        value = features.get(need, column.judge_of(need))
-        kept[need] = value.double().tolist() if isinstance(value, Tensor) else value
-    return kept
+    found = {need: features.get(need, column.judge_of(need)) for need in column.metric.needs}
+    large = {need: value for need, value in found.items() if isinstance(value, Tensor)}
+    tensors.update({named(column.key, need): value for need, value in large.items()})
+    return found | dict.fromkeys(large)
 
 
 def summarise(
@@ -92,13 +93,14 @@ def summarise(
     systems: list[str],
     chosen: list[Column],
     task: str,
+    files: SetFeatures,
 ) -> dict[str, Any]:
     """Every column of every system: value, interval, count, and why it is `n/a` where it is."""
     table = {}
     for system in systems:
         mine = [row for row in rows if row["system"] == system]
         failed = [{"id": row["id"], "reason": row["failed"]} for row in mine if row["failed"]]
-        cells = {column.key: _cell(column, mine) for column in chosen}
+        cells = {column.key: _cell(column, mine, files) for column in chosen}
         table[system] = {"items": len(mine), "failed": failed, "columns": cells}
     return {
         "schema": SCHEMA,
@@ -121,9 +123,9 @@ def summarise(
     }
 
 
-def _cell(column: Column, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _cell(column: Column, rows: list[dict[str, Any]], files: SetFeatures) -> dict[str, Any]:
     where = "set" if column.metric.per == "set" else "values"
-    scored = [row[where][column.key] for row in rows if column.key in row[where]]
+    scored = [row for row in rows if column.key in row[where]]
     reasons = [(row["id"], row["na"][column.key]) for row in rows if column.key in row["na"]]
     cell: dict[str, Any] = {
         "value": None,
@@ -136,7 +138,7 @@ def _cell(column: Column, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
     value = interval = why = None
     if scored:
-        value, interval, why = _mean(column, scored)
+        value, interval, why = _mean(column, scored, files)
     if not reasons and why is None:
         return cell | {"value": value, "interval": interval}
     if why is None:
@@ -148,14 +150,19 @@ def _cell(column: Column, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return cell | {"reason": why, "partial": value, "partial_interval": interval}
 
 
-def _mean(column: Column, scored: list[Any]) -> tuple[float | None, list[float] | None, str | None]:
+def _mean(
+    column: Column, rows: list[dict[str, Any]], files: SetFeatures
+) -> tuple[float | None, list[float] | None, str | None]:
     """Value, interval and, where there is no value, the reason."""
     if column.metric.per == "item":
-        values = torch.tensor(scored, dtype=torch.float64)
+        values = torch.tensor([row["values"][column.key] for row in rows], dtype=torch.float64)
         return float(values.mean()), list(bootstrap_mean(values)), None
-    gathered = {
-        need: [_restored(features[need]) for features in scored] for need in column.metric.needs
-    }
+    gathered: dict[str, list[Any]] = {need: [] for need in column.metric.needs}
+    for row in rows:
+        given = row["set"][column.key]
+        kept = files.read(row["system"], row["id"]) if None in given.values() else {}
+        for need, value in given.items():
+            gathered[need].append(kept[named(column.key, need)] if value is None else value)
     try:
         value = float(column.metric.compute(**gathered))
     except ValueError as error:
@@ -163,7 +170,3 @@ def _mean(column: Column, scored: list[Any]) -> tuple[float | None, list[float] 
     if not math.isfinite(value):
         return None, None, f"the value is {value}"
     return value, None, None
-
-
-def _restored(value: Any) -> Any:
-    return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value

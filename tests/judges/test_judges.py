@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.judges import OFFLINE, judge_names, open_judge
@@ -109,12 +110,37 @@ def test_the_papers_sound_networks_have_the_published_names_and_shapes():
 
 
 def test_the_papers_judges_are_missing_for_a_reason(tmp_path):
-    for name in ("vggish", "panns-cnn14", "synchformer", "imagebind", "wavlm-large-ecapa"):
-        with pytest.raises(WeightsError, match=name):
+    for name in ("vggish", "panns-cnn14", "synchformer", "imagebind", "wav2clip"):
+        with pytest.raises(WeightsError, match=f"'{name}' needs a folder with"):
             open_judge(name, tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(b"garbage")
-    with pytest.raises(WeightsError, match="unreadable"):
+    for content in (b"garbage", b"", b"<html>sign in</html>", b"PK\x03\x04 not a pickle"):
+        (tmp_path / "vggish-10086976.pth").write_bytes(content)
+        with pytest.raises(WeightsError, match="judge 'vggish'"):
+            open_judge("vggish", tmp_path)
+    # A file of another network is refused by name, never half loaded.
+    save_file({"features.0.weight": torch.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"judge 'vggish': .*missing tensors: features"):
         open_judge("vggish", tmp_path)
+    (tmp_path / "model.bin").write_bytes(b"garbage")
+    with pytest.raises(WeightsError, match="whisper-large-v3"):
+        open_judge("whisper-large-v3", tmp_path)
+
+
+def test_weights_that_lack_a_part_are_refused_and_not_drawn_at_random(tmp_path):
+    from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMForXVector, WavLMModel
+
+    sizes = WavLMConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        conv_dim=(8,) * 7, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+        tdnn_dim=(8, 8), tdnn_kernel=(3, 1), tdnn_dilation=(1, 1), xvector_output_dim=8,
+    )  # fmt: skip
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    WavLMModel(sizes).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="lack"):
+        open_judge("wavlm-base-sv", tmp_path)
+    WavLMForXVector(sizes).save_pretrained(tmp_path)
+    embedding = open_judge("wavlm-base-sv", tmp_path)(torch.rand(8000), 16000)
+    assert embedding.shape == (8,) and float(embedding.norm()) == pytest.approx(1, abs=1e-5)
 
 
 def test_judges_through_transformers_load_from_a_folder_and_name_what_is_missing(tmp_path):

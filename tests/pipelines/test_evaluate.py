@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -161,6 +162,113 @@ def test_a_missing_judge_is_na_with_the_reason_and_the_rest_is_scored(place):
     assert "whisper-large-v3" in cells["wer[whisper-large-v3]"]["reason"]
     assert cells["emotion_similarity[audeering-emotion]"]["value"] is None
     assert "audeering-emotion" in cells["emotion_similarity[audeering-emotion]"]["reason"]
+
+
+class Fragile:
+    """A speaker judge that a network's own error stops on short sounds."""
+
+    name = "resemblyzer"
+
+    def __call__(self, waveform, sample_rate):
+        if len(waveform) < 0.5 * sample_rate:
+            raise RuntimeError("kernel size can't be greater than input size")
+        return Timbre()(waveform, sample_rate)
+
+
+def test_a_judge_that_breaks_on_one_item_names_it_and_the_rest_is_scored(place):
+    root, items, shelf = place
+    write_wav(root / "made/u2.wav", sound(0.05, 200.0), RATE)
+    shelf._open["resemblyzer"] = Fragile()
+    options = replace(OPTIONS, metrics=("speaker_similarity", "energy_correlation", "mcd"))
+    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", shelf=shelf)
+    ours = summary["systems"]["ours"]
+    cell = ours["columns"]["speaker_similarity[resemblyzer]"]
+    assert cell["value"] is None and cell["scored"] == 4
+    assert "u2: judge 'resemblyzer' failed: kernel size" in cell["reason"]
+    assert ours["columns"]["mcd"]["value"] is not None and not ours["failed"]
+
+
+def test_other_rates_and_channels_are_the_same_sound(place):
+    root, items, shelf = place
+    import soundfile
+    from torchaudio.functional import resample
+
+    for item in items:
+        samples, _ = soundfile.read(root / "made" / f"{item.id}.wav", dtype="float32")
+        wide = resample(torch.from_numpy(samples), RATE, 44100)
+        stereo = torch.stack([wide, wide], dim=1).numpy()
+        soundfile.write(root / "made" / f"{item.id}.wav", stereo, 44100)
+    options = replace(OPTIONS, metrics=("mcd", "energy_correlation", "length_error"))
+    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", shelf=shelf)
+    cells = summary["systems"]["ours"]["columns"]
+    assert cells["mcd"]["value"] < 1.0 and cells["energy_correlation"]["value"] > 0.999
+    assert cells["length_error"]["value"] < 1e-3
+
+
+class Sound(NamedTuple):
+    soundframes: torch.Tensor
+    sound: torch.Tensor
+    classes: torch.Tensor
+
+
+class Bands:
+    """A sound judge for tests: band levels of ten stretches, their mean as embedding and as classes."""
+
+    name = "yamnet"
+
+    def __init__(self):
+        self.heard = 0
+
+    def __call__(self, waveform, sample_rate):
+        self.heard += 1
+        parts = torch.stack([Timbre()(part, sample_rate)[:6] for part in waveform.chunk(10)])
+        logs = (parts + 1e-6).log()
+        return Sound(logs, logs.mean(0), logs.mean(0))
+
+
+SOUND = ("fad", "fd", "kl", "inception", "tag_recall", "onset_error", "energy_correlation")
+
+
+def test_sound_measures_are_ideal_for_the_truth_and_worst_for_silence(place):
+    root, items, _ = place
+    (root / "silent").mkdir()
+    for item in items:
+        write_wav(root / "silent" / f"{item.id}.wav", torch.zeros(RATE), RATE)
+    judge = Bands()
+    shelf = Shelf(_open={"yamnet": judge})
+    options = EvalOptions(task="v2a", metrics=SOUND)
+    systems = [Truth(), Shuffled(items), Folder("silent", root / "silent")]
+    summary = evaluate(items, systems, options, root / "out", shelf=shelf)
+    best = {"fad": 0, "fd": 0, "kl": 0, "tag_recall": 1, "onset_error": 0, "energy_correlation": 1}
+    for column in summary["columns"]:
+        truth, chance, silent = (
+            system["columns"][column["key"]]["value"] for system in summary["systems"].values()
+        )
+        sign = 1 if column["better"] == "higher" else -1
+        assert silent is not None and sign * (truth - silent) > 1e-3, column["key"]
+        # A divergence has no worst value: flat classes may be nearer than wrong ones.
+        assert column["metric"] == "kl" or sign * (chance - silent) >= -1e-9, column["key"]
+        if column["metric"] in best:
+            assert truth == pytest.approx(best[column["metric"]], abs=1e-5), column["key"]
+    # The features of set metrics lie in small files and not in the lines; they are found again, or made again.
+    assert len((root / "out/items.jsonl").read_text()) < 15 * 2000
+    count = judge.heard
+    assert evaluate(items, systems, options, root / "out", shelf=shelf) == summary
+    assert judge.heard == count
+    next((root / "out/features").rglob("u0.safetensors")).write_bytes(b"cut")
+    assert evaluate(items, systems, options, root / "out", shelf=shelf) == summary
+    assert judge.heard > count
+
+
+def test_one_clip_has_means_but_no_distances_between_sets(place):
+    root, items, _ = place
+    options = EvalOptions(task="v2a", metrics=("fd", "kl", "energy_correlation"))
+    summary = evaluate(
+        items[:1], [Truth()], options, root / "out", shelf=Shelf(_open={"yamnet": Bands()})
+    )
+    cells = summary["systems"]["ground truth"]["columns"]
+    assert cells["kl[yamnet]"]["value"] == 0 and cells["kl[yamnet]"]["interval"] == [0, 0]
+    assert cells["fd[yamnet]"]["value"] is None and "two rows" in cells["fd[yamnet]"]["reason"]
 
 
 def test_judges_never_share_a_column_and_are_named():
