@@ -28,6 +28,7 @@ from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.ema import Ema
 from deepaudio.training.recipe import Recipe
+from deepaudio.training.recompute import recompute
 
 log = logging.getLogger(__name__)
 Batch = Any
@@ -99,6 +100,8 @@ def fit(
 def _fit(stage, recipe, folder, progress, stop) -> Path:
     device = device_of(recipe.device)
     stage.model.to(device).train()
+    if recipe.checkpoint_activations:
+        recompute(stage.model)
     rng = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     own_step = getattr(stage, "step", None)
@@ -191,7 +194,7 @@ def _autocast(device: torch.device, dtype: str) -> Callable:
 
 def _fingerprint(recipe: Recipe) -> str:
     """What must agree between the run in a folder and its resume: all but where, how long and how often."""
-    free = {"output", "minutes", "save_every", "log_every", "device", "steps"}
+    free = {"output", "minutes", "save_every", "log_every", "device", "steps", "checkpoint_activations"}
     return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
 
 

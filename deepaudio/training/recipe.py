@@ -46,6 +46,7 @@ class Recipe(_Strict):
     )  # wall-clock limit of one call; the run can be resumed
     accumulate: int = Field(1, ge=1)
     ema: float | None = Field(None, gt=0, lt=1)
+    checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
     init_from: str | None = None  # folder with config.json + model.safetensors
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)
