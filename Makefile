@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench table clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(VENV)/.installed-test ## ruff and the import contracts
 
 bench: $(VENV)/.installed-judges ## measure the embedded preset with the judges (long)
 	$(BIN)/python -m tests.bench
+
+table: $(VENV)/.installed-judges ## Dub 1.0, 2.0 and 3.0 on held-out clips, with ablations, truth and chance (long)
+	$(BIN)/python -m tests.bench --only dubs --out runs/table
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -1,6 +1,7 @@
-"""The figures of an embedded preset, measured by the judges: `make bench`.
+"""The figures of an embedded preset, measured by the judges: `make bench`; Dub 1.0, 2.0 and 3.0 in one table: `make table`.
 
     python -m tests.bench [--only gate tts voices v2s foley speed] [--limit N] [--out runs/bench]
+    python -m tests.bench --only dubs pairs [--limit N] [--out runs/table]
 
 Every table is one that `deepaudio eval` makes; this only lays out the sets, adds the few figures
 that are no metric (nearest voice, speed) and compares with the goals. Needs the judges extra; the
@@ -32,9 +33,15 @@ from deepaudio.pipelines.judging import Shelf
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.predict import VARIANTS, predict
 from deepaudio.pipelines.systems import Shuffled, Truth
+from tests import bench_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("gate", "tts", "voices", "v2s", "foley", "speed")
+MORE_PARTS = ("dubs", "pairs")  # only when asked for
+V2S_METRICS = (
+    "wer", "wer_pooled", "speaker_similarity", "prompt_similarity", "mcd", "mcd_sl", "mos",
+    "energy_correlation", "energy_lag", "start_error", "end_error", "length_error",
+)  # fmt: skip
 JUDGE = "whisper-base"
 
 
@@ -48,6 +55,7 @@ class Bench:
         self.options = SampleOptions(steps=arguments.steps, seed=arguments.seed)
         self.shelf = Shelf()
         self.figures: list[dict] = []
+        self.summaries: dict[str, dict] = {}
 
     def note(self, name: str, value: float | None, goal: str = "", met: bool | None = None) -> None:
         """Keep and print one figure."""
@@ -63,6 +71,7 @@ class Bench:
         options = EvalOptions(task=task, metrics=metrics)
         started = time.monotonic()
         summary = evaluate(items, systems, options, place, self.progress, self.shelf)
+        self.summaries[name] = summary
         write_tables(summary, place, items, place / "report.html")
         print(tables.markdown(summary), f"\n({time.monotonic() - started:.0f} s)", flush=True)
         return {
@@ -141,17 +150,7 @@ class Bench:
 
     def v2s(self) -> None:
         """Thirty held-out GRID clips, the two ablations of Table 2, the truth, and chance."""
-        items = benchmark.grid_clips(self.media)
-        voices = benchmark.voice_items(self.media)
-        items = list(with_setting(items, self.setting, voices))[: self.limit]
-        name = f"v2s-{self.setting}"
-        systems = [Truth(), Shuffled(items)]
-        systems += [self.predicted(name, items, "v2s", variant) for variant in VARIANTS]
-        metrics = (
-            "wer", "wer_pooled", "speaker_similarity", "prompt_similarity", "mcd", "mcd_sl", "mos",
-            "energy_correlation", "energy_lag", "start_error", "end_error", "length_error",
-        )  # fmt: skip
-        cells = self.table(name, "v2s", items, systems, metrics)
+        items, systems, cells = self.setting_table(self.setting)
         ours, real = cells["whole"], cells["ground truth"]
         value = ours["length_error"]
         self.note("length error, s", value, "one frame: at most 0.04", _at_most(value, 0.04))
@@ -170,6 +169,27 @@ class Bench:
         # Some word alignments of the corpus are wrong by half a second; the real sound is not.
         for edge, value in zip(("start", "end"), self._edges(items, systems[2]), strict=True):
             self.note(f"speech {edge} error against the real sound itself, s", value)
+
+    def setting_table(self, setting: str):
+        """Clips with the references of a setting, the systems, and the cells of their table."""
+        items = benchmark.grid_clips(self.media)
+        voices = benchmark.voice_items(self.media) if setting == "dub3" else None
+        items = list(with_setting(items, setting, voices))[: self.limit]
+        name = f"v2s-{setting}"
+        systems = [Truth(), Shuffled(items)]
+        for variant in VARIANTS:
+            # What the picture alone gives is the same in every setting.
+            place = "v2s" if variant == "v2a-alone" else name
+            systems.append(self.predicted(place, items, "v2s", variant))
+        return items, systems, self.table(name, "v2s", items, systems, V2S_METRICS)
+
+    def dubs(self) -> None:
+        """Table 2 with the preset."""
+        bench_tables.dubs(self)
+
+    def pairs(self) -> None:
+        """Synthesised against real utterances."""
+        bench_tables.pairs(self)
 
     def _edges(self, items: list[Item], system) -> tuple[float | None, float | None]:
         """Mean start and end errors, both spans found by the same detector; None if one is missing."""
@@ -246,7 +266,7 @@ def _at_most(value: float | None, goal: float) -> bool:
 def main() -> int:
     """Run the parts asked for; 0 where every goal is met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="*", choices=(*PARTS, *MORE_PARTS), default=PARTS)
     parser.add_argument("--media", type=Path, default=ROOT.parent / "shared/media")
     parser.add_argument("--out", type=Path, default=ROOT / "runs/bench")
     parser.add_argument("--preset", default="mini")

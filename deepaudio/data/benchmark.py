@@ -103,6 +103,7 @@ VOICES = {
     "woman": ("voice_ref/boson-ai__higgs-audio__en_woman.wav", None),
 }
 SENTENCES_A_VOICE = 5
+PAIRS, REAL, SYNTHESISED = "gt_vs_tts_libritts", "_ground-truth", "_synthesized"
 GRID_CLIPS = 30
 
 
@@ -147,6 +148,19 @@ def cross_voice_items(media: Path) -> list[Item]:
         for v, voice in enumerate(voice_items(media))
         for i in range(v * SENTENCES_A_VOICE, (v + 1) * SENTENCES_A_VOICE)
     ]
+
+
+def pair_items(media: Path) -> list[Item]:
+    """Real utterances whose synthesised counterparts lie beside them as ID.wav."""
+    words = _transcripts(media)
+    items = []
+    for real in sorted((media / PAIRS).glob(f"*{REAL}.wav")):
+        stem = real.stem.removesuffix(REAL)
+        text = words.get(f"{PAIRS}/{real.name}")
+        items.append(Item(id=f"{stem}{SYNTHESISED}", text=text, audio=str(real)))
+    if not items:
+        raise InputError("media.missing", f"no *{REAL}.wav in {media / PAIRS}", hint="--media DIR")
+    return items
 
 
 def grid_clips(media: Path, count: int = GRID_CLIPS) -> list[Item]:

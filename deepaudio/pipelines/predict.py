@@ -131,11 +131,10 @@ def _given(value: str | None, item: Item, what: str) -> str:
 def _key(
     item: Item, task: str, variant: str, options: SampleOptions, weights: Mapping[str, str]
 ) -> str:
+    spoken = task != "v2a" and variant != "v2a-alone"
     facts = [
-        item.text,
+        (item.text, item.reference, item.reference_text) if spoken else None,
         item.video,
-        item.reference,
-        item.reference_text,
         item.prompt,
         task,
         variant,

@@ -8,6 +8,7 @@ from deepaudio.data import benchmark
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.data.prepare.grid import grid_held_out, grid_items, read_align, speech_span
 from deepaudio.data.prepare.librispeech import cross_sentence_items, librispeech_items
+from deepaudio.data.prepare.manifest import main as make_manifest
 from deepaudio.data.prepare.v2c import layout_items, lst_items, with_setting
 from deepaudio.data.prepare.vctk import vctk_items
 from deepaudio.data.prepare.vggsound import vggsound_items
@@ -153,3 +154,34 @@ def test_the_sets_behind_the_figures():
     assert len(clips) == len({c.id for c in clips}) == 30 and all(
         grid_held_out(c.id) for c in clips
     )
+
+
+def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, caplog):
+    folder = tmp_path / "Movie/Movie_speeches"
+    folder.mkdir(parents=True)
+    for name in ("Movie@Ann_00", "Movie@Ann_01"):
+        (folder / f"{name}.wav").touch()
+    out = tmp_path / "v2c.jsonl"
+    assert make_manifest(["v2c", str(tmp_path), str(out)]) == 0
+    first, second = read_manifest(out)
+    assert first.reference == second.audio and second.reference == first.audio
+    cross = tmp_path / "cross.lst"
+    cross.write_text("1-2-3\t4.5\tHello.\t1-2-4\t5\tBye.\n")
+    assert make_manifest(["librispeech-pc", str(tmp_path), str(out), "--list", str(cross)]) == 0
+    assert read_manifest(out)[0].id == "0000-1-2-4"
+    # The other list with six columns is not taken for the paper's.
+    with pytest.raises(InputError, match="LibriSpeech-PC") as caught:
+        lst_items(cross)
+    assert "librispeech-pc" in caught.value.hint
+    assert make_manifest(["librispeech-pc", str(tmp_path), str(out)]) == 2
+    assert make_manifest(["grid", str(tmp_path), str(out)]) == 3
+    assert "no MANIFEST.tsv" in caplog.text
+
+
+@needs_media
+def test_real_utterances_and_their_synthesised_counterparts_are_pairs():
+    pairs = benchmark.pair_items(MEDIA)
+    assert len(pairs) == 6
+    for item in pairs:
+        assert item.text and item.id.endswith("_synthesized")
+        assert (MEDIA / benchmark.PAIRS / f"{item.id}.wav").is_file() and Path(item.audio).is_file()

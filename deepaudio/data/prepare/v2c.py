@@ -39,6 +39,13 @@ def _rows(path: Path) -> Iterator[Item]:
                 hint="ref wav, ref video, ref text, wav, video, text, separated by tabs",
                 line=number,
             )
+        if all(columns[k].replace(".", "", 1).isdigit() for k in (1, 4)):
+            raise InputError(
+                "lst.kind",
+                f"{path.name}:{number}: seconds where videos belong: this is the LibriSpeech-PC list",
+                hint="make a manifest of it: python -m deepaudio.data.prepare.manifest librispeech-pc",
+                line=number,
+            )
         ref_wav, ref_video, ref_text, wav, video, text = columns
         yield Item(
             # The upstream scripts number their outputs in the order of the list.

@@ -1,0 +1,63 @@
+"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.data.prepare.manifest KIND ROOT OUT.jsonl [--list FILE]`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from deepaudio.data.manifest import Item, write_manifest
+from deepaudio.data.prepare.grid import grid_items
+from deepaudio.data.prepare.librispeech import cross_sentence_items, librispeech_items
+from deepaudio.data.prepare.v2c import layout_items
+from deepaudio.data.prepare.vctk import vctk_items
+from deepaudio.data.prepare.vggsound import vggsound_items
+from deepaudio.errors import DeepAudioError, UsageError
+
+log = logging.getLogger(__name__)
+# Readers of a folder, and of a list with the folder its files lie in.
+FOLDERS: dict[str, Callable[[Path], Iterable[Item]]] = {
+    "grid": grid_items,
+    "grid-held-out": lambda root: grid_items(root, held_out=True),
+    "vctk": vctk_items,
+    "librispeech": librispeech_items,
+    "v2c": layout_items,
+}
+LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
+    "librispeech-pc": cross_sentence_items,
+    "vggsound": vggsound_items,
+}
+
+
+def prepare(kind: str, root: Path, out: Path, index: Path | None = None) -> int:
+    """Write the manifest of a corpus; the number of its items. UsageError where a list is missing or not wanted."""
+    root = root.absolute()
+    if (kind in LISTS) != (index is not None):
+        wants = "needs" if kind in LISTS else "takes no"
+        raise UsageError("prepare.list", f"{kind} {wants} --list FILE")
+    items = LISTS[kind](index, root) if index is not None else FOLDERS[kind](root)
+    return write_manifest(out, items)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of this module; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Write the manifest of a corpus for deepaudio eval."
+    )
+    parser.add_argument("kind", choices=[*FOLDERS, *LISTS])
+    parser.add_argument("root", type=Path, help="where the sounds or clips lie")
+    parser.add_argument("out", type=Path, help="the manifest to write")
+    parser.add_argument("--list", type=Path, help="test list of librispeech-pc or vggsound")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        count = prepare(given.kind, given.root, given.out, given.list)
+    except DeepAudioError as error:
+        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        return error.exit_code
+    log.info("%s: %d items", given.out, count)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
