@@ -108,7 +108,7 @@ def _fit(stage, recipe, folder, progress, stop) -> Path:
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
     step = _restore(folder, recipe, stage, optimiser, ema, rng)
-    started, amp = time.monotonic(), _autocast(device, recipe.dtype)
+    started, amp = time.monotonic(), autocast(device, recipe.dtype)
     batches = stage.batches(rng)
     skipped = 0
     while step < recipe.steps:
@@ -186,15 +186,31 @@ def _update(
     return total / weight, {**parts, "norm": float(norm)}, taken
 
 
-def _autocast(device: torch.device, dtype: str) -> Callable:
+def autocast(device: torch.device, dtype: str) -> Callable:
+    """Makes the context in which `dtype` is computed with; float32 on processors without bfloat16 arithmetic."""
+    if device.type == "cpu" and dtype == "bfloat16" and not fast_bfloat16():
+        dtype = "float32"
     if dtype == "float32":
         return nullcontext
     return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
 
 
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def _fingerprint(recipe: Recipe) -> str:
     """What must agree between the run in a folder and its resume: all but where, how long and how often."""
-    free = {"output", "minutes", "save_every", "log_every", "device", "steps", "checkpoint_activations"}
+    free = {
+        "output",
+        "minutes",
+        "save_every",
+        "log_every",
+        "device",
+        "steps",
+        "checkpoint_activations",
+    }
     return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
 
 

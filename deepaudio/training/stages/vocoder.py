@@ -21,6 +21,7 @@ from deepaudio.training.discriminators import (
     judge_loss,
     matching_loss,
 )
+from deepaudio.training.fit import autocast
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
 
@@ -91,9 +92,7 @@ class VocoderStage:
     def step(self, batch: Segments, rng: torch.Generator, lr: float) -> dict[str, float]:
         """One update of everything; returns the parts of the loss."""
         o = self.objective
-        with torch.autocast(
-            batch.waveform.device.type, torch.bfloat16, enabled=self.recipe.dtype == "bfloat16"
-        ):
+        with autocast(batch.waveform.device, self.recipe.dtype)():
             mel = _disturbed(log_mel(batch.waveform), o.mel_noise, rng)
             pitch = self.model.pitch(mel)
             pitch_loss = self._pitch_loss(pitch.scores, batch.pitch)
@@ -168,15 +167,15 @@ class VocoderStage:
         items = self.objective.adversarial_items
         real = real[:items]
         some = self.discriminators.pick(rng)
-        kind, half = real.device.type, self.recipe.dtype == "bfloat16"
-        with torch.autocast(kind, torch.bfloat16, enabled=half):
+        half = autocast(real.device, self.recipe.dtype)
+        with half():
             taught = judge_loss(
                 self.discriminators(real, some), self.discriminators(fake[:items].detach(), some)
             )
         self.judge_optimiser.zero_grad(set_to_none=True)
         taught.backward()
         self._update(self.judge_optimiser, self.discriminators, lr)
-        with torch.autocast(kind, torch.bfloat16, enabled=half):
+        with half():
             with torch.no_grad():
                 wanted = self.discriminators(real, some)
             heard = self.discriminators(fake[:items], some)
