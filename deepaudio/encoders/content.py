@@ -72,11 +72,12 @@ class ContentEncoder:
 
     def unspoken(self, text: str) -> list[str]:
         """Characters without an English sound, each once: signs are left out, letters of other scripts misread."""
-        found = []
+        found, five = [], self.phonemize("5")
         for c in dict.fromkeys(unicodedata.normalize("NFKC", text)):
             kind = unicodedata.category(c)[0]
             foreign = kind == "L" and not unicodedata.name(c, "").startswith("LATIN")
-            if foreign or (kind in "NS" and not c.isascii() and not self.phonemize(c)):
+            sign = kind in "NS" and not c.isascii()  # heard beside a number, if at all: €5, 5°
+            if foreign or (sign and self.phonemize(f"{c}5") == self.phonemize(f"5{c}") == five):
                 found.append(c)
         return found
 

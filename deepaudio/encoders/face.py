@@ -1,7 +1,9 @@
 """Faces in a video: BlazeFace finds one, the 468-point mesh follows it (MediaPipe, Apache-2.0)."""
 
+import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from deepaudio.errors import ToolError, WeightsError
+
+log = logging.getLogger(__name__)
 
 CROP = 192
 MIN_DETECTION = 0.5
@@ -162,7 +166,6 @@ def _anchors() -> np.ndarray:
 
 
 def _interpreter(path: Path):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -171,9 +174,32 @@ def _interpreter(path: Path):
         ) from error
     if not path.is_file():
         raise WeightsError("face.missing", f"no face model at {path}", hint="reinstall deepaudio")
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
-    interpreter.allocate_tensors()
+    with _logged_stderr():
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        interpreter.allocate_tensors()
     return interpreter
+
+
+@contextmanager
+def _logged_stderr() -> Iterator[None]:
+    """LiteRT greets on file descriptor 2 and has no switch for it: what is written there goes to the log."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    os.dup2(write, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(write)
+        with open(read, "rb") as heard:
+            log.debug("LiteRT: %s", (heard.read() or b"").decode("utf-8", "replace").strip())
 
 
 def _run(interpreter, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,12 @@
 """Files that appear under their name only when they are whole."""
 
 import errno
+import functools
 import hashlib
+import logging
 import os
+import platform
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -12,8 +16,11 @@ from pathlib import Path
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.media.sniff import shown_path
 
+log = logging.getLogger(__name__)
+
 NAME_MAX = 255
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNFINISHED = re.compile(r"\.deepaudio-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}\.part")
 _RESERVED = frozenset(
     {
         "con",
@@ -31,7 +38,7 @@ def preflight(
 ) -> Path:
     """The absolute path to write to, after every check that can be made before the work.
 
-    UsageError if it is one of the inputs (by name, hard or symbolic link); InputError if it cannot be a file
+    Leftovers of killed runs in its folder are swept away. UsageError if it is one of the inputs (by name, hard or symbolic link); InputError if it cannot be a file
     there; ResourceError if the disk has less than `needed_bytes` free.
     """
     shown = shown_path(out)
@@ -55,10 +62,45 @@ def preflight(
         )
     if not os.access(place.parent, os.W_OK | os.X_OK):
         raise InputError("output.read_only", f"cannot write in {shown_path(place.parent)}")
+    sweep(place.parent)
     free = shutil.disk_usage(place.parent).free
     if free < needed_bytes:
         raise full(place, free, needed_bytes)
     return place
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that processes of this machine left in `folder` when they were killed."""
+    if os.name != "posix":
+        return  # no way to ask for a process without touching it
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _UNFINISHED.match(entry.name)
+            if found and found[1] == _machine() and not _alive(int(found[2])):
+                os.unlink(entry.path)
+                log.info("removed what a killed run left: %s", shown_path(entry.path))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OverflowError:  # no such number can be a process
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@functools.cache
+def _machine() -> str:
+    """A mark of this machine's processes: the host's name and, in a container, its own numbering of processes."""
+    try:
+        numbering = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        numbering = 0
+    return hashlib.sha256(f"{platform.node()}|{numbering}".encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -67,10 +109,12 @@ def published(
 ) -> Iterator[Path]:
     """A temporary path in the folder of `out`; moved to `out`, synced to disk, when the block ends well.
 
-    When the block raises, the temporary file goes and whatever was at `out` stays. A full disk becomes ResourceError.
+    When the block raises, the temporary file goes (with `keep_temp` it stays, and no later run sweeps it) and whatever was at `out` stays. A full disk becomes ResourceError.
     """
     place = Path(os.path.abspath(os.fspath(out)))
     temp = temporary(place)
+    if keep_temp:
+        temp = temp.with_name(f".deepaudio-kept-{temp.name.rpartition('-')[2]}")
     try:
         yield temp
         _sync(temp)
@@ -99,7 +143,8 @@ def write_bytes(out: str | os.PathLike, content: bytes) -> Path:
 def temporary(place: Path, suffix: str | None = None) -> Path:
     """An unused hidden name beside `place` with the same suffix, short enough for any file system."""
     suffix = place.suffix if suffix is None else suffix
-    return place.parent / f".deepaudio-{secrets.token_hex(8)}.part{suffix[:16]}"
+    owner = f"{_machine()}-{os.getpid()}"
+    return place.parent / f".deepaudio-{owner}-{secrets.token_hex(6)}.part{suffix[:16]}"
 
 
 def fitting_name(name: str, limit: int = NAME_MAX) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.errors import DeepAudioError
-from deepaudio.media.output import write_bytes
+from deepaudio.media.output import sweep, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class KeptLines:
 
     def tidy(self) -> None:
         """Drop the oldest until what is kept has room."""
+        sweep(self.folder)
         try:
             found = [(p.stat(), p) for p in self.folder.glob("*.f32")]
         except OSError:

@@ -1,6 +1,8 @@
 """Atomic files and the checks before them."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -80,3 +82,26 @@ def test_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot write"):
         preflight(tmp_path / "x.wav")
+
+
+def test_what_killed_runs_left_is_swept_at_the_next_run(tmp_path):
+    """A process of this machine that is dead: its files go. Living, kept and foreign ones stay."""
+    script = (
+        "import os, sys; from pathlib import Path; from deepaudio.media.output import published\n"
+        "with published(Path(sys.argv[1]) / 'x.mp4') as temp:\n"
+        "    temp.write_bytes(b'half'); print(temp.name, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True)
+    left = tmp_path / done.stdout.strip()
+    assert left.is_file() and done.returncode == -9
+    foreign = left.with_name(left.name.replace(left.name.split("-")[1], "0123abcd"))
+    foreign.touch()
+    with published(tmp_path / "y.mp4") as mine:
+        mine.write_bytes(b"at work")
+        preflight(tmp_path / "x.mp4")
+        assert not left.exists() and foreign.exists() and mine.exists()
+    with pytest.raises(KeyError), published(tmp_path / "z.mp4", keep_temp=True) as kept:
+        kept.touch()
+        raise KeyError
+    preflight(tmp_path / "x.mp4")
+    assert kept.exists()
