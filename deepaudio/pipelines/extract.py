@@ -3,8 +3,9 @@
     python -m deepaudio.pipelines.extract v2a MANIFEST OUT --preset mm-s16k
     python -m deepaudio.pipelines.extract energies MANIFEST OUT --preset mm-s16k
 
-`v2a` writes shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads: eight seconds of every item. `energies` writes
-one OUT.safetensors of contours by id, which `deepaudio.data.prepare.infill --energies` takes.
+`v2a` writes shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads: eight seconds of every item, ten for ys-24k.
+It needs the encoders and the codec of a preset, not its V2A network. `energies` writes one OUT.safetensors of contours by id,
+which `deepaudio.data.prepare.infill --energies` takes.
 """
 
 import argparse
@@ -17,67 +18,24 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepaudio.audio.mel_slaney import SlaneyMelConfig, log_mel_slaney
 from deepaudio.data.manifest import Item, read_manifest
-from deepaudio.encoders import clip as clip_tower
-from deepaudio.errors import InputError, UsageError
-from deepaudio.media.audio import read_audio
+from deepaudio.errors import InputError
 from deepaudio.pipelines import full_size
+from deepaudio.pipelines import training_window as window
 from deepaudio.pipelines.deepaudio import device_of, dtype_of
-from deepaudio.pipelines.mm_video_to_audio import WINDOW_SEGMENTS, MMVideoToAudio
 from deepaudio.pipelines.options import SampleOptions
-from deepaudio.pipelines.sight import PER_SEGMENT
+from deepaudio.pipelines.training_window import Model
+from deepaudio.presets import official
 
 log = logging.getLogger(__name__)
 
-SECONDS = 8
 ITEMS_PER_SHARD = 1000
 V2A_STEPS = 25
 
 
-def v2a_features(model: MMVideoToAudio, item: Item) -> dict[str, Tensor] | None:
-    """Latent (n c), clip (64 d), sync (192 d) and text (77 d) of an item's first eight seconds, in float16.
-
-    Sound without a picture has no clip and sync, without a prompt no text. None for an item shorter than that.
-    """
-    if not item.audio:
-        raise InputError("manifest.incomplete", f"{item.id}: a V2A item needs audio")
-    latent = _latent(model, read_audio(Path(item.audio), model.sample_rate))
-    if latent is None:
-        return None
-    found = {"latent": latent}
-    if item.video:
-        seen = model.features(item.video)
-        n_clip, n_sync = 8 * SECONDS, WINDOW_SEGMENTS * PER_SEGMENT
-        if len(seen.clip) < n_clip or len(seen.sync) < n_sync:
-            return None
-        found |= {"clip": seen.clip[:n_clip], "sync": seen.sync[:n_sync]}
-    if item.prompt:
-        (tower,) = model.resident.get("clip")
-        ids = clip_tower.tokenize([item.prompt], tower.config).to(model.resident.device)
-        found["text"] = tower.texts(ids)[0]
-    return {name: tensor.half().cpu().contiguous() for name, tensor in found.items()}
-
-
-def _latent(model: MMVideoToAudio, waveform: Tensor) -> Tensor | None:
-    """The posterior mean of whole latents, as many as eight seconds have."""
-    config = (
-        SlaneyMelConfig.codec_16k() if model.sample_rate == 16_000 else SlaneyMelConfig.codec_44k()
-    )
-    n = -(-SECONDS * model.sample_rate // (2 * config.hop_length))
-    if len(waveform) < SECONDS * model.sample_rate:
-        return None
-    n_samples = 2 * n * config.hop_length
-    waveform = torch.nn.functional.pad(waveform, (0, max(0, n_samples - len(waveform))))
-    (codec,) = model.resident.get("codec")
-    mel = log_mel_slaney(waveform[None, :n_samples], config)
-    device, dtype = model.resident.device, model.resident.dtype
-    return codec.encode(mel.to(device, dtype)).mean[0]
-
-
 @torch.inference_mode()
 def write_v2a_shards(
-    out: Path, items: Iterable[Item], model: MMVideoToAudio, per_shard: int = ITEMS_PER_SHARD
+    out: Path, items: Iterable[Item], model: Model, per_shard: int = ITEMS_PER_SHARD
 ) -> list[Path]:
     """Shards of features; items too short are named in the log. InputError when nothing is left."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -90,15 +48,15 @@ def write_v2a_shards(
         shard.with_suffix(".json").write_text(index, encoding="utf-8")
         shards.append(shard)
     if not shards:
-        raise InputError("manifest.empty", f"no item lasts {SECONDS} s")
+        raise InputError("manifest.empty", f"no item lasts {window.seconds_of(model)} s")
     return shards
 
 
-def _rows(items: Iterable[Item], model: MMVideoToAudio) -> Iterator[tuple[str, dict[str, Tensor]]]:
+def _rows(items: Iterable[Item], model: Model) -> Iterator[tuple[str, dict[str, Tensor]]]:
     for item in items:
-        row = v2a_features(model, item)
+        row = window.features(model, item)
         if row is None:
-            log.warning("left out %s: shorter than %d s", item.id, SECONDS)
+            log.warning("left out %s: shorter than %d s", item.id, window.seconds_of(model))
         else:
             yield item.id, row
 
@@ -114,7 +72,7 @@ def _groups(rows: Iterator[tuple[str, dict]], size: int) -> Iterator[list[tuple[
         yield group
 
 
-def write_energies(out: Path, items: Iterable[Item], model: MMVideoToAudio, steps: int) -> int:
+def write_energies(out: Path, items: Iterable[Item], model: Model, steps: int) -> int:
     """Contours by id as V2A predicts them from the picture alone; how many. InputError for an item without video."""
     options = SampleOptions(steps=steps)
     contours = {}
@@ -142,11 +100,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--items-per-shard", type=int, default=ITEMS_PER_SHARD)
     given = parser.parse_args(arguments)
     device = device_of(given.device)
-    model = full_size.load(given.preset, device, dtype_of(given.dtype, device)).v2a
-    if not isinstance(model, MMVideoToAudio):
-        raise UsageError(
-            "extract.preset", f"{given.preset} has no published weights to extract with"
-        )
+    roles = None
+    if given.what == "v2a":
+        known = official.preset(given.preset).parts
+        roles = [role for role in ("codec", "clip", "sync", "text") if role in known]
+    dtype = dtype_of(given.dtype, device)
+    model = full_size.load(given.preset, device, dtype, roles=roles).v2a
     items = read_manifest(given.manifest)
     if given.what == "energies":
         log.info("%d contours", write_energies(given.out, items, model, given.steps))

@@ -1,5 +1,6 @@
 """The full-size presets behind the same two modules that `mini` has: V2A and TTS by role, from parts on this machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,14 +42,14 @@ class FullSize:
         return F5TextToSpeech(self.resident)
 
 
-def find(name: str) -> official.Preset | None:
-    """The full-size preset of that name, with all its parts here; None for any other name.
+def find(name: str, roles: Sequence[str] | None = None) -> official.Preset | None:
+    """The full-size preset of that name, with all its parts (or those of `roles`) here; None for any other name.
 
     Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
     """
     preset = official.PRESETS.get(name)
     if preset is not None:
-        store.require(preset)
+        store.require(preset, roles)
     return preset
 
 
@@ -57,9 +58,10 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     low_memory: bool = False,
+    roles: Sequence[str] | None = None,
 ) -> FullSize:
-    """A full-size preset by name; networks are read when they are first used."""
-    preset = find(name)
+    """A full-size preset by name; networks are read when they are first used. `roles`: those that will be used at all."""
+    preset = find(name, roles)
     if preset is None:
         raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
     return FullSize(preset, torch.device(device), dtype, low_memory)

@@ -206,7 +206,7 @@ PARTS: dict[str, Part] = {
             },
         ),
         Part(
-            "ys-24k",
+            "yingsound-24k",
             "ys-24k",
             (),
             "not published",
@@ -253,14 +253,14 @@ PRESETS: dict[str, Preset] = {
             "ys-24k",
             "YingSound style, 24 kHz; speech 24 kHz (711 M + 337 M)",
             {
-                "v2a": "ys-24k",
+                "v2a": "yingsound-24k",
                 "codec": "encodec-24k",
                 "text": "flan-t5-large",
                 "clip": "clip-bigg-image",
                 "tts": "f5-v1-base",
             }
             | _SPEECH,
-            note="no V2A or V2S weights of this size are public: import your own as ys-24k; "
+            note="no V2A or V2S weights of this size are public: import your own as yingsound-24k; "
             "speech is plain F5-TTS v1 until then",
         ),
     )

@@ -51,20 +51,22 @@ def _set_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def missing(wanted: Preset) -> list[Part]:
-    """Parts of a preset that are not on this machine."""
-    return [part(name) for name in wanted.part_names if not is_there(part(name))]
+def missing(wanted: Preset, roles: Sequence[str] | None = None) -> list[Part]:
+    """Parts of a preset (or of some of its roles) that are not on this machine."""
+    names = wanted.parts.values() if roles is None else [wanted.parts[role] for role in roles]
+    return [part(name) for name in dict.fromkeys(names) if not is_there(part(name))]
 
 
-def require(wanted: Preset) -> None:
+def require(wanted: Preset, roles: Sequence[str] | None = None) -> None:
     """Raise WeightsError that lists files, sizes, the folder and the command, when any part is not there."""
-    absent = missing(wanted)
+    absent = missing(wanted, roles)
     if not absent:
         return
     listed = ", ".join(f"{p.name} ({describe(p)})" for p in absent)
     total = sum(p.size for p in absent)
     own = [p.name for p in absent if not p.published]
-    hint = f"deepaudio models pull {wanted.name}"
+    pulled = wanted.name if roles is None else " ".join(p.name for p in absent)
+    hint = f"deepaudio models pull {pulled}"
     if own:
         hint += f"; {', '.join(own)}: deepaudio models import FILE --part {own[0]}"
     raise WeightsError(

@@ -27,8 +27,9 @@ def load(kind: str, source: str | Path | Mapping[str, Any], config: Any | None =
     network's config, a mapping of sizes (ours or upstream's names) over the full size, or a variant's name
     (mmaudio: small_16k, small_44k, medium_44k, large_44k, large_44k_v2).
 
-    The module owns its tensors: the file or the mapping may change afterwards. Sequences are (b n c), channel last, in and out of every network; upstream's (b c n) has to be turned. A ys-24k file of
-    the transformer alone gives the transformer alone.
+    The module owns its tensors: the file or the mapping may change afterwards. Sequences are (b n c), channel last, in
+    and out of every network; upstream's (b c n) has to be turned. A ys-24k file of the transformer alone gives the
+    transformer alone.
 
     Raises WeightsError that names unknown, missing, misshapen or non-finite tensors. One exception: plain F5 weights
     may lack the energy input when the config asks for it; it starts at zero then.

@@ -121,8 +121,10 @@ def pull(
         raise typer.Abort()
     folders = []
     with console.progress() as progress:
-        for part in _parts(names):
-            folders.append(fetch.pull(part, progress=progress))
+        for part in sorted(_parts(names), key=lambda part: not part.published):
+            folders.append(
+                fetch.pull(part, progress=progress)
+            )  # what cannot be pulled is told last
     console.result({"folders": folders, "bytes": total}, *folders)
 
 

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from deepaudio.pipelines.route import DIRECTIONS, Gate, Route
-from deepaudio.presets import official, store
+from deepaudio.presets import fetch, official, store
 from deepaudio_cli.main import _outcome
 
 
@@ -136,7 +136,28 @@ def test_models_import_verify_path(home, run, official_files):
     assert run("models", "path", "mm-s16")[0] == 2
     assert run("models", "import", source, "--part", "vocos", "--json")[0] == 2
     assert run("models", "import", source, "--config", "{")[0] == 2
+    assert run("models", "import", source, "--config", "[1]")[0] == 2
+    assert run("models", "import", source, "--config", home / "absent.json")[0] == 2
+    assert run("models", "import", source, "--config", '{"dim": -5}', "--allow-pickle")[0] == 2
     assert run("models", "import", home / "absent.pth")[0] == 5
+
+
+def test_pull_of_ys_fetches_what_is_published_and_says_what_is_not(home, run, monkeypatch):
+    asked = []
+
+    def pull(part, progress=None):
+        asked.append(part.name)
+        return fetched(part, progress=progress) if not part.published else home / part.name
+
+    fetched = fetch.pull
+    monkeypatch.setattr(fetch, "pull", pull)
+    for name in fetch.OFFLINE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    code, answer, _ = run("models", "pull", "ys-24k", "--json", "-q")
+    assert code == 5 and answer["error"]["code"] == "weights.unpublished"
+    assert answer["error"]["hint"] == "deepaudio models import FILE --part yingsound-24k"
+    assert sorted(asked) == sorted(official.preset("ys-24k").part_names)
+    assert asked[-1] == "yingsound-24k"
 
 
 def test_models_pull_says_the_licence_and_respects_offline(home, run):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from deepaudio.data.manifest import Item
 from deepaudio.data.stored import StoredData, StoredShards
 from deepaudio.errors import InputError
-from deepaudio.pipelines import extract, full_size
+from deepaudio.pipelines import extract, full_size, training_window
 from deepaudio.pipelines.sight import FullFeatures
 
 
@@ -56,7 +56,7 @@ def test_energies_are_kept_by_id(model, tmp_path, monkeypatch):
 
 def test_incomplete_items_are_errors(model, tmp_path):
     with pytest.raises(InputError, match="needs audio"):
-        extract.v2a_features(model, Item("x"))
+        training_window.features(model, Item("x"))
     with pytest.raises(InputError, match="needs a video"):
         extract.write_energies(tmp_path / "e", [Item("x")], model, steps=1)
     short = [Item("short", audio=sound(tmp_path / "s.wav", 3.0))]

@@ -153,7 +153,7 @@ def test_offline_pull_fails_at_once(home, monkeypatch):
         fetch.pull(official.part("vocos-24k"))
     assert caught.value.code == "weights.offline" and "54.0 MB" in str(caught.value)
     with pytest.raises(WeightsError, match="no weights of this network are public"):
-        fetch.pull(official.part("ys-24k"))
+        fetch.pull(official.part("yingsound-24k"))
 
 
 def hub_with(monkeypatch, content, etag):

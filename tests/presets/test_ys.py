@@ -1,24 +1,30 @@
-"""The ys-24k preset in miniature: its V2A module on tiny pretrained folders and imported random weights."""
+"""The ys-24k preset in miniature: its V2A module on tiny pretrained folders and imported random weights, its features."""
+
+import shutil
 
 import pytest
+import soundfile
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
     EncodecConfig,
     EncodecModel,
-    PreTrainedTokenizerFast,
     T5Config,
     T5EncoderModel,
 )
 
-from deepaudio.errors import InputError
-from deepaudio.pipelines import full_size
+from deepaudio.data.manifest import Item
+from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.errors import InputError, WeightsError
+from deepaudio.pipelines import extract, full_size
 from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.ys_video_to_audio import FrameFeatures
 from deepaudio.presets import importing, official
 from deepaudio.upstream import kinds
+from tests.full_size_files import words_tokenizer
 
 NETWORK = {
     "latent_dim": 8,
@@ -56,12 +62,7 @@ def pretrained(folder, name):
         model = T5EncoderModel(
             T5Config(vocab_size=5, d_model=32, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
         )
-        words = {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "bell": 4}
-        plain = Tokenizer(models.WordLevel(words, "<unk>"))
-        plain.pre_tokenizer = pre_tokenizers.Whitespace()
-        plain.post_processor = processors.TemplateProcessing("$A </s>", None, [("</s>", 1)])
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>")
-        tokenizer.save_pretrained(folder)
+        words_tokenizer(("a", "bell")).save_pretrained(folder)
     model.save_pretrained(folder)
     return folder
 
@@ -77,7 +78,7 @@ def model(full_home, home, tmp_path, monkeypatch):
     state = entry.build(entry.config(NETWORK)).state_dict()
     save_file({k: v.contiguous() for k, v in state.items()}, tmp_path / "ys.safetensors")
     source = tmp_path / "ys.safetensors"
-    importing.import_part(official.part("ys-24k"), source, config=NETWORK)
+    importing.import_part(official.part("yingsound-24k"), source, config=NETWORK)
     for name in ("f5-v1-base", "f5-vocabulary", "vocos-24k"):  # not looked at here
         (home / name).mkdir()
         (home / name / "part.json").write_text("{}")
@@ -93,3 +94,51 @@ def test_sound_lasts_as_long_as_the_clip(model, clips):
     assert len(model.v2a.energy(features, FEW)) == 46
     with pytest.raises(InputError, match="no negative prompt"):
         model.v2a.sound(features, "", "a bell", FEW)
+
+
+def sound(path, seconds):
+    soundfile.write(path, 0.3 * torch.randn(round(seconds * 24_000)).clamp(-1, 1).numpy(), 24_000)
+    return str(path)
+
+
+def test_features_are_ten_seconds_as_training_reads_them(model, clips, tmp_path, monkeypatch):
+    seen = torch.arange(240.0)[:, None].expand(-1, 24)
+    monkeypatch.setattr(type(model.v2a), "features", lambda *a: FrameFeatures(seen, 10.0))
+    items = [
+        Item("whole", audio=sound(tmp_path / "a.wav", 12), video="a.mp4", prompt="a bell"),
+        Item("nearly", audio=sound(tmp_path / "b.wav", 9.95), prompt="bell"),
+        Item("short", audio=sound(tmp_path / "c.wav", 9.5)),
+    ]
+    shards = extract.write_v2a_shards(tmp_path / "ys", items, model.v2a)
+    with safe_open(f"{shards[0]}.safetensors", "pt") as file:
+        names = set(file.keys())
+        visual, latent = file.get_tensor("whole.visual"), file.get_tensor("nearly.latent")
+        assert len(file.get_tensor("whole.text")) == 3  # a, bell, end
+    assert names == {f"whole.{n}" for n in ("latent", "visual", "text")} | {
+        "nearly.latent",
+        "nearly.text",
+    }
+    assert latent.shape == (750, 8)
+    # the frame nearest to the middle of a latent: 239 steps between 240 frames over ten seconds
+    assert visual[:, 0].tolist() == [round((i + 0.5) * 320 / 24_000 * 23.9) for i in range(750)]
+    stored = StoredShards(StoredData(tuple(map(str, shards)), batch_items=4))
+    batch = next(stored.batches(torch.Generator().manual_seed(0), {"visual": 24, "text": 32}))
+    assert batch["latent"].shape == (4, 750, 8) and batch["visual"].shape == (4, 750, 24)
+
+
+def test_features_need_no_network_of_their_own(model, home, tmp_path):
+    """Without published V2A weights they are the way to some."""
+    shutil.rmtree(home / "yingsound-24k")
+    shutil.rmtree(home / "f5-v1-base")
+    manifest = tmp_path / "items.jsonl"
+    audio = sound(tmp_path / "a.wav", 10)
+    manifest.write_text(f'{{"id": "a", "audio": "{audio}"}}\n')
+    arguments = ["v2a", str(manifest), str(tmp_path / "out"), "--preset", "ys-24k"]
+    extract.main([*arguments, "--device", "cpu"])
+    assert (tmp_path / "out-000.safetensors").is_file()
+    with pytest.raises(WeightsError, match="yingsound-24k"):
+        full_size.load("ys-24k")
+    shutil.rmtree(home / "encodec-24k")
+    with pytest.raises(WeightsError) as caught:
+        extract.main(arguments)
+    assert caught.value.hint == "deepaudio models pull encodec-24k"
