@@ -60,7 +60,7 @@ class Track(NamedTuple):
     """What was measured on each frame, at its own time."""
 
     times: np.ndarray  # [f] seconds
-    grey: np.ndarray  # [f 48 48] 0 .. 1
+    grey: np.ndarray  # [f 48 48] bytes
     clip: np.ndarray  # [f 124] thumbnail and edges
     face: np.ndarray  # [f 17] presence (0: none), mouth shape, pose, place
     patch: np.ndarray  # [f 12 16] the mouth
@@ -99,12 +99,9 @@ class MotionEncoder:
             rows.append((time, *_look(frame), *(self._face(frame) if faces else _no_face())))
         if not rows:
             raise InputError("clip.no_frames", "the clip has no picture", hint="deepaudio tts")
-        return Track(
-            *(
-                np.asarray(column, dtype=np.float64 if i == 0 else np.float32)
-                for i, column in enumerate(zip(*rows, strict=True))
-            )
-        )
+        kinds = (np.float64, np.uint8, np.float32, np.float32, np.float32)
+        columns = zip(*rows, strict=True)
+        return Track(*(np.asarray(c, dtype=kind) for c, kind in zip(columns, kinds, strict=True)))
 
     def _face(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         face = self.tracker.follow(frame)
@@ -121,7 +118,7 @@ class MotionEncoder:
 
 
 def _no_face() -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(1 + len(lips.SHAPE) + 6), np.zeros(lips.PATCH)
+    return np.zeros(1 + len(lips.SHAPE) + 6, np.float32), np.zeros(lips.PATCH, np.float32)
 
 
 def describe(track: Track, duration: float) -> Seen:
@@ -148,7 +145,7 @@ def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grey = sight.shrink(frame)
     image = Image.fromarray(frame).resize((THUMB, THUMB), Image.Resampling.BOX)
     thumb = np.asarray(image, dtype=np.float32).reshape(-1) / 127.5 - 1
-    slope_y, slope_x = np.gradient(grey)
+    slope_y, slope_x = np.gradient(sight.bright(grey))
     edge = sight.cells(np.hypot(slope_x, slope_y)[None], EDGES)[0]
     return grey, np.concatenate([thumb, np.sqrt(edge) * 4 - 0.5])
 
@@ -189,21 +186,21 @@ def _face_track(track: Track, grid: np.ndarray) -> np.ndarray:
 
 def _sight_track(grey: np.ndarray, times: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """SIGHT_FIELDS at the times of `grid`."""
-    absolute, signed = sight.change(grey, times)
-    moving = sight.things(absolute)
-    thing = sight.things(sight.foreground(grey, times))
-    between = times - _half_step(times)  # a difference belongs to the middle of its two frames
-    fast = np.concatenate(
-        [
+    cut, soft_cut = sight.cuts(grey), sight.cuts(grey, smooth=True)
+    thing = sight.foreground(grey, times, cut)
+    rows = []
+    for which, before, block in sight.blocks(grey):
+        absolute, signed = sight.change(block, times[which], cut[which])
+        measures = [
             np.sqrt(sight.cells(absolute, sight.GRID)) * 5,
             sight.cells(signed, sight.FLOW) * 20,
-            sight.flow(grey, times) * 4,
-            _balanced(moving),
+            sight.flow(sight.smoothed(block), times[which], soft_cut[which]) * 4,
+            _balanced(sight.things(absolute)),
             signed.mean((1, 2))[:, None] * 20,
-        ],
-        axis=1,
-    )
-    fast = _resample(fast, between, grid)
+        ]
+        rows.append(np.concatenate(measures, axis=1)[before:])
+    between = times - _half_step(times)  # a difference belongs to the middle of its two frames
+    fast = _resample(np.concatenate(rows), between, grid)
     moving_at = fast[:, -1 - len(sight.THING) : -1]
     raw = _resample(thing, times, grid)
     index = [sight.THING.index(name) for name in _THING_SPEEDS]

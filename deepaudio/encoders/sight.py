@@ -1,4 +1,9 @@
-"""Motion without a face: change on a coarse grid, its flow, and where the moving thing is."""
+"""Motion without a face: change on a coarse grid, its flow, and where the moving thing is.
+
+Small pictures are kept as bytes and looked at a block of frames at a time, so that long clips fit into memory.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -10,25 +15,39 @@ NOISE = 0.012  # grey-level change (0 .. 1) below which a pixel counts as still:
 CUT = 0.04  # mean grey-level change that is another shot
 BACKGROUND = 2.0  # seconds to each side
 RATE = 25.0  # changes are given per 1/RATE second
+BLOCK = 512  # frames looked at together
 
 # What `things` yields for one frame.
 THING = ("mass", "x", "y", "spread_x", "spread_y", "top", "bottom")
 
 
 def shrink(frame: np.ndarray) -> np.ndarray:
-    """(h w 3) uint8 to grey float32 [SIZE SIZE] in 0 .. 1, each pixel the mean of what it covers."""
+    """(h w 3) uint8 to grey uint8 [SIZE SIZE], each pixel the mean of what it covers."""
     image = Image.fromarray(frame).convert("L")
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX), dtype=np.float32) / 255
+    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
-def change(grey: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bright(grey: np.ndarray) -> np.ndarray:
+    """Bytes to float32 in 0 .. 1."""
+    return grey.astype(np.float32) / 255
+
+
+def blocks(grey: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray]]:
+    """Runs of BLOCK frames in 0 .. 1, with the frame before them: which frames, how many to leave out, the pictures."""
+    for low in range(0, len(grey), BLOCK):
+        first = max(0, low - 1)
+        which = slice(first, min(low + BLOCK, len(grey)))
+        yield which, low - first, bright(grey[which])
+
+
+def change(grey: np.ndarray, times: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixel change per 1/RATE s for frames [f h w] at `times` [f]: (absolute above noise, signed).
 
-    The first frame of a shot counts as still.
+    The first frame, and that of a shot (`cut` [f]), count as still.
     """
     step = np.maximum(np.diff(times, prepend=times[0] - 1 / RATE), 1e-3)[:, None, None] * RATE
     signed = np.diff(grey, axis=0, prepend=grey[:1])
-    signed[cuts(grey)] = 0
+    signed[cut] = 0
     return np.maximum(np.abs(signed) - NOISE, 0) / step, signed / step
 
 
@@ -42,16 +61,15 @@ def cells(values: np.ndarray, count: int) -> np.ndarray:
     )
 
 
-def flow(grey: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Lucas-Kanade flow of FLOW x FLOW cells, in frame sides per second: [f 2*FLOW*FLOW]."""
-    smooth = (
-        grey
-        + np.roll(grey, 1, 1)
-        + np.roll(grey, -1, 1)
-        + np.roll(grey, 1, 2)
-        + np.roll(grey, -1, 2)
-    ) / 5
-    _, slope_t = change(smooth, times)
+def smoothed(grey: np.ndarray) -> np.ndarray:
+    """Each pixel with its four neighbours."""
+    near = [np.roll(grey, step, axis) for axis in (1, 2) for step in (1, -1)]
+    return (grey + near[0] + near[1] + near[2] + near[3]) / 5
+
+
+def flow(smooth: np.ndarray, times: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """Lucas-Kanade flow of FLOW x FLOW cells, in frame sides per second, of smoothed pictures: [f 2*FLOW*FLOW]."""
+    _, slope_t = change(smooth, times, cut)
     slope_y, slope_x = np.gradient(smooth, axis=(1, 2))
     xx, yy, xy = (cells(a, FLOW) for a in (slope_x**2, slope_y**2, slope_x * slope_y))
     xt, yt = cells(slope_x * slope_t, FLOW), cells(slope_y * slope_t, FLOW)
@@ -80,29 +98,37 @@ def things(weight: np.ndarray) -> np.ndarray:
     )
 
 
-def cuts(grey: np.ndarray) -> np.ndarray:
-    """Whether each frame of [f h w] begins another shot: most of the picture changes at once."""
-    jump = np.abs(np.diff(grey, axis=0, prepend=grey[:1])).mean((1, 2))
+def cuts(grey: np.ndarray, smooth: bool = False) -> np.ndarray:
+    """Whether each of the byte frames [f h w] begins another shot: most of the picture changes at once."""
+    jump = np.zeros(len(grey), np.float32)
+    for which, _, block in blocks(grey):
+        seen = smoothed(block) if smooth else block
+        jump[which.start + 1 : which.stop] = np.abs(np.diff(seen, axis=0)).mean((1, 2))
     usual = np.median(jump)
     return jump > max(CUT, 8 * usual)
 
 
-def foreground(grey: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Difference of each frame from its surroundings in time, above noise: [f h w].
+def foreground(grey: np.ndarray, times: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """`things` of the difference of each byte frame [f h w] from its surroundings in time, above noise: [f 7].
 
     The background is the median of the shot over BACKGROUND seconds to both sides, renewed every second.
     """
-    out = np.zeros_like(grey)
-    starts = np.flatnonzero(cuts(grey))
+    out = np.zeros((len(grey), len(THING)))
+    starts = np.flatnonzero(cut)
     for low, high in zip([0, *starts], [*starts, len(grey)], strict=True):
         shot, at = grey[low:high], times[low:high]
         if len(shot) < 3:
             continue
-        for block in np.unique(np.floor(at)):
-            near = shot[np.abs(at - block - 0.5) < BACKGROUND + 0.5]
-            background = np.median(near[:: max(1, len(near) // 40)], axis=0)
-            inside = np.flatnonzero(np.floor(at) == block)
-            out[low + inside] = np.maximum(np.abs(shot[inside] - background) - 3 * NOISE, 0)
+        for second in np.unique(np.floor(at)):
+            near = slice(
+                np.searchsorted(at, second - BACKGROUND, "right"),
+                np.searchsorted(at, second + 1 + BACKGROUND, "left"),
+            )
+            inside = slice(*np.searchsorted(at, [second, second + 1]))
+            around = bright(shot[near])
+            background = np.median(around[:: max(1, len(around) // 40)], axis=0)
+            apart = np.abs(bright(shot[inside]) - background) - 3 * NOISE
+            out[low + inside.start : low + inside.stop] = things(np.maximum(apart, 0))
     return out
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import deepaudio
@@ -103,11 +104,25 @@ def test_a_still_picture_has_no_motion(encoder):
 
 
 def test_a_cut_is_not_motion():
-    grey = np.zeros((20, sight.SIZE, sight.SIZE), np.float32)
-    grey[10:] = 0.6
-    absolute, signed = sight.change(grey, np.arange(20) / 25)
+    grey = np.zeros((20, sight.SIZE, sight.SIZE), np.uint8)
+    grey[10:] = 150
+    absolute, signed = sight.change(sight.bright(grey), np.arange(20) / 25, sight.cuts(grey))
     assert sight.cuts(grey).nonzero()[0].tolist() == [10]
     assert not absolute.any() and not signed.any()
+
+
+def test_blocks_do_not_show(encoder, monkeypatch):
+    """Long clips are looked at in blocks; the numbers are those of the whole."""
+    rng = np.random.default_rng(1)
+    frames = [rng.integers(0, 255, (48, 64, 3)).astype(np.uint8) for _ in range(3)]
+    pictures = [frames[i > 40].copy() for i in range(80)]
+    for i, picture in enumerate(pictures):
+        picture[i // 4 : i // 4 + 8, 10:20] = frames[2][i // 4 : i // 4 + 8, 10:20]
+    track = encoder.measure(((i / 25, p) for i, p in enumerate(pictures)), faces=False)
+    whole = describe(track, 3.2).sync
+    monkeypatch.setattr(sight, "BLOCK", 7)
+    assert torch.allclose(describe(track, 3.2).sync, whole, atol=1e-6)
+    assert whole.std(0).gt(0.01).sum() > 30
 
 
 def test_one_frame_is_enough_and_none_is_an_input_error(encoder):
