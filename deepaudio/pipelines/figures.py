@@ -53,11 +53,13 @@ def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence
     return _uri(figure)
 
 
-def tile(waveform: Float[Tensor, " s"], sample_rate: int) -> str:
-    """A small spectrogram without axes, for rows of systems side by side."""
-    figure = Figure(figsize=(3.0, 1.2))
+def tile(waveform: Float[Tensor, " s"], sample_rate: int, seconds: float) -> str:
+    """A small spectrogram without axes, for rows of systems; `seconds` wide, empty where the sound has ended."""
+    figure = Figure(figsize=(3.0, 1.2), facecolor="0.9")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(_decibels(waveform, sample_rate)[0], origin="lower", aspect="auto", cmap="magma")
+    image, end = _decibels(waveform, sample_rate)
+    axes.imshow(image, origin="lower", aspect="auto", cmap="magma", extent=(0, end, 0, RATE / 2000))
+    axes.set_xlim(0, max(seconds, end))
     axes.set_axis_off()
     return _uri(figure)
 

@@ -114,12 +114,16 @@ def _make(
 
 
 def _directions(model: DeepAudio, items: list[Item], out: Path) -> None:
-    """Where the gate routes each instruction, as directions.jsonl."""
-    rows = []
+    """Where the gate routes each instruction, as directions.jsonl; what it cannot read, in failures.json."""
+    rows, failures = [], {}
     for item in items:
-        route = model.route(_given(item.instruction, item, "instruction"))
-        rows.append(json.dumps({"id": item.id, "direction": route.direction}))
-    (out / "directions.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        try:
+            route = model.route(_given(item.instruction, item, "instruction"))
+            rows.append(json.dumps({"id": item.id, "direction": route.direction}) + "\n")
+        except DeepAudioError as error:
+            failures[item.id] = error.message
+    (out / "directions.jsonl").write_text("".join(rows), encoding="utf-8")
+    _write(out / "failures.json", failures)
 
 
 def _given(value: str | None, item: Item, what: str) -> str:

@@ -116,12 +116,12 @@ def eval_report(
     """
     headings, cells = tables.grid(summary)
     shown = [name for name in truth][:SHOWN_ITEMS]
-    grid = [("ground truth", [_tile(truth[name]) for name in shown])]
+    places = [("ground truth", [truth[name] for name in shown])]
     for system in summary["systems"]:
         made = {row["id"]: row.get("output") for row in rows if row["system"] == system}
         if all(made.get(name) == truth[name] for name in shown):
             continue  # the truth as a row of the table is the first row here
-        grid.append((system, [_tile(made.get(name)) for name in shown]))
+        places.append((system, [made.get(name) for name in shown]))
     interval = summary["interval"]
     text = _ENVIRONMENT.from_string(_EVAL).render(
         title=f"Evaluation: {summary['task']}",
@@ -132,7 +132,7 @@ def eval_report(
         rows=cells,
         notes=tables.notes(summary),
         shown=shown if summary["task"] != "mof" else [],
-        grid=grid,
+        grid=_grid(places) if summary["task"] != "mof" else [],
         details=[
             {
                 "id": row["id"],
@@ -147,15 +147,34 @@ def eval_report(
     return write_bytes(path, text.encode("utf-8", "replace"))
 
 
-def _tile(place: Any) -> str | None:
-    """A small spectrogram of a sound file; None where it cannot be read (the table says why)."""
+def _grid(places: list[tuple[str, list[Any]]]) -> list[tuple[str, list[str | None]]]:
+    """Rows of small spectrograms; all tiles of a column span the same seconds, so that times line up."""
+    sounds = [(name, [_sound(place) for place in row]) for name, row in places]
+    columns = zip(*(row for _, row in sounds), strict=True)
+    widths = [
+        max((len(x) / rate for x, rate in filter(None, column)), default=0.0) for column in columns
+    ]
+    return [
+        (
+            name,
+            [
+                None if sound is None else figures.tile(*sound, seconds)
+                for sound, seconds in zip(row, widths, strict=True)
+            ],
+        )
+        for name, row in sounds
+    ]
+
+
+def _sound(place: Any) -> tuple[Tensor, int] | None:
+    """A sound file as [s] with its rate; None where it cannot be read (the table says why)."""
     if place is None:
         return None
     try:
         channels, rate = read_native(place)
     except DeepAudioError:
         return None
-    return figures.tile(channels.mean(0), rate)
+    return channels.mean(0), rate
 
 
 def _file_name(facts: Mapping[str, Any]) -> str:

@@ -58,10 +58,24 @@ def test_the_gate_writes_its_directions(model, tmp_path):
     items = [
         Item(id="1", instruction="dub him", label="v2s"),
         Item(id="2", instruction="read this", label="tts"),
+        Item(id="3", label="tts"),
     ]
     system = predict(model, items, "mof", tmp_path / "gate")
     rows = [
         json.loads(line) for line in (tmp_path / "gate/directions.jsonl").read_text().splitlines()
     ]
     assert [row["direction"] for row in rows] == ["v2s", "tts"]
-    assert system.direction(items[1]) == "tts"
+    assert system.direction(items[1]) == "tts" and system.direction(items[2]) is None
+    assert "no instruction" in system.reason(items[2])
+
+
+def test_the_picture_alone_does_not_ask_for_another_voice(model, items, tmp_path):
+    from dataclasses import replace
+
+    out = tmp_path / "alone"
+    path = predict(model, items[:1], "v2s", out, "v2a-alone").output(items[0])
+    made = path.stat().st_mtime_ns
+    predict(
+        model, [replace(items[0], reference="other.wav", text="We stay.")], "v2s", out, "v2a-alone"
+    )
+    assert path.stat().st_mtime_ns == made

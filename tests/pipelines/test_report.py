@@ -1,5 +1,7 @@
 """Reports: what users wrote is escaped, nothing is fetched, pictures are inside the file."""
 
+import base64
+import io
 import re
 
 import pytest
@@ -43,3 +45,19 @@ def test_a_report_without_energy_or_neighbouring_media(tmp_path):
         tmp_path / "r.html", {"lines": []}, torch.zeros(24000), 24000, None, tmp_path / "x/y.mp4"
     )
     assert "<video" not in path.read_text()
+
+
+def test_tiles_of_a_column_share_their_seconds():
+    from matplotlib.image import imread
+
+    from deepaudio.pipelines.figures import tile
+
+    noise = torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    half, whole = (
+        imread(io.BytesIO(base64.b64decode(tile(noise, 16000, seconds).partition(",")[2])))
+        for seconds in (2.0, 1.0)
+    )
+    assert half.shape == whole.shape
+    middle, spread = half.shape[1] // 2, lambda x: float(x[..., :3].std())
+    assert spread(half[:, : middle - 2]) > 0.1 > 1e-3 > spread(half[:, middle + 2 :])
+    assert spread(whole[:, middle + 2 :]) > 0.1
