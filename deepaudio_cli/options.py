@@ -181,6 +181,18 @@ def source(script: Path | None, text: str | None) -> tuple[Path | None, str | No
         raise InputError("script.encoding", message) from error
 
 
+def look_for(clip: Path | None, voices: Cast | None = None) -> None:
+    """Refuse a clip or a recording that is not there at once: what follows takes seconds to import."""
+    from deepaudio.media.sniff import regular_file
+
+    if clip is not None:
+        regular_file(clip)
+    if voices is not None:
+        for path in (voices.ref, *(path for _, path in voices.named)):
+            if path is not None:
+                regular_file(path, "reference")
+
+
 def prepare(offline: bool) -> None:
     """Settle what libraries read from the environment, before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -152,6 +152,7 @@ def dub(
             console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()
         return
+    opt.look_for(clip, job.cast)
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.dub import dub as make
 

@@ -37,6 +37,7 @@ def foley(
     """Make ambient sound and effects for a clip; `-o sound.wav` writes the sound alone."""
     console = Console("foley", json, verbose, quiet)
     opt.prepare(offline)
+    opt.look_for(clip)
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.foley import foley as make
 

@@ -45,13 +45,15 @@ def tts(
     console = Console("tts", json, verbose, quiet)
     opt.prepare(offline)
     script, text = opt.source(script, text)
+    cast = opt.cast(ref, ref_text, voice, voices)
+    opt.look_for(None, cast)
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.read_aloud import read_aloud
 
     job = SpeakJob(
         text=text,
         script=script,
-        cast=opt.cast(ref, ref_text, voice, voices),
+        cast=cast,
         output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
         instruction=instruction,
         speed=speed,

@@ -180,3 +180,20 @@ def test_closed_stdout_is_not_a_trace():
         text=True,
     )
     assert "Traceback" not in child.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dub", "no.mp4", "--text", "Hi.", "--ref", "no.wav"],
+        ["tts", "--text", "Hi.", "--ref", "no.wav"],
+        ["foley", "no.mp4"],
+    ],
+)
+def test_a_missing_file_is_told_before_anything_heavy_is_loaded(arguments):
+    code = (
+        "import sys\nfrom deepaudio_cli.main import _outcome\n"
+        f"assert _outcome({arguments!r}) == 3\nassert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "no such file: no." in done.stderr, done.stderr
