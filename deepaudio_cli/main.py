@@ -19,6 +19,7 @@ from deepaudio_cli.console import error_json, printable
 COMMANDS = ("dub", "foley", "tts", "train", "eval", "models", "recipes", "doctor")
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 INTERRUPTED, TERMINATED = 130, 143
+_caught: list[int] = []  # exit codes of the signals that came
 
 
 class Terminated(BaseException):
@@ -129,7 +130,12 @@ def _error(code: str, kind: str, message: str, hint: str | None = None) -> dict[
 
 
 def _report(argv: list[str], error: dict[str, Any], code: int) -> int:
-    """Print the error in the form that was asked for; returns the exit code."""
+    """Print the error in the form that was asked for; returns the exit code.
+
+    After a signal it is only what the signal broke: a library may swallow the interrupt while it is being imported.
+    """
+    if _caught:
+        return _caught[0]
     with contextlib.suppress(BrokenPipeError):
         if "--json" in argv:
             print(error_json(_command(argv), error), flush=True)
@@ -148,10 +154,12 @@ def _trap_signals() -> None:
     """First signal: unwind and clean up. Second: leave at once."""
 
     def interrupt(number, frame):
+        _caught.append(INTERRUPTED)
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
         raise KeyboardInterrupt
 
     def terminate(number, frame):
+        _caught.append(TERMINATED)
         for again in (signal.SIGTERM, signal.SIGINT):
             signal.signal(again, lambda *_: os._exit(TERMINATED))
         raise Terminated

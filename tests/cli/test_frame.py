@@ -197,3 +197,17 @@ def test_a_missing_file_is_told_before_anything_heavy_is_loaded(arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "no such file: no." in done.stderr, done.stderr
+
+
+def test_what_breaks_after_a_signal_is_not_a_bug():
+    """Imports that are cut short and swallow the interrupt fail later, in odd ways."""
+    code = (
+        "import contextlib, os, signal, sys\nfrom deepaudio_cli import main\n"
+        "def build():\n"
+        "    with contextlib.suppress(BaseException):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    raise RecursionError('half imported')\n"
+        "main.build = build\nmain.run(['doctor'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 143 and not done.stderr
