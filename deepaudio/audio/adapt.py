@@ -1,9 +1,10 @@
-"""Colour one log-mel like another: its long-term spectrum bin by bin, and its envelopes frame by frame."""
+"""Where a log-mel is active, taking its noise away, moving its level along a contour."""
 
 import math
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,13 +17,26 @@ def active_frames(mel: Float[Tensor, "n c"], depth: float = 4.0) -> Tensor:
     return level > level.max() - depth
 
 
-def coloured(mel: Float[Tensor, "n c"], like: Float[Tensor, "m c"]) -> Float[Tensor, "n c"]:
-    """`mel` with the mean and (within limits) the deviation that `like` has in its active frames; pauses get its floor."""
-    own, wanted = mel[active_frames(mel)], like[active_frames(like)]
-    spread = (wanted.std(0) / own.std(0).clamp(min=0.2)).clamp(0.6, 1.4)
-    moved = (mel - own.mean(0)) * spread + wanted.mean(0)
-    floor = torch.quantile(like, 0.05, dim=0)
-    return torch.maximum(moved, floor)
+def without_floor(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor, "n c"]:
+    """`mel` without the steady noise of its pauses (spectral subtraction), which sinks by at most `depth` nepers."""
+    loud = mel[active_frames(mel)].mean(0)
+    floor = torch.minimum(torch.quantile(mel, 0.1, dim=0), loud - 2.5)
+    left = mel.exp() - 1.3 * floor.exp()
+    return torch.maximum(left.clamp(min=1e-9).log(), torch.minimum(mel, floor) - depth)
+
+
+def softly(
+    mel: Float[Tensor, "n c"], sketch: Float[Tensor, "n c"], smoothness: int = 24, width: int = 7
+) -> Float[Tensor, "n c"]:
+    """`sketch` plus the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
+
+    Harmonics and breath stay those of the sketch, which is clean; the timbre becomes that of `mel`.
+    """
+    rows = _cosines(mel.shape[1], smoothness)
+    change = (mel - sketch) @ rows.T @ rows
+    kernel = torch.hann_window(width + 2)[1:-1]
+    padded = F.pad(change.T[:, None], (width // 2, width // 2), mode="replicate")
+    return sketch + F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
 
 
 @lru_cache(maxsize=4)
@@ -32,28 +46,6 @@ def _cosines(n_mels: int, count: int) -> Tensor:
     rows = torch.cos(torch.arange(count)[:, None] * place) * math.sqrt(2 / n_mels)
     rows[0] /= math.sqrt(2)
     return rows
-
-
-def in_voice(
-    mel: Float[Tensor, "n c"],
-    like: Float[Tensor, "m c"],
-    share: float = 0.5,
-    neighbours: int = 4,
-    smoothness: int = 24,
-) -> Float[Tensor, "n c"]:
-    """`mel` with the envelope of each active frame moved by `share` towards its nearest envelopes in `like`.
-
-    Nearest-neighbour voice conversion (as kNN-VC does with learned features, arXiv 2305.18975) on the first
-    `smoothness` cepstral coefficients without their means; harmonics and timing stay those of `mel`.
-    """
-    rows = _cosines(mel.shape[1], smoothness)
-    here, there = active_frames(mel), active_frames(like)
-    own, wanted = mel[here] @ rows.T @ rows, like[there] @ rows.T @ rows
-    distance = torch.cdist(own - own.mean(0), wanted - wanted.mean(0))
-    nearest = distance.topk(min(neighbours, len(wanted)), largest=False).indices
-    moved = mel.clone()
-    moved[here] = mel[here] + share * (wanted[nearest].mean(1) - own)
-    return moved
 
 
 def following(

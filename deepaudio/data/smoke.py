@@ -48,6 +48,7 @@ def speech_shard() -> tuple[list[dict], dict[str, Tensor]]:
         n = len(mel)
         tensors |= {
             f"{key}.mel": mel,
+            f"{key}.sketch": torch.nn.functional.avg_pool1d(mel.T[None], 9, 1, 4)[0].T,
             f"{key}.content": _content(voice)[:n],
             f"{key}.energy": energy_contour(torch.from_numpy(voice.waveform), RATE, n),
             f"{key}.pitch": torch.from_numpy(voice.pitch[:n]),

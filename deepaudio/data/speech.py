@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from deepaudio.audio.adapt import following, softly, without_floor
 from deepaudio.audio.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.pitch import median_pitch
 from deepaudio.data import smoke
@@ -31,9 +32,8 @@ class SpeechData:
     target_min: float = 1.5
     target_max: float = 5.0
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
-    energies: str | None = (
-        None  # safetensors of predicted contours by key, in place of the real ones
-    )
+    energies: str | None = None  # safetensors of contours by key that take the place of the real
+    follows: float = 0.0  # share of the targets whose sketch has been given the level of the energy
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -43,9 +43,10 @@ class SpeechData:
 
 
 class SpeechBatch(NamedTuple):
-    """(b n ...) tensors; `prompt` marks reference frames, `target` what is to be generated."""
+    """(b n ...) tensors; `prompt` marks reference frames, `target` what is to be generated from `sketch`."""
 
     mel: Tensor
+    sketch: Tensor
     content: Tensor
     energy: Tensor
     prompt: Tensor
@@ -55,13 +56,19 @@ class SpeechBatch(NamedTuple):
 class _Entry(NamedTuple):
     speaker: str
     mel: Tensor
+    sketch: Tensor
     content: Tensor
     energy: Tensor
     pitch: Tensor
 
 
 class SpeechShards:
-    """All shards in memory; draws in-context pairs. Raises InputError for a missing shard."""
+    """All shards in memory, without the steady noise of recordings; draws in-context pairs.
+
+    The target is the sketch with the timbre of the recording: its smooth part is all that a small model can learn.
+
+    Raises InputError for a missing shard.
+    """
 
     def __init__(self, data: SpeechData):
         self.data = data
@@ -88,22 +95,30 @@ class SpeechShards:
             prompt = others[_below(len(others), rng)]
             prompt, target = _crop(prompt, n_prompt, rng), _crop(entry, n_target, rng)
         else:
-            n_prompt = min(n_prompt, n // 2)
-            whole = _crop(entry, n_prompt + n_target, rng)
-            prompt, target = _cut(whole, 0, n_prompt), _cut(whole, n_prompt, len(whole.mel))
+            # each half is sketched in the voice of the other
+            halves = _cut(entry, 0, n // 2), _cut(entry, n // 2, n)
+            first = _below(2, rng)
+            prompt = _crop(halves[first], n_prompt, rng)
+            target = _crop(halves[1 - first], n_target, rng)
         level = pitch_level(median_pitch(prompt.pitch) or median_pitch(entry.pitch))
         content = target.content.clone()
         content[:, PITCH] += level * (content[:, VOICING] > 0.5)
         energy = _blurred(target.energy, self.data.energy_blur)
-        return prompt, target._replace(content=content, energy=energy)
+        sketch = target.sketch
+        if float(torch.rand((), generator=rng)) < self.data.follows:
+            sketch = following(sketch, energy)
+        mel = softly(target.mel, sketch)
+        return prompt, target._replace(mel=mel, content=content, energy=energy, sketch=sketch)
 
 
 def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
     rows, values = smoke.speech_shard() if str(path) == smoke.NAME else _shard(path)
-    names = ("mel", "content", "energy", "pitch")
+    names = _Entry._fields[2:]
     entries = []
     for row in rows:
-        entry = _Entry(row["speaker"], *(values[f"{row['key']}.{name}"] for name in names))
+        mel = values[f"{row['key']}.mel"]
+        others = (values[f"{row['key']}.{name}"] for name in names)
+        entry = _Entry(row["speaker"], without_floor(mel.float()).half(), *others)
         if row["key"] in predicted:
             contour = predicted[row["key"]][: len(entry.mel)]
             entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
@@ -167,6 +182,7 @@ def _collate(pairs: list[tuple[_Entry, _Entry]]) -> SpeechBatch:
         rows.append(
             SpeechBatch(
                 F.pad(torch.cat((prompt.mel, target.mel)), pad),
+                F.pad(torch.cat((prompt.mel, target.sketch)), pad),
                 F.pad(torch.cat((torch.zeros_like(prompt.content), target.content)), pad),
                 F.pad(torch.cat((_peak(prompt.energy), _peak(target.energy)))[:, None], pad),
                 frame < a,

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+ROUGHNESS = 0.3  # deviation of the noise on a sketch where the flow starts at one
+
 
 class PathSample(NamedTuple):
     """A point on the path and the velocity there."""
@@ -31,3 +33,10 @@ def estimate_data(
     """
     t = t.to(x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
     return x_t + (1 - t) * v
+
+
+def rough(
+    sketch: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Where a path from a sketch of the data begins (a data-dependent coupling, Albergo et al. 2023, arXiv 2310.03725)."""
+    return sketch + ROUGHNESS * noise

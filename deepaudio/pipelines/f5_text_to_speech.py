@@ -20,7 +20,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.judges import open_judge
 from deepaudio.models.tts import dit
-from deepaudio.pipelines.full_size_options import TTS_SCALE, with_published_scale
+from deepaudio.pipelines.full_size_options import TTS_SCALE
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.text_to_speech import Reference
@@ -102,7 +102,7 @@ class F5TextToSpeech:
         if not text:
             raise InputError("text.empty", "no text to speak")
         voice = self._voice(reference)
-        options = with_published_scale(options, TTS_SCALE)
+        options = options.with_own_scale(TTS_SCALE)
         seconds = voice.n_frames * HOP / SAMPLE_RATE
         pieces = f5_duration.chunks(text, f5_duration.chunk_bytes(voice.text, seconds))
         network, tokenizer = self.resident.get("tts", "vocabulary", "tts_vocoder")[:2]

@@ -17,7 +17,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.models.v2a import mmdit
-from deepaudio.pipelines.full_size_options import V2A_SCALE, with_published_scale
+from deepaudio.pipelines.full_size_options import V2A_SCALE
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.sight import HOP, PER_SEGMENT, FullFeatures, look
@@ -63,7 +63,7 @@ class MMVideoToAudio:
         self, features: FullFeatures, prompt: str, negative: str, options: SampleOptions
     ) -> Float[Tensor, " s"]:
         """Waveform of exactly the clip's duration; what no feature covers at its end is silent."""
-        options = with_published_scale(options, V2A_SCALE)
+        options = options.with_own_scale(V2A_SCALE)
         texts = self._texts(prompt, negative) if prompt or negative else None
         (network,) = self.resident.get("v2a")
         if texts is None:  # the weights carry the features of an empty prompt

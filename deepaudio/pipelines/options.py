@@ -1,6 +1,6 @@
 """The options of sampling and dubbing: every default of the command line and of Python is written here, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Quality = Literal["draft", "normal", "high"]
@@ -35,6 +35,12 @@ class SampleOptions:
             raise ValueError(f"sway must lie in -1..1, got {self.sway}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must lie in 0..2**63-1, got {self.seed}")
+
+    def with_own_scale(self, scale: float) -> "SampleOptions":
+        """A model's own guidance where the option has its common default; any other value is the user's."""
+        if self.guidance_scale == SampleOptions.guidance_scale:
+            return replace(self, guidance_scale=scale)
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Make the speech shards of `mini` from a manifest: transcribe where needed, align, extract.
 
     python -m deepaudio.pipelines.prepare_speech MANIFEST.jsonl OUT [--factors 1 0.86 ...] [--transcribe]
-    python -m deepaudio.pipelines.prepare_speech SENTENCES.txt OUT --pseudo 50    minutes of pseudo-speakers
 
 Needs the extra `teachers` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
 `extra.words` (start, end, word; as GRID has them) are used as they are, everything else is aligned by sound.
@@ -18,7 +17,6 @@ import numpy as np
 from deepaudio.audio.content import Anchors, Phone, Utterance
 from deepaudio.data.manifest import Item, read_manifest
 from deepaudio.data.prepare.speech import SAMPLE_RATE, Spoken, align_all, write_shard
-from deepaudio.encoders import pseudo
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.judges import open_judge
@@ -86,25 +84,6 @@ def transcribed(items: Iterable[Item]) -> Iterator[Item]:
         yield item
 
 
-def pseudo_items(
-    sentences: Iterable[str], minutes: float, encoder: ContentEncoder, seed: int = 1
-) -> Iterator[Spoken]:
-    """Each sentence by another pseudo-speaker, until `minutes` are full; content and sound agree exactly."""
-    rng, left = np.random.default_rng(seed), minutes * 60 * SAMPLE_RATE
-    for number, text in enumerate(sentences):
-        for part, phonemes in enumerate(encoder.phonemize(text)):
-            utterance = encoder.from_phonemes(phonemes)
-            times = np.array([(p.start, p.end) for p in utterance.phones if p.word >= 0])
-            if len(times) < 6:
-                continue
-            waveform = pseudo.speak(encoder, phonemes, rng)
-            key = f"pseudo{number}-{part}"
-            yield Spoken(key, key, text, waveform, utterance, Anchors(times, times))
-            left -= len(waveform)
-            if left <= 0:
-                return
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="prepare_speech", description=__doc__.splitlines()[0])
@@ -120,23 +99,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--transcribe", action="store_true", help="let whisper-base fill in missing text"
     )
-    parser.add_argument(
-        "--pseudo",
-        type=float,
-        metavar="MINUTES",
-        help="read sentences, speak them by pseudo-speakers",
-    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        if options.pseudo:
-            sentences = options.manifest.read_text(encoding="utf-8").splitlines()
-            spoken = pseudo_items(filter(str.strip, sentences), options.pseudo, ContentEncoder())
-        else:
-            items = read_manifest(options.manifest)
-            spoken = spoken_items(
-                transcribed(items) if options.transcribe else items, ContentEncoder()
-            )
+        items = read_manifest(options.manifest)
+        spoken = spoken_items(transcribed(items) if options.transcribe else items, ContentEncoder())
         count = write_shard(options.out, spoken, tuple(options.factors))
     except InputError as error:
         log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")

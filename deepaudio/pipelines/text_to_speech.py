@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import following
+from deepaudio.audio.adapt import following, softly, without_floor
 from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
@@ -32,6 +32,9 @@ from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet kept before and after a line
+SHORTER = 4  # the way from a sketch is shorter than from noise: it takes a quarter of the steps
+STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
+OWN_SCALE = 1.0  # guidance makes the way from a sketch worse (docs/mini.md)
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_REFERENCE = 6.0
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
@@ -88,6 +91,7 @@ class TextToSpeech:
         `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
         speech at RMS 0.1. Raises InputError for text without a sound.
         """
+        options = options.with_own_scale(OWN_SCALE)
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural if duration is None else duration
@@ -118,7 +122,7 @@ class TextToSpeech:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
         n = n_frames(len(waveform))
         return (
-            standardize(log_mel(waveform[None])[0]),
+            standardize(without_floor(log_mel(waveform[None])[0])),
             energy_contour(waveform, SAMPLE_RATE, n),
             Voice.of(waveform),
         )
@@ -147,7 +151,8 @@ class TextToSpeech:
         )
         begin = rough(torch.cat([mel, standardize(drawn)]), noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
-        waveform = self.vocoder(unstandardize(generated[None, n_ref:]))[0]
+        spoken_mel = softly(unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY)
+        waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 
     def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
@@ -166,7 +171,7 @@ class TextToSpeech:
             null,
             options.guidance_scale,
         )
-        grid = sway(linear(options.steps), options.sway)
+        grid = sway(linear(max(1, options.steps // SHORTER)), options.sway)
         return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 

@@ -20,7 +20,7 @@ from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames
 from deepaudio.models.v2a.crossdit import nearest_frames
-from deepaudio.pipelines.full_size_options import YING_SCALE, with_published_scale
+from deepaudio.pipelines.full_size_options import YING_SCALE
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.resident import Resident
 
@@ -83,7 +83,7 @@ class YSVideoToAudio:
         """Waveform of exactly the clip's duration. This network knows no negative prompt."""
         if negative.strip():
             raise InputError("prompt.negative", "this preset takes no negative prompt")
-        options = with_published_scale(options, YING_SCALE)
+        options = options.with_own_scale(YING_SCALE)
         device, dtype = self.resident.device, self.resident.dtype
         (reader,) = self.resident.get("text")
         with self.resident.exact():

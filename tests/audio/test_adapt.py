@@ -1,46 +1,12 @@
-"""Colouring, nearest envelopes and following a contour: known answers on made-up mels."""
+"""Following a contour, levels, spans and content: known answers on made-up mels."""
 
 import torch
 
-from deepaudio.audio.adapt import active_frames, coloured, following, in_voice
+from deepaudio.audio.adapt import following, softly, without_floor
 from deepaudio.audio.content import Anchors, Utterance, lay, near
 from deepaudio.audio.level import active_rms, at_level
 from deepaudio.audio.timing import active_span
-
-
-def speechlike(seed: int, n: int = 200) -> torch.Tensor:
-    """(n 100) log-mel with 40 quiet frames in front."""
-    rng = torch.Generator().manual_seed(seed)
-    mel = torch.randn(n, 100, generator=rng) * 0.5 - 3 + torch.linspace(1, -1, 100) * (1 + seed)
-    mel[:40] = -10
-    return mel
-
-
-def test_coloured_takes_the_mean_of_the_other():
-    mel, like = speechlike(0), speechlike(3)
-    made = coloured(mel, like)
-    own, wanted = made[active_frames(mel)].mean(0), like[active_frames(like)].mean(0)
-    assert (own - wanted).abs().max() < 0.05
-    assert (mel[active_frames(mel)].mean(0) - wanted).abs().max() > 1
-
-
-def test_in_voice_of_itself_changes_nothing_and_share_zero_neither():
-    mel, other = speechlike(0), speechlike(2)
-    assert torch.allclose(in_voice(mel, mel, 1.0, neighbours=1), mel, atol=1e-4)
-    assert torch.equal(in_voice(mel, other, 0.0), mel)
-
-
-def test_in_voice_comes_nearer_to_the_other():
-    mel, other = coloured(speechlike(0), speechlike(2)), speechlike(2)
-    here, there = active_frames(mel), active_frames(other)
-
-    def distance(x):
-        return torch.cdist(smooth(x[here]), smooth(other[there])).min(1).values.mean()
-
-    def smooth(x):
-        return torch.nn.functional.avg_pool1d(x, 8)
-
-    assert distance(in_voice(mel, other, 0.8)) < 0.9 * distance(mel)
+from deepaudio.audio.warp import matching_rows, rows_at
 
 
 def test_following_moves_the_level_towards_the_contour():
@@ -87,3 +53,48 @@ def test_content_lies_where_the_anchors_say():
         True,
         False,
     ]
+
+
+def noisy(seed: int = 0) -> torch.Tensor:
+    """(200 100) log-mel: a pause with steady noise, then speech 6 nepers louder."""
+    rng = torch.Generator().manual_seed(seed)
+    mel = -6 + 0.1 * torch.randn(200, 100, generator=rng)
+    mel[80:] += 6
+    return mel
+
+
+def test_steady_noise_sinks_and_speech_stays():
+    mel = noisy()
+    made = without_floor(mel)
+    assert (made[:80] - mel[:80]).mean() < -1.5
+    assert (made[80:] - mel[80:]).abs().max() < 0.01
+    assert (made - mel).min() > -4
+
+
+def test_softly_takes_the_timbre_and_keeps_the_texture():
+    sketch = noisy(1)
+    tilt = torch.linspace(1, -1, 100)
+    rough = torch.randn(200, 100, generator=torch.Generator().manual_seed(2))
+    made = softly(sketch + tilt + rough, sketch)
+    change = made - sketch
+    assert (change[20:-20].mean(0) - tilt)[5:-5].abs().max() < 0.2
+    assert (change - tilt).std() < 0.35 * rough.std()
+    assert torch.equal(softly(sketch, sketch), sketch)
+
+
+def test_matching_rows_find_a_small_shift_and_stay_inside():
+    mel = torch.nn.functional.avg_pool1d(
+        torch.randn(1, 100, 240, generator=torch.Generator().manual_seed(3)), 9, 1, 4
+    )[0].T
+    late = torch.cat([mel[:1].expand(4, -1), mel[:-4]])
+    place = matching_rows(late, mel)  # frame i of mel is frame i + 4 of late
+    assert abs(float((place - torch.arange(240).numpy())[20:-20].mean()) - 4) < 0.3
+    assert place.min() >= 0 and place.max() <= 239
+    assert (rows_at(late, place) - mel)[20:-20].abs().mean() < 0.3 * (late - mel).abs().mean()
+
+
+def test_rows_between_two_frames_are_their_mean():
+    import numpy as np
+
+    values = torch.tensor([[0.0], [2.0], [4.0]])
+    assert rows_at(values, np.array([0.5, 1.0, 2.0])).flatten().tolist() == [1.0, 2.0, 4.0]

@@ -1,7 +1,7 @@
 """Shards for the speech module of `mini`: mel, content laid on it, energy contour and pitch of each utterance.
 
-A shard is NAME.safetensors with `KEY.mel` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n), float16,
-and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
+A shard is NAME.safetensors with `KEY.mel` and `KEY.sketch` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n),
+float16, and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
 """
 
 import json
@@ -21,6 +21,8 @@ from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
+from deepaudio.audio.sketch import Voice, level_of, sketch, taught
+from deepaudio.audio.warp import matching_rows, rows_at
 from deepaudio.data.prepare.align import Aligner
 
 log = logging.getLogger(__name__)
@@ -65,13 +67,35 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
     )
 
 
-def features(spoken: Spoken) -> dict[str, Tensor]:
-    """Mel (n 100), content (n 92, pitch movement as the teacher has it), energy (n) and pitch in Hz (n, 0 unvoiced)."""
+def features(spoken: Spoken, voice: Voice | None = None) -> dict[str, Tensor]:
+    """Mel and sketch (n 100), content (n 92, melody of the teacher), energy (n) and pitch in Hz (n, 0 unvoiced).
+
+    The sketch is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
+    sketched in the voice of the other half. Its melody is that of the recording.
+    """
     waveform, _ = at_level(spoken.waveform)
-    n = n_frames(len(waveform))
+    n, samples = n_frames(len(waveform)), len(waveform)
+    mel, own, teacher = (
+        log_mel(waveform[None])[0],
+        Voice.of(waveform),
+        taught(spoken.utterance.spectra),
+    )
+    if voice is not None:
+        drawn = sketch(teacher, spoken.anchors, samples, voice, own.pitch)
+    else:
+        middle, row = n // 2, len(own.pitch) // 2
+        first = Voice(own.pitch[:row], own.envelope[:row], level_of(mel[:middle]))
+        second = Voice(own.pitch[row:], own.envelope[row:], level_of(mel[middle:]))
+        by_first = sketch(teacher, spoken.anchors, samples, first, own.pitch)
+        by_second = sketch(teacher, spoken.anchors, samples, second, own.pitch)
+        drawn = torch.cat([by_second[:middle], by_first[middle:]])
+    # forced alignment is a few frames off here and there
+    place = matching_rows(drawn, mel)
+    content = lay(spoken.utterance, spoken.anchors, n, pitch=MIDDLE_PITCH)
     return {
-        "mel": log_mel(waveform[None])[0],
-        "content": lay(spoken.utterance, spoken.anchors, n, pitch=MIDDLE_PITCH),
+        "mel": mel,
+        "sketch": rows_at(drawn, place),
+        "content": rows_at(content, place),
         "energy": energy_contour(waveform, SAMPLE_RATE, n),
         "pitch": pitch_track(waveform, SAMPLE_RATE, n),
     }
@@ -80,10 +104,12 @@ def features(spoken: Spoken) -> dict[str, Tensor]:
 def write_shard(path: Path, spoken: Iterable[Spoken], factors: tuple[float, ...] = (1.0,)) -> int:
     """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
     tensors, index = {}, []
+    before: dict[str, Voice] = {}  # of each speaker, the recording before
     for original in spoken:
         for factor in factors:
             one = original if factor == 1.0 else faster(original, factor)
-            found = features(one)
+            found = features(one, before.get(one.speaker))
+            before[one.speaker] = Voice.of(at_level(one.waveform)[0])
             tensors |= {
                 f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
             }

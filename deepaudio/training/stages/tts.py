@@ -1,4 +1,7 @@
-"""Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference."""
+"""Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
+
+The flow of `mini` starts at a sketch of the line (`deepaudio.audio.sketch`) with a little noise instead of at noise alone.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.discover import find
 from deepaudio.flow.objective import flow_matching_loss
-from deepaudio.flow.path import interpolate
+from deepaudio.flow.path import interpolate, rough
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
@@ -53,9 +56,9 @@ class SpeechStage:
         drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
         keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
-        x0 = torch.randn(batch.mel.shape, generator=rng).to(device)
+        noise = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
-        x1 = standardize(batch.mel)
+        x0, x1 = rough(standardize(batch.sketch), noise), standardize(batch.mel)
         cond = self.model.encode(
             content=batch.content,
             content_mask=batch.target,
