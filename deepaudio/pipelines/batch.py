@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -130,7 +131,7 @@ def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioErro
 
 
 def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    """As many processes as asked for; when one is killed the others go on in a new pool."""
+    """As many processes as asked for; when one is killed the others go on in a new pool, when we are they end as well."""
     tries = {item.line: 0 for item in items}
     waiting = list(items)
     while waiting:
@@ -138,7 +139,7 @@ def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepA
         pool = ProcessPoolExecutor(
             min(batch.jobs, len(waiting)),
             mp_context=get_context("spawn"),
-            initializer=_share_cores,
+            initializer=_begin,
             initargs=(batch.jobs,),
         )
         again: list[Item] = []
@@ -159,13 +160,30 @@ def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepA
                         yield item, ResourceError("batch.killed", message, "use fewer --jobs")
                     else:
                         again.append(item)
+        except GeneratorExit:
+            raise
+        except BaseException:  # a signal: whoever works unwinds and cleans up
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         waiting = again
 
 
-def _share_cores(jobs: int) -> None:
+_STOPPED: list[int] = []  # signals that came to this worker
+
+
+def _begin(jobs: int) -> None:
+    """A worker takes its share of the cores; a signal ends its item, and it takes no other."""
     import torch
+
+    def stop(number, frame):
+        _STOPPED.append(number)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
 
@@ -178,6 +196,8 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     from deepaudio.pipelines.deepaudio import load
     from deepaudio.pipelines.dub import dub
 
+    if _STOPPED:
+        return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
     key = (batch.preset, batch.device, batch.dtype)
     try:
         if key not in _LOADED:

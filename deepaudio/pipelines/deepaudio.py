@@ -48,16 +48,23 @@ PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 @dataclass(frozen=True)
 class Result:
-    """What `generate` made: waveform [s], the direction taken, and for speech the contour [n] and the lines."""
+    """What `generate` made."""
 
     waveform: Tensor
+    """Samples [s] in -1 .. 1, float32 on the CPU."""
     sample_rate: int
     direction: Direction
+    """The branch of eq. 2 that was taken: v2a, v2s or tts."""
     route: Route
+    """What the gate read in the instruction, with the probability of each direction."""
     energy: Tensor | None = None
+    """The contour [n] at 93.75 Hz, 0 .. 1, that the picture asked for; None without a picture and for v2a."""
     plan: Plan | None = None
+    """When each line is spoken and by which rule; None for v2a."""
     lines: tuple[SpokenLine, ...] = ()
+    """What became of each line; `kept` ones were taken from the lines of an earlier run."""
     parts: tuple[Tensor, ...] = ()
+    """Each line alone, samples [s] before they were laid on the track."""
 
 
 class DeepAudio:

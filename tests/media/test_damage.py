@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from deepaudio.errors import InputError
 from deepaudio.media.guard import packets
+from deepaudio.media.mux import mux
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames
 from tests.media.conftest import run
@@ -60,3 +62,13 @@ def test_damaged_pictures_go_on_when_allowed_and_are_told(corpus, tmp_path, capl
         list(frames(replace(info, allow_damaged=False)))
     assert 0 < len(list(frames(info))) <= info.n_frames
     assert "damaged pictures" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_what_is_left_of_a_cut_clip_can_be_dubbed(corpus, tmp_path, share):
+    whole = corpus("fragments.mp4").read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    info = probe(path, allow_damaged=True)
+    made = mux(info, torch.zeros(24_000), 24_000, tmp_path / "out.mp4")
+    assert probe(made.path).n_frames >= info.n_frames - 1 and probe(made.path).has_audio

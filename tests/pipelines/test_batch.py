@@ -1,7 +1,9 @@
 """Batches: bad rows fail alone, finished items are kept, outputs never collide, shards share the work."""
 
 import json
+import multiprocessing
 import pickle
+import signal
 
 import pytest
 
@@ -121,3 +123,25 @@ def test_a_file_that_is_no_manifest_is_one_error(base, tmp_path):
     with pytest.raises(InputError) as error:
         read_manifest(path, base, tmp_path)
     assert error.value.code == "manifest.binary"
+
+
+def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
+    batch = made([{"clip": "nothing.mp4", "text": "Hi.", "id": str(i)} for i in range(3)], jobs=2)
+    others, workers = multiprocessing.active_children(), []
+
+    def interrupted(running, return_when):
+        workers.extend(p for p in multiprocessing.active_children() if p not in others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(batch, base)
+    assert len(workers) == 2
+    for worker in workers:
+        worker.join(30)
+        assert worker.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
+    monkeypatch.setattr(batches, "_STOPPED", [signal.SIGTERM])
+    assert batches._dub_one(base, None).code == "batch.stopped"
