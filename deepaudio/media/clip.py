@@ -74,6 +74,8 @@ class ClipInfo:
     size_bytes: int
     fingerprint: tuple[int, int, int]
     notes: tuple[str, ...] = ()
+    n_unordered: int = 0
+    """Pictures whose decoding time lies before that of the one in front of them."""
     allow_damaged: bool = False
     """Go on with what can be decoded, however much is damaged."""
 

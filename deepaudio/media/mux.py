@@ -4,7 +4,8 @@ import hashlib
 import logging
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.errors import DeepAudioError, ResourceError, ToolError, UsageError
+from deepaudio.errors import DeepAudioError, InputError, ResourceError, ToolError, UsageError
 from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_floats
 from deepaudio.media.clip import ClipInfo, check_unchanged
@@ -66,12 +67,14 @@ def mux(
     strict: bool = False,
     allow_damaged: bool = False,
     keep_temp: bool = False,
+    remux_fix: bool = False,
 ) -> Muxed:
     """Write `out`: the picture of `video` bit for bit, `waveform` ([s] or [channels s]) as its first, default sound.
 
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the picture, a
     longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
     Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.notes` names what is not.
+    `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the pictures stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
     """
     if audio not in AUDIO_MODES:
@@ -90,8 +93,10 @@ def mux(
     try:
         with published(place, keep_temp=keep_temp, needed_bytes=needed) as temp:
             write_floats(raw, sound)
-            _write(plans, info, arguments_for(plans, info, new, temp), needed)
-            duration = _verified(temp, info, plans, sound.shape[-1] / sample_rate)
+            line = arguments_for(plans, info, new, temp, remux_fix)
+            with _blamed_on_times(info, remux_fix):
+                _write(plans, info, line, needed)
+                duration = _verified(temp, info, plans, sound.shape[-1] / sample_rate)
             check_unchanged(info.path, info.fingerprint)
     finally:
         with suppress(FileNotFoundError):
@@ -141,9 +146,28 @@ def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str], needed: int) ->
         log.info("ffmpeg: %s", words)
 
 
-def arguments_for(plans: MuxPlan, info: ClipInfo, new: NewSound, temp: Path) -> list[str]:
+@contextmanager
+def _blamed_on_times(info: ClipInfo, remux_fix: bool) -> Iterator[None]:
+    """What fails with a clip whose times are out of order becomes an InputError that names the cure."""
+    try:
+        yield
+    except (ToolError, ResourceError) as error:
+        if (
+            remux_fix
+            or not info.n_unordered
+            or error.code not in ("ffmpeg.failed", "output.verify")
+        ):
+            raise
+        message = f"{info.n_unordered} pictures have decoding times out of order: {error.message}"
+        raise InputError("clip.times", message, "--remux-fix writes new ones") from error
+
+
+def arguments_for(
+    plans: MuxPlan, info: ClipInfo, new: NewSound, temp: Path, remux_fix: bool = False
+) -> list[str]:
     """The ffmpeg command line of a plan."""
-    line = ["-y", "-fflags", "+genpts", *ffmpeg.GUARDS, "-i", ffmpeg.source(info.path)]
+    flags = "+genpts+igndts" if remux_fix else "+genpts"
+    line = ["-y", "-fflags", flags, *ffmpeg.GUARDS, "-i", ffmpeg.source(info.path)]
     line += ["-protocol_whitelist", "file", "-f", "f32le", "-ar", str(new.sample_rate)]
     line += ["-ac", str(new.channels), "-i", ffmpeg.source(new.path)]
     pictures = [p for p in plans.kept if p.stream.kind == "video"]

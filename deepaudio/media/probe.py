@@ -189,6 +189,7 @@ def _measure(
         size_bytes=place.stat().st_size,
         fingerprint=fingerprint(place),
         notes=tuple(notes),
+        n_unordered=plan.unordered,
         allow_damaged=allow_damaged,
     )
 

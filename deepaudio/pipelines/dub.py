@@ -128,6 +128,7 @@ def _dub(
         language=next((line.language for line in script.lines if line.language), None),
         strict=extras.strict,
         keep_temp=extras.keep_temp,
+        remux_fix=extras.remux_fix,
     )
     notes += [note for note in made.notes if note not in notes]
     loudness = soundtrack.measured(made.path, track.target)

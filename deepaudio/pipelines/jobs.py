@@ -44,6 +44,7 @@ class Extras:
     allow_damaged: bool = False
     allow_empty: bool = False
     keep_temp: bool = False
+    remux_fix: bool = False  # new decoding times for a clip whose own cannot be copied
     speak_sdh: bool = False  # speak what is in brackets
     cache: bool = True  # lines spoken before are not spoken again
 

@@ -73,6 +73,9 @@ def dub(
     keep_temp: Annotated[
         bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
+    remux_fix: Annotated[
+        bool, typer.Option("--remux-fix", help="Write new decoding times for broken ones.")
+    ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse lines that were spoken before.")
     ] = Extras.cache,
@@ -136,6 +139,7 @@ def dub(
             allow_damaged=allow_damaged,
             allow_empty=allow_empty,
             keep_temp=keep_temp,
+            remux_fix=remux_fix,
             cache=cache,
             speak_sdh=speak_sdh,
         ),

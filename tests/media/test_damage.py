@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, ToolError
+from deepaudio.media import ffmpeg
 from deepaudio.media.guard import packets
 from deepaudio.media.mux import mux
 from deepaudio.media.probe import probe
@@ -72,3 +73,24 @@ def test_what_is_left_of_a_cut_clip_can_be_dubbed(corpus, tmp_path, share):
     info = probe(path, allow_damaged=True)
     made = mux(info, torch.zeros(24_000), 24_000, tmp_path / "out.mp4")
     assert probe(made.path).n_frames >= info.n_frames - 1 and probe(made.path).has_audio
+
+
+def test_times_out_of_order_are_blamed_and_can_be_made_anew(corpus, tmp_path, monkeypatch):
+    """Two recordings joined without care: the clock begins again in the middle."""
+    path = tmp_path / "twice.ts"
+    path.write_bytes(2 * corpus("plain.ts").read_bytes())
+    info = probe(path)
+    assert info.n_unordered == 1 and any("out of order" in note for note in info.notes)
+    sound = torch.zeros(24_000)
+    made = mux(info, sound, 24_000, tmp_path / "fixed.mkv", remux_fix=True)
+    assert probe(made.path).n_frames >= info.n_frames - 1
+
+    def fails(arguments, timeout):
+        raise ToolError("ffmpeg.failed", "non monotonically increasing dts")
+
+    monkeypatch.setattr(ffmpeg, "run", fails)
+    with pytest.raises(InputError, match="non monotonically") as error:
+        mux(info, sound, 24_000, tmp_path / "x.mkv")
+    assert "--remux-fix" in error.value.hint
+    with pytest.raises(ToolError):
+        mux(info, sound, 24_000, tmp_path / "x.mkv", remux_fix=True)
