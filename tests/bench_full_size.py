@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", default=["auto"], help="one run of all for each")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--import-only", action="store_true", help="leave it at the weights")
     asked = parser.parse_args()
     folder = asked.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,6 +66,8 @@ def main() -> None:
             f"import {name}", "models", "import", source, "--part", name, "--allow-pickle", "-q"
         )
         shutil.rmtree(source) if source.is_dir() else source.unlink()
+    if asked.import_only:
+        return
     clip, voice = material(folder, asked.seconds)
     for dtype in asked.dtypes:
         how = ("--preset", asked.preset, "--device", asked.device, "--dtype", dtype)

@@ -5,10 +5,11 @@ import os
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from deepaudio import checkpoint
-from deepaudio.errors import WeightsError
+from deepaudio.errors import ResourceError, WeightsError
 
 
 @pytest.fixture
@@ -35,6 +36,28 @@ def test_half_precision_on_disk_is_float32_in_memory(tmp_path, model):
     assert state["0.weight"].dtype == torch.float32
     assert state["1.num_batches_tracked"].dtype == torch.int64
     assert torch.equal(state["0.weight"], model[0].weight.half().float())
+
+
+def test_tensors_come_back_in_the_precision_asked_for(tmp_path, model):
+    folder = checkpoint.save(tmp_path / "m", model.state_dict(), {})
+    _, state = checkpoint.load(folder, torch.bfloat16)
+    assert torch.equal(state["0.weight"], model[0].weight.bfloat16())
+    assert state["1.num_batches_tracked"].dtype == torch.int64
+
+
+def test_a_disk_that_takes_no_more_is_a_resource_error(tmp_path, model, monkeypatch):
+    folder = checkpoint.save(tmp_path / "m", model.state_dict(), {})
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(ResourceError, match="No space left") as caught:
+        checkpoint.save(folder, model.state_dict(), {})
+    assert caught.value.exit_code == 6
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
 def test_values_beyond_half_precision_are_refused(tmp_path):

@@ -50,7 +50,7 @@ class FlanT5(nn.Module):
         self.tokenizer = tokenizer
 
     @classmethod
-    def load(cls, folder: str | Path) -> "FlanT5":
+    def load(cls, folder: str | Path, dtype: torch.dtype = torch.float32) -> "FlanT5":
         """From a folder with config.json, model.safetensors and the tokenizer; never from the network.
 
         Raises WeightsError when a file is missing or damaged.
@@ -64,7 +64,11 @@ class FlanT5(nn.Module):
         try:
             with quiet_loading():
                 encoder, info = T5EncoderModel.from_pretrained(
-                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                    folder,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    dtype=dtype,
                 )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -75,7 +79,7 @@ class FlanT5(nn.Module):
         if info["missing_keys"]:
             missing = ", ".join(sorted(info["missing_keys"])[:5])
             raise WeightsError("weights.mismatch", f"{folder.name}: missing tensors: {missing}")
-        return cls(encoder.float(), tokenizer)
+        return cls(encoder.to(dtype), tokenizer)
 
     @property
     def dim(self) -> int:

@@ -5,13 +5,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import nn
 
-from deepaudio.presets import parts
+from deepaudio.presets import parts, store
 from deepaudio.presets.official import Part, Preset, part
 
-_LOADERS = {
-    "vocabulary": parts.tokenizer,
+_PRETRAINED = {
     "flan-t5": parts.flan_t5,
     "encodec": parts.encodec,
     "clip-vision": parts.image_encoder,
@@ -61,11 +59,10 @@ class Resident:
         wanted = self.part(role)
         # vocoders end in a Fourier transform or in fine phase: they stay in float32
         dtype = torch.float32 if role == "tts_vocoder" else self.dtype
-        if wanted.kind in _LOADERS:
-            loaded = _LOADERS[wanted.kind](wanted)
-        else:
-            loaded = parts.network(wanted, dtype)
-        return loaded.to(self.device, dtype) if isinstance(loaded, nn.Module) else loaded
+        if wanted.kind == store.VOCABULARY:
+            return parts.tokenizer(wanted)
+        load = _PRETRAINED.get(wanted.kind, parts.network)
+        return load(wanted, dtype).to(self.device, dtype)
 
     def _collect(self) -> None:
         gc.collect()

@@ -39,30 +39,34 @@ def tokenizer(wanted: Part) -> F5Tokenizer:
     return F5Tokenizer.read(store.checked(wanted) / VOCABULARY_FILE, n_lines=None)
 
 
-def flan_t5(wanted: Part) -> FlanT5:
+def flan_t5(wanted: Part, dtype: torch.dtype = torch.float32) -> FlanT5:
     """The caption encoder."""
-    return FlanT5.load(store.checked(wanted))
+    return FlanT5.load(store.checked(wanted), dtype)
 
 
-def encodec(wanted: Part) -> EncodecLatents:
+def encodec(wanted: Part, dtype: torch.dtype = torch.float32) -> EncodecLatents:
     """The continuous EnCodec codec."""
     from transformers import EncodecModel
 
-    return EncodecLatents(_pretrained(EncodecModel, store.checked(wanted)))
+    return EncodecLatents(_pretrained(EncodecModel, store.checked(wanted), dtype))
 
 
-def image_encoder(wanted: Part) -> nn.Module:
+def image_encoder(wanted: Part, dtype: torch.dtype = torch.float32) -> nn.Module:
     """CLIP ViT-bigG's image tower with its projection, through transformers."""
     from transformers import CLIPVisionModelWithProjection
 
-    return _pretrained(CLIPVisionModelWithProjection, store.checked(wanted))
+    return _pretrained(CLIPVisionModelWithProjection, store.checked(wanted), dtype)
 
 
-def _pretrained(kind: Any, folder: Path) -> Any:
+def _pretrained(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
     try:
         with quiet_loading():
             model, info = kind.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                dtype=dtype,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
@@ -72,4 +76,4 @@ def _pretrained(kind: Any, folder: Path) -> Any:
     if info["missing_keys"]:
         names = ", ".join(sorted(info["missing_keys"])[:5])
         raise WeightsError("weights.mismatch", f"{folder.name}: missing tensors: {names}")
-    return model.eval().float()
+    return model.eval().to(dtype)

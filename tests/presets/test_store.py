@@ -100,6 +100,41 @@ def test_a_failed_import_keeps_what_was_there(official_files, home, tmp_path, mo
     assert left_over(home) == sorted([folder.name, *before])
 
 
+def test_what_a_killed_import_left_is_never_used_and_goes_with_the_next(official_files, home):
+    part, folder = bring(official_files, "vocos-24k")
+    left = home / f".{part.name}.k1ll3d.partial"
+    folder.rename(left)  # killed before the last rename: whole, but not published
+    assert not store.is_there(part)
+    with pytest.raises(WeightsError, match="is not in"):
+        parts.network(part)
+    bring(official_files, "vocos-24k")
+    assert not left.exists() and parts.network(part).config.dim == 16
+
+
+def test_an_import_killed_between_its_renames_keeps_the_former_part(official_files, home):
+    part, folder = bring(official_files, "vocos-24k")
+    folder.rename(home / f".{part.name}.old")
+    assert store.is_there(part) and parts.network(part).config.dim == 16
+
+
+def test_a_folder_that_cannot_hold_weights_is_told(official_files, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        monkeypatch.setenv(store.PLACE_VARIABLE, str(place))
+        with pytest.raises(ResourceError, match="cannot hold weights") as caught:
+            bring(official_files, "vocos-24k")
+        assert caught.value.exit_code == 6 and store.PLACE_VARIABLE in caught.value.hint
+
+
+def test_a_record_that_leaves_its_folder_is_refused(official_files, home):
+    part, folder = bring(official_files, "vocos-24k")
+    record = json.loads((folder / "part.json").read_text())
+    record["files"]["../other"] = record["files"]["config.json"]
+    (folder / "part.json").write_text(json.dumps(record))
+    with pytest.raises(WeightsError, match=r"part\.json"):
+        store.checked(part)
+
+
 def test_tampering_is_found(official_files, home):
     part, folder = bring(official_files, "vocos-24k")
     weights = folder / "model.safetensors"

@@ -1,7 +1,10 @@
 """The ys-24k preset in miniature: its V2A module on tiny pretrained folders and imported random weights, its features."""
 
+import json
 import shutil
+from types import SimpleNamespace
 
+import av
 import pytest
 import soundfile
 import torch
@@ -21,9 +24,11 @@ from deepaudio.data.stored import StoredData, StoredShards
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.pipelines import extract, full_size
 from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.route import DIRECTIONS, Gate, Route
 from deepaudio.pipelines.ys_video_to_audio import FrameFeatures
 from deepaudio.presets import importing, official
 from deepaudio.upstream import kinds
+from deepaudio_cli.main import _outcome
 from tests.full_size_files import words_tokenizer
 
 NETWORK = {
@@ -81,7 +86,9 @@ def model(full_home, home, tmp_path, monkeypatch):
     importing.import_part(official.part("yingsound-24k"), source, config=NETWORK)
     for name in ("f5-v1-base", "f5-vocabulary", "vocos-24k"):  # not looked at here
         (home / name).mkdir()
-        (home / name / "part.json").write_text("{}")
+        entry = {"size": 0, "sha256": "0" * 64, "mtime_ns": 0}
+        record = {"part": name, "files": {"model.safetensors": entry}}
+        (home / name / "part.json").write_text(json.dumps(record))
     return full_size.load("ys-24k")
 
 
@@ -142,3 +149,23 @@ def test_features_need_no_network_of_their_own(model, home, tmp_path):
     with pytest.raises(WeightsError) as caught:
         extract.main(arguments)
     assert caught.value.hint == "deepaudio models pull encodec-24k"
+
+
+def test_foley_through_the_command_line(model, clips, tmp_path, monkeypatch, capsys):
+    route = Route("v2a", {d: float(d == "v2a") for d in DIRECTIONS})
+    gate = SimpleNamespace(route=lambda instruction: route)
+    monkeypatch.setattr(Gate, "load", classmethod(lambda *a: gate))
+    clip, out = clips(0.5), tmp_path / "f.mp4"
+    arguments = ("foley", clip, "--preset", "ys-24k", "--steps", 2, "--prompt", "a bell", "-o", out)
+    assert _outcome([*map(str, arguments), "-q"]) == 0, capsys.readouterr().err
+    with av.open(str(out)) as container:
+        assert container.streams.audio and container.streams.video
+        assert container.duration / av.time_base == pytest.approx(0.5, abs=0.1)
+
+
+def test_half_precision_on_the_cpu(model, clips):
+    half = full_size.load("ys-24k", dtype=torch.bfloat16)
+    features = half.v2a.features(clips(0.5))
+    sound = half.v2a.sound(features, "a bell", "", FEW)
+    assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.any()
+    assert {p.dtype for p in half.resident.get("clip")[0].parameters()} == {torch.bfloat16}
