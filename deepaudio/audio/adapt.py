@@ -25,6 +25,19 @@ def without_floor(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor
     return torch.maximum(left.clamp(min=1e-9).log(), torch.minimum(mel, floor) - depth)
 
 
+def tinted(
+    mel: Float[Tensor, "n c"], like: Float[Tensor, "m c"], share: float = 0.5
+) -> Float[Tensor, "n c"]:
+    """Active frames of `mel` with each channel's mean and (within limits) deviation moved by `share` to those of `like`."""
+    here = active_frames(mel)
+    own, wanted = mel[here], like[active_frames(like)]
+    spread = (wanted.std(0) / own.std(0).clamp(min=0.2)).clamp(0.6, 1.4) ** share
+    mean = own.mean(0)
+    moved = mel.clone()
+    moved[here] = (own - mean) * spread + mean + share * (wanted.mean(0) - mean)
+    return moved
+
+
 def softly(
     mel: Float[Tensor, "n c"], sketch: Float[Tensor, "n c"], smoothness: int = 24, width: int = 7
 ) -> Float[Tensor, "n c"]:

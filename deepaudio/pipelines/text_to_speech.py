@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import following, softly, without_floor
+from deepaudio.audio.adapt import following, softly, tinted, without_floor
 from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
@@ -152,6 +152,7 @@ class TextToSpeech:
         begin = rough(torch.cat([mel, standardize(drawn)]), noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
         spoken_mel = softly(unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY)
+        spoken_mel = tinted(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 

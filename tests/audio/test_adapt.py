@@ -2,7 +2,7 @@
 
 import torch
 
-from deepaudio.audio.adapt import following, softly, without_floor
+from deepaudio.audio.adapt import active_frames, following, softly, tinted, without_floor
 from deepaudio.audio.content import Anchors, Utterance, lay, near
 from deepaudio.audio.level import active_rms, at_level
 from deepaudio.audio.timing import active_span
@@ -98,3 +98,15 @@ def test_rows_between_two_frames_are_their_mean():
 
     values = torch.tensor([[0.0], [2.0], [4.0]])
     assert rows_at(values, np.array([0.5, 1.0, 2.0])).flatten().tolist() == [1.0, 2.0, 4.0]
+
+
+def test_tinted_moves_the_mean_of_active_frames_by_its_share():
+    mel, like = noisy(4), noisy(5) + torch.linspace(1, -1, 100)
+    made = tinted(mel, like, share=0.5)
+    here = active_frames(mel)
+    assert (
+        made[here].mean(0) - mel[here].mean(0) - torch.linspace(0.5, -0.5, 100)
+    ).abs().max() < 0.05
+    assert torch.equal(made[~here], mel[~here])
+    varied = mel + 0.5 * torch.randn(mel.shape, generator=torch.Generator().manual_seed(6))
+    assert torch.allclose(tinted(varied, varied, share=1.0), varied, atol=1e-4)
