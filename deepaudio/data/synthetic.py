@@ -15,7 +15,7 @@ from deepaudio.data.synthetic_sound import MATERIALS, SAMPLE_RATE
 from deepaudio.media.audio import read_audio
 
 SHARES = {
-    "bounce": 5, "fall": 2, "hit": 4, "steps": 3, "roll": 2, "rain": 1, "splash": 1.5, "still": 1.5,
+    "bounce": 5, "fall": 2, "hit": 4, "steps": 3, "roll": 2, "rain": 1.5, "splash": 1.5, "still": 2.5,
 }  # fmt: skip
 SPEECH_PROMPTS = (
     "a person speaks", "speech", "someone is talking", "a man talking", "a woman talking", "a voice",

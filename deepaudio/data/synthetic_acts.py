@@ -175,13 +175,17 @@ def raining(duration: float, rng: np.random.Generator, material: str) -> Scene:
 
 
 def nothing(duration: float, rng: np.random.Generator, material: str) -> Scene:
-    """A box that stands still, or drifts without a sound."""
+    """A thing that makes no sound: it stands still, drifts, or swings and floats through the air."""
     colour, x, y = paint(material, rng), rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8)
-    drift = rng.choice([0.0, 0.0, rng.uniform(-0.03, 0.03)])
+    drift = rng.choice([0.0, rng.uniform(-0.03, 0.03), rng.uniform(-0.2, 0.2)])
+    swing = rng.choice([0, 0, 1]) * rng.uniform(0.02, 0.2, 2)
+    rates, phases = rng.uniform(0.15, 0.8, 2), rng.uniform(0, 2 * np.pi, 2)
+    shape, size = str(rng.choice(["box", "ball", "stick"])), rng.uniform(0.05, 0.12)
 
     def draw(pen: Pen, t: float) -> None:
-        pen.floor(0.85)
-        pen.thing("box", x + drift * t, y, 0.1, colour)
+        pen.floor(0.95)
+        dx, dy = swing * np.sin(2 * np.pi * rates * t + phases)
+        pen.thing(shape, x + drift * t + dx, y + 0.5 * dy, size, colour)
 
     said = say("still", rng, material)
     return Scene(

@@ -46,7 +46,7 @@ def of(scene: Scene, material: str, rng: np.random.Generator) -> Scene:
     if scene.speed is not None:
         waveform = waveform + rolling(scene.speed, material, rng)
     thing = "ball" if rng.random() < 0.5 else "thing"
-    said = name(rng, material) if rng.random() < 0.4 else say(scene.kind, rng, material, thing)
+    said = name(rng, material) if rng.random() < 0.5 else say(scene.kind, rng, material, thing)
     return replace(scene, waveform=waveform, material=material, prompt=said)
 
 

@@ -1,6 +1,7 @@
 """Windows of seen and heard material for training V2A: random pieces of shards, spliced, dimmed and disturbed."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ SPEECH = ("grid", "talk")  # kinds of clips in which someone speaks
 class V2AData:
     """Which shards, how often each is drawn, the window in seconds, and what is done to it.
 
-    `splice`: share of windows made of two clips after one another. `hide_sight`, `hide_face`: share of windows
-    with a face that show the network only one of the two kinds of motion. `jitter`: spread of the gain of mouth
-    measures. `noise`: added to every feature. `say_nothing`: share without a prompt. `deny`: share whose prompt asks
+    `splice`: share of windows made of two clips after one another. `hide_sight`: share of windows with a face that
+    show the network the face alone, no other motion and no thumbnails; `hide_face`: the other way round. What another
+    face and another tracker change: `jitter`, spread of the gains of the mouth's measures; `shift`, of their level and
+    of the head's pose; `sway`, size of slow waves in all of them; `lost`, share of measures that are missing;
+    each window gets from none to twice of all that.
+    `noise`: added to every feature. `say_nothing`: share without a prompt. `deny`: share whose prompt asks
     for speech where a scene is seen, or the other way round: what was not asked for is silent. `foreign`: share of
     windows with speech whose thumbnails are another clip's, so that a speaker may look like anything.
     """
@@ -36,6 +40,9 @@ class V2AData:
     hide_sight: float = 0.25
     hide_face: float = 0.1
     jitter: float = 0.2
+    shift: float = 0.0
+    sway: float = 0.0
+    lost: float = 0.0
     noise: float = 0.03
     say_nothing: float = 0.3
     deny: float = 0.0
@@ -181,7 +188,8 @@ class V2AShards:
                 latent = self.silence.expand_as(latent)
         elif _chance(self.data.say_nothing, rng):
             prompt = ""
-        return fold_sync(self._disturbed(sync, rng), self.fold), clip, self.words(prompt), latent
+        sync, clip = self._disturbed(sync, clip, rng)
+        return fold_sync(sync, self.fold), clip, self.words(prompt), latent
 
     def _any(self, clips: list[Clip], rng: Generator) -> Clip:
         return clips[_pick(len(clips), rng)]
@@ -200,20 +208,46 @@ class V2AShards:
         seen = torch.cat([seen, seen[-1:].expand(count - len(seen), -1)])
         return sync, seen, clip.latent[start:stop], clip.prompts[_pick(len(clip.prompts), rng)]
 
-    def _disturbed(self, sync: Tensor, rng: Generator) -> Tensor:
+    def _disturbed(self, sync: Tensor, clip: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
         """Another tracker, another face, another camera."""
-        sync = sync.clone()
-        if bool(sync[:, 0].any()):
-            spread, shapes, face = self.data.jitter, self.layout.shapes, len(self.layout.face)
-            gain = 1 + spread * torch.randn(1, generator=rng)
-            scale = gain * (1 + 0.5 * spread * torch.randn(shapes.stop - 1, generator=rng))
-            sync[:, shapes] *= scale.clamp(0.3, 2)
-            sync[:, self.layout.speeds] *= gain.clamp(0.3, 2)
-            if _chance(self.data.hide_sight, rng):
-                sync[:, face:] = 0
-            elif _chance(self.data.hide_face, rng):
-                sync[:, :face] = 0
-        return sync + self.data.noise * torch.randn(sync.shape, generator=rng)
+        seen = sync[:, :1] > 0
+        if bool(seen.any()):
+            face = len(self.layout.face)
+            if _chance(self.data.hide_face, rng):
+                sync = torch.cat([torch.zeros_like(sync[:, :face]), sync[:, face:]], 1)
+            else:
+                measures = self._another_face(sync[:, 1:face], rng)
+                sync = torch.cat([sync[:, :1], measures * seen, sync[:, face:]], 1)
+                if _chance(self.data.hide_sight, rng):
+                    sync, clip = face_alone(sync, clip, face)
+        return sync + self.data.noise * torch.randn(sync.shape, generator=rng), clip
+
+    def _another_face(self, measures: Tensor, rng: Generator) -> Tensor:
+        """The measures [f d] behind the face's presence as another talker and another tracker would give them."""
+        data, (count, width) = self.data, measures.shape
+        far = 2 * _uniform(rng)
+        shapes, speeds = self.layout.shapes, self.layout.speeds
+        moves = torch.zeros(width)
+        moves[shapes.start - 1 : shapes.stop - 1] = 1
+        moves[speeds.start - 1 : speeds.stop - 1] = 1
+        common = torch.randn(1, generator=rng) * moves
+        gains = data.jitter * (common + 0.5 * torch.randn(width, generator=rng))
+        levels = data.shift * torch.randn(width, generator=rng)
+        levels[speeds.start - 1 :] = 0  # speeds and shares of the own range have none
+        time = torch.arange(count)[:, None] / self.layout.sync_rate
+        rates, phases = torch.rand(2, width, generator=rng)
+        waves = torch.sin(math.tau * (2 * rates * time + phases))
+        sway = data.sway * torch.randn(width, generator=rng) * waves
+        kept = torch.rand(width, generator=rng) >= far * data.lost
+        return (measures * (far * gains).exp() + far * (levels + sway)) * kept
+
+
+def face_alone(
+    sync: Float[Tensor, "f ds"], clip: Float[Tensor, "g dc"], columns: int
+) -> tuple[Tensor, Tensor]:
+    """Where a face is seen, only its first `columns` are kept; the thumbnails go: a voice is read from the face."""
+    seen = sync[:, :1] > 0
+    return torch.cat([sync[:, :columns], sync[:, columns:] * ~seen], 1), torch.zeros_like(clip)
 
 
 def _clip(row: dict, tensors: dict[str, Tensor], encode: Callable[[Tensor], Tensor]) -> Clip:

@@ -1,11 +1,13 @@
 """The V2A stage trains on scenes that it draws; its windows keep sight and sound together."""
 
+import itertools
 from pathlib import Path
 
 import pytest
 import torch
 
-from deepaudio.data.v2a import Layout, V2AData, V2AShards, fold_sync, read_shard
+from deepaudio.data.v2a import Clip, Layout, V2AData, V2AShards, face_alone, fold_sync, read_shard
+from deepaudio.encoders.motion import FACE_FIELDS, SYNC_DIM
 from deepaudio.errors import InputError
 from deepaudio.training import recipe as recipes
 from deepaudio.training.stages.v2a import build
@@ -74,6 +76,41 @@ def test_sight_and_sound_stay_together_in_a_window(recipe):
     shards.shards = [shards.shards[0][:1]]
     batch = next(shards.batches(torch.Generator().manual_seed(0)))
     assert torch.equal(batch.sync[..., where : where + 1], batch.latent)
+
+
+def test_a_face_alone_keeps_what_moves_where_no_face_is():
+    sync, clip = torch.rand(6, 5) + 0.1, torch.rand(2, 4)
+    sync[3:, 0] = 0
+    alone, blank = face_alone(sync, clip, 2)
+    assert torch.equal(alone[:3, :2], sync[:3, :2]) and not alone[:3, 2:].any()
+    assert torch.equal(alone[3:], sync[3:]) and not blank.any()
+
+
+def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
+    """Gains, levels and lost measures differ; presence, the rest of the picture and the sound stay."""
+    face = len(FACE_FIELDS)
+    sync = torch.zeros(140, SYNC_DIM)
+    sync[40:, 0] = 1
+    sync[40:, 1:] = torch.rand(100, SYNC_DIM - 1) + 0.5
+    clip = Clip("a", "grid", ("speech",), (), sync, torch.rand(12, 3), torch.rand(70, 1))
+    layout = Layout(46.875, 4.0, 23.4375, FACE_FIELDS)
+    values = {"jitter": 0.4, "shift": 0.3, "sway": 0.0, "lost": 0.2, "noise": 0.0, "splice": 0.0}
+    values |= {"hide_face": 0.0, "hide_sight": 0.0, "batch_items": 1, "seconds": 2.98}
+    data = V2AData((str(Path(recipe.output) / "drawn"),), **values)
+    shards = V2AShards(
+        data, layout, lambda mel: mel[:, ::4], lambda prompt: torch.zeros(2, 3), torch.zeros(1)
+    )
+    shards.shards = [[clip]]
+    rng = torch.Generator().manual_seed(0)
+    batches = [next(shards.batches(rng)) for _ in range(4)]
+    seen = [batch.sync.reshape(140, SYNC_DIM) for batch in batches]
+    for one in seen:
+        assert torch.equal(one[:, 0], sync[:, 0]) and torch.equal(one[:, face:], sync[:, face:])
+        assert not one[:40, 1:face].any()
+        kept = one[40:, 1:face].any(0)
+        pairs = torch.stack([one[40:, 1:face].T, sync[40:, 1:face].T], 1)[kept]
+        assert all(float(torch.corrcoef(pair)[0, 1]) > 0.999 for pair in pairs)
+    assert not any(torch.allclose(a, b) for a, b in itertools.pairwise(seen))
 
 
 def test_a_missing_shard_is_an_input_error():
