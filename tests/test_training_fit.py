@@ -1,6 +1,7 @@
 """The one training loop, on a network of six numbers: resume, accumulation, interruption, averages, schedules."""
 
 import itertools
+import logging
 import shutil
 import threading
 from dataclasses import dataclass
@@ -283,6 +284,7 @@ def test_gradients_that_are_not_finite_skip_the_update_and_say_so(tmp_path, capl
                 return result._replace(value=result.value + (self.model[3].bias * 0).sqrt().sum())
             return result
 
+    caplog.set_level(logging.WARNING, logger="deepaudio")  # the command line may have raised it
     fit(Steep(), recipe(tmp_path))
     assert all(v.isfinite().all() for v in everything(tmp_path).values() if v.is_floating_point())
     assert "not finite" in caplog.text and "step 2" in caplog.text
