@@ -9,21 +9,46 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.waves import Wave
+
 BASE_HOP, BASE_RATE = 256, 24_000  # samples of a slice, at this many a second
 FRAME_RATE = BASE_RATE / BASE_HOP
+AT_ONCE = 4096  # slices of a long sound
 
 
 def energy_contour(
     waveform: Float[Tensor, " s"], sample_rate: int, frames: int | None = None
 ) -> Float[Tensor, " n"]:
     """(s) samples -> (n) values in [0, 1] at 93.75 Hz, zero-padded or cut to `frames` if given."""
-    n_samples = waveform.shape[-1]
-    n = n_samples * BASE_RATE // (sample_rate * BASE_HOP)
+    n = _count(waveform.shape[-1], sample_rate)
     edges = torch.arange(n + 1, device=waveform.device) * (sample_rate * BASE_HOP) // BASE_RATE
-    total = F.pad(waveform.double().abs().cumsum(0), (1, 0))[edges]
-    energy = total.diff() / edges.diff().clamp(min=1)
-    peak = energy.max() if n else energy.new_zeros(())
-    energy = (energy / peak if peak > 0 else torch.zeros_like(energy)).float()
+    energy = _of_highest(_means(waveform, edges))
     if frames is None:
         return energy
     return F.pad(energy[:frames], (0, max(frames - n, 0)))
+
+
+def wave_contour(wave: Wave) -> Float[Tensor, " n"]:
+    """`energy_contour` of the mean of all channels of a long sound."""
+    n = _count(wave.n_samples, wave.sample_rate)
+    edges = torch.arange(n + 1) * (wave.sample_rate * BASE_HOP) // BASE_RATE
+    found = [torch.zeros(0).double()]
+    for first in range(0, n, AT_ONCE):
+        some = edges[first : first + AT_ONCE + 1]
+        found.append(_means(wave.piece(int(some[0]), int(some[-1])).mean(0), some - some[0]))
+    return _of_highest(torch.cat(found))
+
+
+def _count(n_samples: int, sample_rate: int) -> int:
+    return n_samples * BASE_RATE // (sample_rate * BASE_HOP)
+
+
+def _means(waveform: Float[Tensor, " s"], edges: Tensor) -> Float[Tensor, " n"]:
+    """Mean amplitude between each edge and the next."""
+    total = F.pad(waveform.double().abs().cumsum(0), (1, 0))[edges]
+    return total.diff() / edges.diff().clamp(min=1)
+
+
+def _of_highest(energy: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    peak = energy.max() if len(energy) else energy.new_zeros(())
+    return (energy / peak if peak > 0 else torch.zeros_like(energy)).float()

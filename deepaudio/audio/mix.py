@@ -7,10 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.waves import Wave
+
 FADE = 0.005
 ATTACK, RELEASE = 0.08, 0.35
 HOLD = 0.25
 """Pauses shorter than this do not bring the bed back."""
+AT_ONCE = 3000  # steps of 10 ms of a long sound
 
 
 class Event(NamedTuple):
@@ -67,50 +70,36 @@ def crossfade(
     return torch.cat([first[..., :-n], shared, second[..., n:]], -1)
 
 
-def duck(
-    bed: Float[Tensor, "*channels s"],
-    voice: Float[Tensor, "t"],
-    sample_rate: int,
-    duck_db: float = 12.0,
-) -> Float[Tensor, "*channels s"]:
+def ducked(bed: Wave, voice: Wave, duck_db: float = 12.0) -> Wave:
     """The bed `duck_db` quieter while the voice sounds: down over 80 ms before it, up again over 350 ms after it."""
-    gain = duck_gain(voice, sample_rate, bed.shape[-1], duck_db)
-    return bed * gain.to(bed)
+    return bed * duck_gain(voice, bed.n_samples, duck_db)
 
 
-def duck_gain(
-    voice: Float[Tensor, "t"], sample_rate: int, n_samples: int, duck_db: float = 12.0
-) -> Float[Tensor, "s"]:
-    """The gain of `duck`, in (0, 1]."""
+def duck_gain(voice: Wave, n_samples: int, duck_db: float = 12.0) -> Wave:
+    """The gain of `ducked`, in (0, 1], one channel of `n_samples`."""
     if duck_db < 0:
         raise ValueError(f"duck_db is {duck_db}; 0 or more")
-    hop = max(1, sample_rate // 100)
-    padded = torch.nn.functional.pad(
-        voice.detach().float(), (0, max(0, n_samples - voice.shape[-1]))
-    )
-    padded = torch.nn.functional.pad(padded[:n_samples], (0, -n_samples % hop))
-    level = padded.reshape(-1, hop).pow(2).mean(1).sqrt()
+    hop = max(1, voice.sample_rate // 100)
+    padded = voice.fitted(n_samples).fitted(-(-n_samples // hop) * hop)
+    blocks = padded.blocks(AT_ONCE * hop)
+    level = torch.cat([block.mean(0).reshape(-1, hop).pow(2).mean(1).sqrt() for block in blocks])
     if float(level.max()) < 1e-5:
-        return torch.ones(n_samples)
+        return Wave(1, n_samples, voice.sample_rate, lambda a, b: torch.ones(1, b - a))
     active = (level > 0.03 * torch.quantile(level[level > 1e-5], 0.95)).float()
     active = _closed(active, round(HOLD * 100))
     depth = _smoothed(active, ATTACK * 100, RELEASE * 100)
-    gain = 10 ** (-duck_db * depth / 20)
-    fine = torch.nn.functional.interpolate(gain[None, None], padded.numel(), mode="linear")
-    return fine[0, 0, :n_samples]
+    # straight lines between the middles of the steps, level before the first and after the last
+    steps = torch.nn.functional.pad(
+        (10 ** (-duck_db * depth / 20))[None, None], (1, 1), mode="replicate"
+    )
 
+    def make(first: int, last: int) -> Tensor:
+        start, end = first // hop, -(-last // hop)
+        some = steps[..., start : end + 2]
+        fine = torch.nn.functional.interpolate(some, some.shape[-1] * hop, mode="linear")[0]
+        return fine[:, hop + first - start * hop : hop + last - start * hop]
 
-def mix(
-    voice: Float[Tensor, "s"],
-    bed: Float[Tensor, "*channels t"],
-    sample_rate: int,
-    duck_db: float = 12.0,
-) -> Float[Tensor, "*channels longest"]:
-    """The voice over the ducked bed, as long as the longer of them; every channel of the bed gets the voice."""
-    n = max(voice.shape[-1], bed.shape[-1])
-    voice = torch.nn.functional.pad(voice, (0, n - voice.shape[-1]))
-    bed = torch.nn.functional.pad(bed, (0, n - bed.shape[-1]))
-    return duck(bed, voice, sample_rate, duck_db) + voice
+    return Wave(1, n_samples, voice.sample_rate, make)
 
 
 def _closed(active: Tensor, width: int) -> Tensor:

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import av
 import av.error
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.errors import DeepAudioError, InputError, ResourceError, ToolError, UsageError
 from deepaudio.media import ffmpeg
-from deepaudio.media.audio import write_floats
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.containers import MuxPlan, plan
 from deepaudio.media.guard import opened, packets
 from deepaudio.media.output import full, preflight, published, temporary
 from deepaudio.media.probe import probe
+from deepaudio.media.spool import write_floats
+from deepaudio.waves import Wave
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class NewSound:
 
 def mux(
     video: str | os.PathLike | ClipInfo,
-    waveform: Float[Tensor, "*channels s"],
+    waveform: Float[Tensor, "*channels s"] | Wave,
     sample_rate: int,
     out: str | os.PathLike,
     *,
@@ -69,7 +69,7 @@ def mux(
     keep_temp: bool = False,
     remux_fix: bool = False,
 ) -> Muxed:
-    """Write `out`: the picture of `video` bit for bit, `waveform` ([s] or [channels s]) as its first, default sound.
+    """Write `out`: the picture of `video` bit for bit, `waveform` ([s], [channels s] or a Wave) as its first, default sound.
 
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the picture, a
     longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
@@ -80,23 +80,23 @@ def mux(
     if audio not in AUDIO_MODES:
         raise UsageError("audio.mode", f"audio is {audio!r}; one of {', '.join(AUDIO_MODES)}")
     info = video if isinstance(video, ClipInfo) else probe(video, allow_damaged=allow_damaged)
-    if not torch.isfinite(waveform).all():
-        raise ValueError("the waveform has NaN or infinite samples")
     plans = plan(info, Path(os.path.abspath(os.fspath(out))), audio=audio, strict=strict)
-    needed = info.size_bytes + 8 * waveform.numel() + (1 << 20)
+    sound = waveform if isinstance(waveform, Wave) else Wave.of(waveform, sample_rate)
+    sound = sound.fitted(max(sound.n_samples, round(info.duration * sample_rate)))
+    needed = info.size_bytes + 8 * sound.channels * sound.n_samples + (1 << 20)
     place = preflight(plans.out, [info.path], needed)
-    sound = _covering(waveform, sample_rate, info.duration)
     encoder = _encoder(plans)
     raw = temporary(place, ".f32")
-    channels = sound.shape[0] if sound.ndim > 1 else 1
-    new = NewSound(raw, sample_rate, channels, encoder, language, title)
+    new = NewSound(raw, sample_rate, sound.channels, encoder, language, title)
     try:
         with published(place, keep_temp=keep_temp, needed_bytes=needed) as temp:
-            write_floats(raw, sound)
+            with raw.open("wb") as file:
+                for block in sound.blocks():
+                    write_floats(file, block)
             line = arguments_for(plans, info, new, temp, remux_fix)
             with _blamed_on_times(info, remux_fix):
                 _write(plans, info, line, needed)
-                duration = _verified(temp, info, plans, sound.shape[-1] / sample_rate)
+                duration = _verified(temp, info, plans, sound.seconds)
             check_unchanged(info.path, info.fingerprint)
     finally:
         with suppress(FileNotFoundError):
@@ -116,13 +116,6 @@ def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[in
                 digest.update(packet.size.to_bytes(8, "big"))
                 digest.update(packet)
     return count, digest.hexdigest()
-
-
-def _covering(waveform: Tensor, sample_rate: int, duration: float) -> Tensor:
-    """The waveform, followed by silence if it ends before the picture."""
-    missing = round(duration * sample_rate) - waveform.shape[-1]
-    sound = waveform.detach().to("cpu", torch.float32)
-    return torch.nn.functional.pad(sound, (0, missing)) if missing > 0 else sound
 
 
 def _encoder(plans: MuxPlan) -> str:

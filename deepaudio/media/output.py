@@ -9,7 +9,7 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -116,20 +116,27 @@ def published(
     if keep_temp:
         temp = temp.with_name(f".deepaudio-kept-{temp.name.rpartition('-')[2]}")
     try:
-        yield temp
-        _sync(temp)
-        os.replace(temp, place)
-        _sync(place.parent)
-    except OSError as error:
-        if error.errno in _FULL:
-            written = max(needed_bytes, temp.stat().st_size if temp.exists() else 0)
-            raise full(place, shutil.disk_usage(place.parent).free, written) from error
-        message = f"cannot write {shown_path(place)}: {error.strerror or error}"
-        raise InputError("output.unwritable", message) from error
+        with disk_errors(place, lambda: max(needed_bytes, _size(temp))):
+            yield temp
+            _sync(temp)
+            os.replace(temp, place)
+            _sync(place.parent)
     finally:
         if not keep_temp:
             with suppress(FileNotFoundError):
                 temp.unlink()
+
+
+@contextmanager
+def disk_errors(place: Path, needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """A full disk becomes ResourceError, anything else that cannot be written at `place` InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise full(place, shutil.disk_usage(place.parent).free, needed()) from error
+        message = f"cannot write {shown_path(place)}: {error.strerror or error}"
+        raise InputError("output.unwritable", message) from error
 
 
 def write_bytes(out: str | os.PathLike, content: bytes) -> Path:
@@ -165,6 +172,10 @@ def full(place: Path, free: int, needed: int) -> ResourceError:
     return ResourceError(
         "disk.full", message, "free some space or choose another folder", path=str(place)
     )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _same(out: Path, source: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deepaudio import __version__
+from deepaudio.audio.energy import wave_contour
 from deepaudio.errors import QualityError
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
@@ -31,6 +32,7 @@ from deepaudio.pipelines.video_to_speech import Progress
 from deepaudio.pipelines.voices import Voice
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
+from deepaudio.waves import Wave
 
 
 def dub(
@@ -72,7 +74,7 @@ def _dub(
     )
     output = _checked_outputs(job, info)
     route = agree(model, job.instruction, "v2s", job.policy)
-    original = soundtrack.original_sound(info)
+    original = soundtrack.original_sound(info, output.parent)
     clock.lap("checks")
     weights = weights_of(model.preset)
     kept = KeptLines(kept_folder(), repr((__version__, weights, model.preset.name)))
@@ -84,7 +86,7 @@ def _dub(
         options=job.options,
         fit=job.fit,
         direction="v2s",
-        original=None if original is None else original.contour(),
+        original=None if original is None else wave_contour(original),
         kept=kept if extras.cache else None,
         on_plan=_refuse_overflow if extras.strict else None,
         rehearse=extras.dry_run,
@@ -110,7 +112,7 @@ def _dub(
     bed = _bed(model, job, info, original)
     passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
     track = soundtrack.compose(
-        soundtrack.Sound(result.waveform[None], result.sample_rate),
+        Wave.of(result.waveform, result.sample_rate),
         original,
         bed,
         info.duration,
@@ -121,8 +123,8 @@ def _dub(
     clock.lap("mix")
     made = mux(
         info,
-        track.waveform,
-        track.sample_rate,
+        track.sound,
+        track.sound.sample_rate,
         output,
         audio="add" if track.mode == "add" else "replace",
         language=next((line.language for line in script.lines if line.language), None),
@@ -185,7 +187,7 @@ def _refuse_overflow(plan: Plan) -> None:
         raise QualityError("script.overflow", message, "shorten them, or raise --max-speed")
 
 
-def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original):
+def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None) -> Wave | None:
     """The sound under the lines: kept, generated, or none."""
     if job.mix.bed == "keep":
         return original
@@ -199,7 +201,7 @@ def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original):
         options=job.options,
         direction="v2a",
     )
-    return soundtrack.Sound(made.waveform[None], made.sample_rate)
+    return Wave.of(made.waveform, made.sample_rate)
 
 
 def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:

@@ -13,6 +13,7 @@ from deepaudio.pipelines.names import beside
 from deepaudio.pipelines.read_aloud import SUFFIXES, sound_output
 from deepaudio.pipelines.record import Clock, complete, plain, sha256, weights_of, write_record
 from deepaudio.pipelines.video_to_speech import Progress
+from deepaudio.waves import Wave
 
 
 def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> Done:
@@ -40,14 +41,14 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         progress("sound", 1, 1)
     clock.lap("sound")
     notes, warnings = list(info.notes), []
-    original = None if alone else soundtrack.original_sound(info)
-    sound = soundtrack.Sound(result.waveform[None], result.sample_rate)
+    original = None if alone else soundtrack.original_sound(info, output.parent)
+    sound = Wave.of(result.waveform, result.sample_rate)
     track = soundtrack.compose(sound, original, original, info.duration, job.mix, warnings)
     if alone:
-        path, duration = write_wav(output, track.waveform, track.sample_rate), info.duration
+        path, duration = write_wav(output, track.sound, track.sound.sample_rate), info.duration
     else:
         audio = "add" if track.mode == "add" else "replace"
-        made = mux(info, track.waveform, track.sample_rate, output, audio=audio, title="Foley")
+        made = mux(info, track.sound, track.sound.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
         notes += [note for note in made.notes if note not in notes]
     loudness = soundtrack.measured(path, track.target)

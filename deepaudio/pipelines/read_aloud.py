@@ -15,6 +15,7 @@ from deepaudio.pipelines.plan import as_script
 from deepaudio.pipelines.record import Clock, complete, plain, weights_of, write_record
 from deepaudio.pipelines.video_to_speech import Progress
 from deepaudio.script import Line
+from deepaudio.waves import Wave
 
 SUFFIXES = (".wav",)
 
@@ -42,11 +43,11 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     warnings = [*script.warnings, *result.plan.notes]
     warnings += [warning for voice in voices.values() for warning in voice.warnings]
     notes = [note for voice in voices.values() for note in voice.messages]
-    voice = soundtrack.Sound(result.waveform[None], result.sample_rate)
+    voice = Wave.of(result.waveform, result.sample_rate)
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
     track = soundtrack.compose(voice, None, None, seconds, mix, warnings)
-    write_wav(output, track.waveform, track.sample_rate)
+    write_wav(output, track.sound, track.sound.sample_rate)
     loudness = soundtrack.measured(output, track.target)
     clock.lap("write")
     facts = {

@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.audio import loudness, mix
-from deepaudio.audio.energy import energy_contour
-from deepaudio.media.audio import read_native, resampled, write_wav
+from deepaudio.audio.meter import ABSOLUTE_GATE, measure
+from deepaudio.media.audio import read_wave, write_wav
 from deepaudio.media.clip import ClipInfo
+from deepaudio.media.decode import read_blocks
 from deepaudio.media.output import fitting_name
 from deepaudio.pipelines.options import LoudnessName, MixOptions
 from deepaudio.pipelines.video_to_speech import SpokenLine
+from deepaudio.waves import Wave
 
 MAX_RATE = 48_000
 PASSAGE_FADE = 0.02
@@ -24,51 +25,28 @@ SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 
 
 @dataclass(frozen=True)
-class Sound:
-    """A waveform [channels s] with its rate."""
-
-    waveform: Tensor
-    sample_rate: int
-
-    def contour(self) -> Float[Tensor, " n"]:
-        """Its energy at 93.75 Hz."""
-        return energy_contour(self.waveform.mean(0), self.sample_rate)
-
-    def within(self, passages: Sequence[tuple[float, float]]) -> "Sound":
-        """Only these seconds of it, with soft edges; silence elsewhere."""
-        kept = torch.zeros_like(self.waveform)
-        for start, end in passages:
-            first, last = round(start * self.sample_rate), round(end * self.sample_rate)
-            part = self.waveform[:, first:last]
-            kept[:, first:last] = mix.faded(part, round(PASSAGE_FADE * self.sample_rate))
-        return Sound(kept, self.sample_rate)
-
-
-@dataclass(frozen=True)
 class Track:
-    """The mixed sound [channels s], the voice and the bed in it, and the gain that lines got."""
+    """The mixed sound, the voice and the bed in it, and the gain that lines got."""
 
-    waveform: Tensor
-    sample_rate: int
+    sound: Wave
     mode: str
     target: float | None
-    voice: Tensor
-    bed: Tensor | None
+    voice: Wave
+    bed: Wave | None
     gain: float
 
 
-def original_sound(info: ClipInfo) -> Sound | None:
-    """The clip's own sound, None when it has none."""
+def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
+    """The clip's own sound, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
-    waveform, rate = read_native(info.path, stream=info.audio_stream, what="clip")
-    return Sound(waveform, rate)
+    return read_wave(info.path, folder, stream=info.audio_stream, what="clip")
 
 
 def compose(
-    voice: Sound,
-    original: Sound | None,
-    bed: Sound | None,
+    voice: Wave,
+    original: Wave | None,
+    bed: Wave | None,
     duration: float,
     options: MixOptions,
     warnings: list[str],
@@ -83,39 +61,63 @@ def compose(
     if mode == "auto":
         mode = "mix" if bed is not None else "replace"
     if mode != "mix":
-        bed = original.within(passages) if mode == "replace" and original and passages else None
-    if bed is not None and not float(bed.waveform.abs().max()) > 0:
+        bed = within(original, passages) if mode == "replace" and original and passages else None
+    if bed is not None and not any(bool(block.any()) for block in bed.blocks()):
         bed = None
     target = goal(options.loudness, original, warnings)
     rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
     samples = round(duration * rate)
-    spoken = _fitted(resampled(voice.waveform, voice.sample_rate, rate), samples)
-    ground, first = None, 1.0
+    spoken = voice.at(rate).fitted(samples)
+    ground, first = None, 0.0
     mixed = spoken
     if bed is not None:
         level = loudness.Target(loudness.TARGETS["ebu-r128"].lufs)
-        raised = loudness.adjust(spoken, rate, level)
-        spoken, first = raised.waveform, 10 ** (raised.gain_db / 20)
-        ground = _fitted(resampled(stereo(bed.waveform), bed.sample_rate, rate), samples)
-        ground = loudness.adjust(ground, rate, level).waveform
-        ground = mix.duck(ground, spoken.mean(0), rate, options.duck_db)
+        raised = loudness.adjust(spoken, level)
+        spoken, first = raised.wave, raised.gain_db
+        ground = loudness.adjust(stereo(bed).at(rate).fitted(samples), level).wave
+        ground = mix.ducked(ground, spoken, options.duck_db)
         mixed = spoken + ground
-    made = loudness.adjust(mixed, rate, target)
-    gain = 10 ** (made.gain_db / 20)
+    made = loudness.adjust(mixed, target)
     if made.note:
         warnings.append(made.note)
-    lower = None if ground is None else ground * gain
-    return Track(made.waveform, rate, mode, target.lufs, spoken * gain, lower, first * gain)
+    return Track(
+        made.wave,
+        mode,
+        target.lufs,
+        loudness.gained(spoken, made.gain_db),
+        None if ground is None else loudness.gained(ground, made.gain_db),
+        10 ** ((first + made.gain_db) / 20),
+    )
 
 
-def goal(name: LoudnessName, original: Sound | None, warnings: list[str]) -> loudness.Target:
+def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
+    """Only these seconds of it, with soft edges; silence elsewhere."""
+    places = [
+        (round(start * sound.sample_rate), min(round(end * sound.sample_rate), sound.n_samples))
+        for start, end in passages
+    ]
+    fade = round(PASSAGE_FADE * sound.sample_rate)
+
+    def make(first: int, last: int) -> Tensor:
+        kept = torch.zeros(sound.channels, last - first)
+        for start, end in places:
+            begin, stop = max(first, start), min(last, end)
+            if begin < stop:
+                part = mix.faded(sound.piece(start, end), fade)
+                kept[:, begin - first : stop - first] = part[:, begin - start : stop - start]
+        return kept
+
+    return replace(sound, make=make)
+
+
+def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loudness.Target:
     """What loudness to aim at; `match` is that of the clip's own sound."""
     if name != "match":
         return loudness.TARGETS[name]
     found = -math.inf
     if original is not None:
-        found = loudness.integrated(stereo(original.waveform), original.sample_rate)
-    if found < loudness.SILENT:
+        found = measure(stereo(original).blocks(), original.sample_rate).lufs
+    if found < ABSOLUTE_GATE:
         warnings.append("no loudness of the original to match: -23 LUFS is used")
         return loudness.TARGETS["ebu-r128"]
     return loudness.Target(found)
@@ -123,7 +125,8 @@ def goal(name: LoudnessName, original: Sound | None, warnings: list[str]) -> lou
 
 def measured(path: Path, target: float | None) -> dict[str, float | None]:
     """What the encoded file measures; null for silence."""
-    found = loudness.measure(*read_native(path, what="output"))
+    rate, blocks = read_blocks(path, what="output")
+    found = measure(blocks, rate)
     facts = {"lufs": found.lufs, "true_peak_db": found.true_peak_db, "target_lufs": target}
     return {name: _rounded(value) for name, value in facts.items()}
 
@@ -137,7 +140,7 @@ def level_words(facts: dict[str, Any]) -> str:
 
 def line_levels(parts: Sequence[Tensor], rate: int, gain: float) -> list[float | None]:
     """Loudness of each line in the output, LUFS."""
-    return [_rounded(loudness.integrated(part * gain, rate)) for part in parts]
+    return [_rounded(measure([part[None] * gain], rate).lufs) for part in parts]
 
 
 def write_stems(
@@ -145,10 +148,10 @@ def write_stems(
 ) -> dict[str, Path]:
     """`dub.wav`, `bed.wav`, `mix.wav` and one file a line in `folder`."""
     (folder / "lines").mkdir(parents=True, exist_ok=True)
-    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.sample_rate)}
+    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.voice.sample_rate)}
     if track.bed is not None:
-        written["bed"] = write_wav(folder / "bed.wav", track.bed, track.sample_rate)
-    written["mix"] = write_wav(folder / "mix.wav", track.waveform, track.sample_rate)
+        written["bed"] = write_wav(folder / "bed.wav", track.bed, track.bed.sample_rate)
+    written["mix"] = write_wav(folder / "mix.wav", track.sound, track.sound.sample_rate)
     for number, (line, part) in enumerate(zip(lines, parts, strict=True), 1):
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in line.id)[:60]
         name = fitting_name(f"{number:04d}-{safe}.wav")
@@ -156,19 +159,15 @@ def write_stems(
     return written
 
 
-def stereo(waveform: Float[Tensor, "c s"]) -> Float[Tensor, "d s"]:
+def stereo(sound: Wave) -> Wave:
     """Mono and stereo as they are, 5.1 mixed to stereo (centre and surrounds at -3 dB, no low channel), others averaged."""
-    if len(waveform) <= 2:
-        return waveform
-    if len(waveform) == SIX:
-        front, centre, back = waveform[:2], waveform[2], waveform[4:]
-        return front + math.sqrt(0.5) * (centre + back)
-    return waveform.mean(0, keepdim=True)
-
-
-def _fitted(waveform: Tensor, samples: int) -> Tensor:
-    missing = samples - waveform.shape[-1]
-    return torch.nn.functional.pad(waveform, (0, max(0, missing)))[..., :samples]
+    if sound.channels <= 2:
+        return sound
+    if sound.channels == SIX:
+        return sound.through(
+            lambda piece: piece[:2] + math.sqrt(0.5) * (piece[2] + piece[4:]), channels=2
+        )
+    return sound.through(lambda piece: piece.mean(0, keepdim=True), channels=1)
 
 
 def _rounded(value: float | None) -> float | None:

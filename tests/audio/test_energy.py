@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.energy import FRAME_RATE, energy_contour, wave_contour
+from deepaudio.waves import Wave
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -49,3 +50,10 @@ def test_numbers_of_the_release(name):
     expected = load_file(numbers)[name]
     assert energy.shape == expected.shape
     assert (energy - expected).abs().max() < 1e-4
+
+
+def test_a_long_sound_has_the_contour_of_the_whole(monkeypatch):
+    sound = torch.randn(2, 100_000, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("deepaudio.audio.energy.AT_ONCE", 50)
+    found = wave_contour(Wave.of(sound, 44_100))
+    assert torch.allclose(found, energy_contour(sound.mean(0), 44_100), atol=1e-6)
