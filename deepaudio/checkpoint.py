@@ -48,6 +48,7 @@ def load(
     """(config, state dict) of `folder`; floating tensors come back in `dtype`.
 
     They are converted one by one: no second copy of the network lies in memory meanwhile.
+    Raises WeightsError for a file that is missing or damaged or holds NaN.
     """
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
@@ -119,6 +120,9 @@ def _read(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
     for name in names:
         with safe_open(path, "pt") as file:  # opened anew: what was read before can leave memory
             tensor = file.get_tensor(name)
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            message = f"{path}: {name} {list(tensor.shape)} has NaN or infinite values"
+            raise WeightsError("weights.not_finite", message, path=str(path))
         tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     return tensors
 

@@ -110,6 +110,19 @@ def test_missing_and_damaged_files(tmp_path, model):
         checkpoint.load(folder)
 
 
+def test_nan_and_repeated_tensors_are_refused_by_name(tmp_path, model):
+    state = model.state_dict() | {"0.bias": torch.tensor([0.0, torch.nan, 0.0, 0.0])}
+    with pytest.raises(WeightsError, match=r"0\.bias \[4\] has NaN"):
+        checkpoint.load(checkpoint.save(tmp_path, state, {}))
+    path = checkpoint.save(tmp_path, model.state_dict(), {}) / "model.safetensors"
+    data = path.read_bytes()
+    assert data.count(b'"1.weight"') == 1 and data.count(b'"1.bias"') == 1
+    path.write_bytes(data.replace(b'"1.weight"', b'"1.bias"  '))
+    with pytest.raises(WeightsError, match="invalid offset") as caught:
+        checkpoint.load(tmp_path)
+    assert caught.value.code == "weights.damaged"
+
+
 def test_a_failed_write_leaves_the_old_folder(tmp_path, model, monkeypatch):
     folder = checkpoint.save(tmp_path, model.state_dict(), {"version": 1})
 

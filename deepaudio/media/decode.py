@@ -37,7 +37,10 @@ def read_blocks(
     NaN or infinite raise InputError, as does a file without sound; values beyond +-1 are kept.
     """
     place = sniff.regular_file(path, what)
-    kind = guard(place, allow_damaged=True, notes=[], what=what)
+    notes: list[str] = []
+    kind = guard(place, allow_damaged=True, notes=notes, what=what)
+    for note in notes if what != "clip" else ():  # of a clip they are in its own notes
+        log.warning("%s", note)
     shown = shown_path(place)
     file = _soundfile(place) if kind in _BY_SOUNDFILE and stream is None else None
     found = _by_av(place, stream, what) if file is None else _by_soundfile(file, shown, what)

@@ -14,6 +14,8 @@ from deepaudio.media.sniff import shown_path
 
 log = logging.getLogger(__name__)
 
+UNKNOWN_SIZE = 0xFFFFFFFF  # of a RIFF file whose writer could not go back
+
 
 def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip") -> str:
     """Refuse by the bytes alone whatever must not reach a demuxer; returns the kind of file."""
@@ -25,10 +27,11 @@ def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip"
     if kind not in sniff.CONTAINERS and kind not in sniff.AUDIO:
         message = f"not a supported media file (looks like {kind}): {shown}"
         raise InputError(f"{what}.not_media", message, path=shown)
-    if kind == "avi":
+    if kind in ("avi", "wav"):
         with place.open("rb") as file:
-            missing = int.from_bytes(file.read(8)[4:], "little") + 8 - place.stat().st_size
-        if missing > 0:
+            declared = int.from_bytes(file.read(8)[4:], "little")
+        missing = declared + 8 - place.stat().st_size
+        if missing > 0 and declared != UNKNOWN_SIZE:
             damaged(f"{shown} ends {missing} bytes early", allow_damaged, notes, what)
     if kind == "mpeg-ts":
         with place.open("rb") as file:

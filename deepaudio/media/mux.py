@@ -21,6 +21,7 @@ from deepaudio.media.containers import MuxPlan, plan
 from deepaudio.media.guard import opened, packets
 from deepaudio.media.output import full, preflight, published, temporary
 from deepaudio.media.probe import probe
+from deepaudio.media.sniff import shown_path
 from deepaudio.media.spool import write_floats
 from deepaudio.waves import Wave
 
@@ -94,7 +95,7 @@ def mux(
                 for block in sound.blocks():
                     write_floats(file, block)
             line = arguments_for(plans, info, new, temp, remux_fix)
-            with _blamed_on_times(info, remux_fix):
+            with _blamed_on_clip(info, remux_fix):
                 _write(plans, info, line, needed)
                 duration = _verified(temp, info, plans, sound.seconds)
             check_unchanged(info.path, info.fingerprint)
@@ -140,19 +141,35 @@ def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str], needed: int) ->
 
 
 @contextmanager
-def _blamed_on_times(info: ClipInfo, remux_fix: bool) -> Iterator[None]:
-    """What fails with a clip whose times are out of order becomes an InputError that names the cure."""
+def _blamed_on_clip(info: ClipInfo, remux_fix: bool) -> Iterator[None]:
+    """What fails with a damaged clip becomes an InputError: times out of order have a cure, lost pictures have none."""
     try:
         yield
     except (ToolError, ResourceError) as error:
-        if (
-            remux_fix
-            or not info.n_unordered
-            or error.code not in ("ffmpeg.failed", "output.verify")
-        ):
+        if error.code not in ("ffmpeg.failed", "output.verify"):
             raise
-        message = f"{info.n_unordered} pictures have decoding times out of order: {error.message}"
-        raise InputError("clip.times", message, "--remux-fix writes new ones") from error
+        if info.n_unordered and not remux_fix:
+            message = f"{info.n_unordered} pictures have decoding times out of order"
+            hint = "--remux-fix writes new ones"
+            raise InputError("clip.times", f"{message}: {error.message}", hint) from error
+        if error.code == "output.verify" and (damaged := _damaged(info)):
+            message = f"{damaged} pictures of {shown_path(info.path)} are damaged: {error.message}"
+            raise InputError("clip.damaged", message, "get a whole copy") from error
+        raise
+
+
+def _damaged(info: ClipInfo) -> int:
+    """Pictures of the clip that cannot be decoded without a fault."""
+    found = 0
+    with opened(info.path) as container:
+        for packet in packets(container, container.streams[info.video_stream]):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                found += 1
+                continue
+            found += packet.is_corrupt or any(frame.is_corrupt for frame in frames)
+    return found
 
 
 def arguments_for(

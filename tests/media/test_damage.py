@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deepaudio.errors import InputError, ToolError
+from deepaudio.errors import InputError, ResourceError, ToolError
 from deepaudio.media import ffmpeg
+from deepaudio.media import mux as muxing
 from deepaudio.media.guard import packets
 from deepaudio.media.mux import mux
 from deepaudio.media.probe import probe
@@ -94,3 +95,22 @@ def test_times_out_of_order_are_blamed_and_can_be_made_anew(corpus, tmp_path, mo
     assert "--remux-fix" in error.value.hint
     with pytest.raises(ToolError):
         mux(info, sound, 24_000, tmp_path / "x.mkv", remux_fix=True)
+
+
+def test_what_fails_with_a_damaged_picture_is_the_fault_of_the_clip(corpus, tmp_path, monkeypatch):
+    path = tmp_path / "flipped.ts"
+    data = bytearray(corpus("plain.ts").read_bytes())
+    for place in range(188 * 40 + 60, len(data), 188 * 9):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+
+    def failing(*_):
+        raise ResourceError("output.verify", "the file ffmpeg wrote has 7 pictures instead of 9")
+
+    monkeypatch.setattr(muxing, "_verified", failing)
+    with pytest.raises(InputError, match="are damaged: the file ffmpeg wrote has 7") as error:
+        mux(path, torch.zeros(24_000), 24_000, tmp_path / "o.mp4")
+    assert error.value.code == "clip.damaged"
+    with pytest.raises(ResourceError):
+        mux(corpus("plain.ts"), torch.zeros(24_000), 24_000, tmp_path / "o.mp4")
+    assert [p.name for p in tmp_path.iterdir()] == ["flipped.ts"]

@@ -139,3 +139,10 @@ def test_text_of_something_else_is_warned(tmp_path):
 def test_deterministic(tmp_path):
     path = saved(tmp_path, speech(3, 4, 3, 5))
     assert np.array_equal(load_reference(path).waveform, load_reference(path).waveform)
+
+
+def test_a_reference_that_was_cut_off_is_used_with_a_warning(tmp_path, caplog):
+    path = saved(tmp_path, speech(2, 2))
+    path.write_bytes(path.read_bytes()[:-32_000])
+    assert load_reference(path).waveform.numel() == pytest.approx(3.4 * RATE, abs=10)
+    assert "ref.wav ends 32000 bytes early" in caplog.text
