@@ -12,7 +12,7 @@ from deepaudio.codecs.mel_linear import Codec
 from deepaudio.encoders.motion import CLIP_DIM, SYNC_DIM
 from deepaudio.models.v2a import mmdit
 from deepaudio.pipelines.options import SampleOptions
-from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio, mel_energy
+from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio, begun, mel_energy
 
 PRESET = Path(deepaudio.__file__).parent / "presets" / "mini"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -122,3 +122,12 @@ def test_the_energy_of_a_quiet_mel_is_zero_and_louder_is_more():
     quiet, loud = torch.full((5, 100), -7.0), torch.full((5, 100), 2.0)
     assert not mel_energy(quiet).any()
     assert (mel_energy(loud) > 0).all() and len(mel_energy(loud)) == 4
+
+
+def test_speech_begins_a_little_before_it_is_loud_and_ends_where_it_did():
+    contour = torch.zeros(100)
+    contour[40:60] = 1.0
+    sooner = begun(contour)
+    assert sooner.nonzero()[:, 0].tolist() == list(range(34, 60))
+    assert torch.equal(sooner[40:], contour[40:]) and float(sooner[:40].max()) < 0.5
+    assert len(begun(contour[:3])) == 3
