@@ -32,11 +32,12 @@ def wave_contour(wave: Wave) -> Float[Tensor, " n"]:
     """`energy_contour` of the mean of all channels of a long sound."""
     n = _count(wave.n_samples, wave.sample_rate)
     edges = torch.arange(n + 1) * (wave.sample_rate * BASE_HOP) // BASE_RATE
-    found = [torch.zeros(0).double()]
+    found = torch.zeros(n, dtype=torch.double)  # at once: small leftovers would scatter the heap
     for first in range(0, n, AT_ONCE):
         some = edges[first : first + AT_ONCE + 1]
-        found.append(_means(wave.piece(int(some[0]), int(some[-1])).mean(0), some - some[0]))
-    return _of_highest(torch.cat(found))
+        piece = wave.piece(int(some[0]), int(some[-1])).mean(0)
+        found[first : first + AT_ONCE] = _means(piece, some - some[0])
+    return _of_highest(found)
 
 
 def _count(n_samples: int, sample_rate: int) -> int:

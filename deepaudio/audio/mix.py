@@ -81,8 +81,10 @@ def duck_gain(voice: Wave, n_samples: int, duck_db: float = 12.0) -> Wave:
         raise ValueError(f"duck_db is {duck_db}; 0 or more")
     hop = max(1, voice.sample_rate // 100)
     padded = voice.fitted(n_samples).fitted(-(-n_samples // hop) * hop)
-    blocks = padded.blocks(AT_ONCE * hop)
-    level = torch.cat([block.mean(0).reshape(-1, hop).pow(2).mean(1).sqrt() for block in blocks])
+    level = torch.zeros(padded.n_samples // hop)
+    for number, block in enumerate(padded.blocks(AT_ONCE * hop)):
+        steps = block.mean(0).reshape(-1, hop)
+        level[number * AT_ONCE :][: len(steps)] = steps.pow(2).mean(1).sqrt()
     if float(level.max()) < 1e-5:
         return Wave(1, n_samples, voice.sample_rate, lambda a, b: torch.ones(1, b - a))
     active = (level > 0.03 * torch.quantile(level[level > 1e-5], 0.95)).float()

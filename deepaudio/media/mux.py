@@ -86,7 +86,7 @@ def mux(
     sound = sound.fitted(max(sound.n_samples, round(info.duration * sample_rate)))
     needed = info.size_bytes + 8 * sound.channels * sound.n_samples + (1 << 20)
     place = preflight(plans.out, [info.path], needed)
-    encoder = _encoder(plans)
+    encoder = encoder_for(plans)
     raw = temporary(place, ".f32")
     new = NewSound(raw, sample_rate, sound.channels, encoder, language, title)
     try:
@@ -119,7 +119,8 @@ def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[in
     return count, digest.hexdigest()
 
 
-def _encoder(plans: MuxPlan) -> str:
+def encoder_for(plans: MuxPlan) -> str:
+    """The encoder of the new sound; ToolError without ffmpeg or when it has none that fits. Ask before the work."""
     for name in plans.container.encoders:
         if name in ffmpeg.encoders():
             return name

@@ -9,7 +9,7 @@ from deepaudio.audio.energy import wave_contour
 from deepaudio.errors import QualityError
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
-from deepaudio.media.mux import mux
+from deepaudio.media.mux import encoder_for, mux
 from deepaudio.media.output import preflight, write_bytes
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
@@ -167,7 +167,7 @@ def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
             preflight(extra, given)
     place = preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
     mode = "add" if job.mix.audio == "add" else "replace"
-    containers.plan(info, place, audio=mode, strict=job.extras.strict)  # refuses before the work
+    encoder_for(containers.plan(info, place, audio=mode, strict=job.extras.strict))  # may refuse
     return place
 
 

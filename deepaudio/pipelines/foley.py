@@ -2,7 +2,7 @@
 
 from deepaudio.media import containers
 from deepaudio.media.audio import write_wav
-from deepaudio.media.mux import mux
+from deepaudio.media.mux import encoder_for, mux
 from deepaudio.media.output import preflight
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
@@ -24,7 +24,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     alone = wanted.suffix.lower() in SUFFIXES
     output = sound_output(wanted, [info.path]) if alone else preflight(wanted, [info.path])
     if not alone:
-        containers.plan(info, output)  # refuses what cannot be muxed before the work
+        encoder_for(containers.plan(info, output))  # refuses what cannot be muxed before the work
     route = agree(model, job.instruction, "v2a", job.policy)
     clock.lap("checks")
     if progress:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepaudio.errors import InputError, PolicyError, QualityError, UsageError
+from deepaudio.errors import InputError, PolicyError, QualityError, ToolError, UsageError
+from deepaudio.media import ffmpeg
 from deepaudio.media.audio import read_native
 from deepaudio.media.mux import picture_digest
 from deepaudio.media.probe import probe
@@ -284,3 +285,16 @@ def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatc
     done = dub(model, job)
     record = json.loads(Path(done.facts["record"].replace("~", home)).read_text())
     assert record["warnings"] == ["~/x.mp4: 3 damaged pictures"]
+
+
+def test_a_missing_ffmpeg_is_found_before_anything_is_spoken(model, job, monkeypatch):
+    before = files(job.clip.parent)
+    monkeypatch.setenv("DEEPAUDIO_FFMPEG", "/nowhere/ffmpeg")
+    ffmpeg.executable.cache_clear()
+    ffmpeg.encoders.cache_clear()
+    try:
+        with pytest.raises(ToolError, match="/nowhere/ffmpeg"):
+            dub(model, job)
+    finally:
+        ffmpeg.executable.cache_clear()
+    assert not model.tts.calls and files(job.clip.parent) == before
