@@ -3,7 +3,7 @@
 A shard is NAME.safetensors with `KEY.sync` (f 113), `KEY.clip` (g 124) and `KEY.mel` (n 100), float16, and NAME.json,
 a list of {key, kind, prompts, onsets, duration}; a row with `seen` is another sound to the pictures of that key. `deepaudio.data.v2a` reads them.
 
-    python -m deepaudio.training.features scenes OUT --count 700
+    python -m deepaudio.training.features scenes OUT --count 700 [--kinds still rain]
     python -m deepaudio.training.features talk OUT --speech FOLDER_OF_SOUND --count 300
     python -m deepaudio.training.features grid OUT --speech GRID_FOLDER [--held-out]
 """
@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.data.prepare.grid import grid_items
-from deepaudio.data.synthetic import SPEECH_PROMPTS, Example, loud, scenes, talkers
+from deepaudio.data.synthetic import SHARES, SPEECH_PROMPTS, Example, loud, scenes, talkers
 from deepaudio.data.synthetic_sound import SAMPLE_RATE
 from deepaudio.encoders.motion import MotionEncoder, describe
 from deepaudio.media.audio import read_audio
@@ -76,11 +76,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--speech", type=Path, help="folder of recordings, or the GRID folder")
+    parser.add_argument("--kinds", nargs="+", choices=list(SHARES), help="scenes: only these")
     parser.add_argument("--held-out", action="store_true", help="grid: the other side of the split")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if arguments.what == "scenes":
-        examples = scenes(arguments.count, arguments.seed)
+        kinds = arguments.kinds or list(SHARES)
+        examples = (e for e in scenes(arguments.count, arguments.seed) if e.kind in kinds)
     elif arguments.speech is None:
         parser.error(f"{arguments.what} needs --speech")
     elif arguments.what == "talk":
