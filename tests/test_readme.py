@@ -38,7 +38,10 @@ def test_make_targets_and_files_exist():
 
 
 @pytest.mark.skipif(
-    not all((MINI / p / "model.safetensors").is_file() for p in ("tts", "v2a", "mof", "vocoder")),
+    not all(
+        (MINI / p / "model.safetensors").is_file()
+        for p in ("tts", "v2a", "mof", "vocoder", "voice")
+    ),
     reason="the embedded preset is not complete",
 )
 def test_python_runs(tmp_path):

@@ -22,7 +22,7 @@ FULL_V2A = {
     "mm-l44k": 1_030_002_168,
     "ys-24k": 710_952_640,
 }
-SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder")
+SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder", "voice")
 EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
@@ -33,7 +33,7 @@ EXPECTED = {
 
 def test_the_shelf_is_complete():
     assert set(shelf.names()) == EXPECTED
-    assert len(shelf.names()) == len(list(ROOT.rglob("*.yaml"))) == 22
+    assert len(shelf.names()) == len(list(ROOT.rglob("*.yaml"))) == 24
     assert not [p for p in ROOT.rglob("*") if p.is_file() and p.suffix != ".yaml"]
 
 

@@ -25,23 +25,26 @@ def without_floor(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor
     return torch.maximum(left.clamp(min=1e-9).log(), torch.minimum(mel, floor) - depth)
 
 
-def tinted(
-    mel: Float[Tensor, "n c"], like: Float[Tensor, "m c"], share: float = 0.5
+def coloured(
+    mel: Float[Tensor, "n c"], like: Float[Tensor, "m c"], share: float = 0.5, width: int = 5
 ) -> Float[Tensor, "n c"]:
-    """Active frames of `mel` with each channel's mean and (within limits) deviation moved by `share` to those of `like`."""
-    here = active_frames(mel)
-    own, wanted = mel[here], like[active_frames(like)]
-    spread = (wanted.std(0) / own.std(0).clamp(min=0.2)).clamp(0.6, 1.4) ** share
-    mean = own.mean(0)
-    moved = mel.clone()
-    moved[here] = (own - mean) * spread + mean + share * (wanted.mean(0) - mean)
-    return moved
+    """`mel` with its long-term spectrum (mean power of active frames) moved by `share` to that of `like`; the level stays."""
+    own, wanted = (
+        torch.logsumexp(x, 0) - math.log(len(x))
+        for x in (mel[active_frames(mel)], like[active_frames(like)])
+    )
+    change = smoothed(wanted - own, width)
+    return mel + share * (change - change.mean())
 
 
 def softly(
-    mel: Float[Tensor, "n c"], sketch: Float[Tensor, "n c"], smoothness: int = 24, width: int = 7
+    mel: Float[Tensor, "n c"],
+    sketch: Float[Tensor, "n c"],
+    smoothness: int = 24,
+    width: int = 7,
+    share: float = 1.0,
 ) -> Float[Tensor, "n c"]:
-    """`sketch` plus the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
+    """`sketch` plus `share` of the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
 
     Harmonics and breath stay those of the sketch, which is clean; the timbre becomes that of `mel`.
     """
@@ -49,7 +52,7 @@ def softly(
     change = (mel - sketch) @ rows.T @ rows
     kernel = torch.hann_window(width + 2)[1:-1]
     padded = F.pad(change.T[:, None], (width // 2, width // 2), mode="replicate")
-    return sketch + F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
+    return sketch + share * F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
 
 
 @lru_cache(maxsize=4)

@@ -1,14 +1,14 @@
-"""A first sketch of a line in a voice: the teacher's speech with times, pitch, vocal tract and envelopes of the wanted voice.
+"""A first sketch of a line in a voice: the teacher's speech with times, pitch and envelopes of the wanted voice.
 
-The flow of M_tts starts here instead of at noise and adds what signal processing cannot. Nothing is learned in this file.
+The flow of M_tts starts here instead of at noise.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from deepaudio.audio.adapt import active_frames
@@ -31,25 +31,39 @@ from deepaudio.audio.world import (
     unbroken,
 )
 
-CLONING = 0.3  # how far each envelope goes towards the nearest ones of the voice
-NEIGHBOURS, COMPARED = 4, 24  # envelopes averaged; cepstral coefficients compared
-TRACTS = tuple(np.arange(0.84, 1.21, 0.03))
+CONTRAST = 0.7  # how far the deviation of each code goes to that of the voice: what is foretold is too even
+WITH_LEVEL = 0.5  # how much of the voice's own loudness of sounds is taken
+SMOOTH = 5  # rows of 5 ms over which changes are averaged
 HOP = 256
+
+# (n c) codes of the teacher, (n) voiced, (n) spoken -> (n c) their change
+Timbre = Callable[[Tensor, Tensor, Tensor], Tensor]
+# (n c) codes of a recording, (n) voiced, (m) rows with speech -> its timbre; `Model.timbre` of `deepaudio.models.eigenvoice`
+Ear = Callable[[Tensor, Tensor, Tensor], Timbre]
 
 
 class Voice(NamedTuple):
-    """What a sketch takes from a recording: (n) pitch and (n 513) envelope every 5 ms, and the level of its log-mel."""
+    """What a sketch takes from a recording: (n) pitch, (n 50) codes and where it speaks (n), every 5 ms; level of its log-mel."""
 
     pitch: np.ndarray
-    envelope: np.ndarray
+    codes: np.ndarray
+    spoken: np.ndarray
     level: float
+    timbre: Timbre
 
     @classmethod
-    def of(cls, waveform: Float[Tensor, " s"]) -> "Voice":
+    def of(cls, waveform: Float[Tensor, " s"], ear: Ear) -> "Voice":
         """Read from (s) at 24 kHz."""
-        pitch = pitch_of(waveform.numpy())
-        level = level_of(log_mel(waveform[None])[0])
-        return cls(pitch, envelope_of(waveform.numpy(), pitch), level)
+        sound = waveform.numpy()
+        pitch = pitch_of(sound)
+        envelope = envelope_of(sound, pitch)
+        codes, spoken = coded(envelope), active(envelope)
+        timbre = ear(
+            torch.from_numpy(codes).float(),
+            torch.from_numpy(pitch > 0),
+            torch.from_numpy(np.flatnonzero(spoken)[::2]),
+        )
+        return cls(pitch, codes, spoken, level_of(log_mel(waveform[None])[0]), timbre)
 
     @property
     def middle(self) -> float | None:
@@ -69,11 +83,10 @@ def sketch(
 
     `pitch` (Hz, 0 unvoiced, every 5 ms), where known, replaces the melody of the teacher moved to the voice's median.
     """
-    laid, quiet = _laid(teacher, anchors, samples)
-    made = _moved(laid, voice, pitch)
-    made = _in_voice(made, voice, quiet)
-    sound = torch.from_numpy(synthesise(made, samples))
-    mel = log_mel(sound[None])[0]
+    said, quiet = laid(teacher, anchors, samples)
+    envelope = _in_voice(said, voice, quiet)
+    made = World(_melody(said.pitch, voice, pitch), envelope, said.aperiodicity)
+    mel = log_mel(torch.from_numpy(synthesise(made, samples))[None])[0]
     return mel + (voice.level - level_of(mel))
 
 
@@ -93,7 +106,7 @@ def taught(spectra: Spectra) -> World:
     return analyse(sound, pitch_between(heard, place))
 
 
-def _laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarray]:
+def laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarray]:
     """The teacher at the times of `anchors`, and where (n) nothing is said."""
     times = np.arange(int(samples / RATE / PERIOD) + 1) * PERIOD
     place = anchors.teacher_time(times) / PERIOD
@@ -102,69 +115,43 @@ def _laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarr
     return World(pitch, between(world.envelope, place), between(world.aperiodicity, place)), quiet
 
 
-def _moved(world: World, voice: Voice, pitch: np.ndarray | None) -> World:
-    """Pitch and vocal tract of the voice."""
-    voiced = world.pitch[world.pitch > 0]
+def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.ndarray:
+    """The teacher's pitch moved to the median of the voice, or a known one where the teacher is voiced."""
+    voiced = pitch[pitch > 0]
+    if known is not None and (known > 0).any():
+        return np.where(pitch > 0, between(unbroken(known), np.arange(len(pitch))), 0.0)
     own = float(np.median(voiced)) if len(voiced) else 180.0
-    ratio = float(np.clip((voice.middle or own) / own, 0.4, 2.0))
-    melody = world.pitch * ratio
-    if pitch is not None and (pitch > 0).any():
-        known = between(unbroken(pitch), np.arange(len(melody)))
-        melody = np.where(melody > 0, known, 0.0)
-    tract = _tract(world, voice, ratio**0.25)
-    return World(melody, _stretched(world.envelope, tract), _stretched(world.aperiodicity, tract))
+    return pitch * float(np.clip((voice.middle or own) / own, 0.4, 2.0))
 
 
-def _tract(world: World, voice: Voice, otherwise: float) -> float:
-    """The stretch of frequency that brings the teacher's vowels nearest to those of the voice."""
-    own = world.envelope[(world.pitch > 0) & active(world.envelope)][::3]
-    other = voice.envelope[(voice.pitch > 0) & active(voice.envelope)]
-    if len(own) < 10 or len(other) < NEIGHBOURS:
-        return float(np.clip(otherwise, TRACTS[0], TRACTS[-1]))
-    wanted = _shapes(other)
-    return min(
-        TRACTS,
-        key=lambda tract: np.sort(cdist(_shapes(_stretched(own, tract)), wanted), axis=1)[
-            :, :NEIGHBOURS
-        ].mean(),
-    )
-
-
-def _shapes(envelope: np.ndarray) -> np.ndarray:
-    """(n COMPARED) cepstra without level and mean."""
-    codes = coded(envelope)[:, 1 : COMPARED + 1]
-    return codes - codes.mean(0)
-
-
-def _stretched(rows: np.ndarray, tract: float) -> np.ndarray:
-    """(n 513) with what was at f moved to `tract` times f; a shorter vocal tract is above 1."""
-    return between(rows.T, np.arange(rows.shape[1]) / tract).T
-
-
-def _in_voice(world: World, like: Voice, quiet: np.ndarray) -> World:
-    """Envelopes with the mean of the voice, and each moved towards its nearest ones there; levels stay.
-
-    Nearest-neighbour voice conversion (kNN-VC, arXiv 2305.18975, does it with learned features), apart for voiced and
-    unvoiced frames.
-    """
-    codes, wanted = coded(world.envelope), coded(like.envelope)
-    here, there = active(world.envelope) & ~quiet, active(like.envelope)
-    moved = codes.copy()
-    for own, other in (
-        (here & (world.pitch > 0), there & (like.pitch > 0)),
-        (here & (world.pitch <= 0), there & (like.pitch <= 0)),
+def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
+    """(n 513) envelopes of the voice; the detail beyond the codes stays that of the teacher."""
+    codes, spoken = coded(world.envelope), active(world.envelope) & ~quiet
+    if not spoken.any():
+        return np.minimum(world.envelope, SILENCE)
+    voiced = world.pitch > 0
+    change = voice.timbre(
+        torch.from_numpy(codes).float(), torch.from_numpy(voiced), torch.from_numpy(spoken)
+    ).numpy()
+    change[:, 0] = WITH_LEVEL * (change[:, 0] - change[spoken, 0].mean())
+    moved = codes + _smooth(change, SMOOTH)
+    for here, there in (
+        (spoken & voiced, voice.spoken & (voice.pitch > 0)),
+        (spoken & ~voiced, voice.spoken & (voice.pitch <= 0)),
     ):
-        other = other if other.sum() >= 10 else there
-        if own.sum() < 5:
-            continue
-        mean, target = codes[own, 1:].mean(0), wanted[other, 1:].mean(0)
-        shape, shapes = codes[own, 1:] - mean, wanted[other, 1:] - target
-        distance = cdist(shape[:, :COMPARED], shapes[:, :COMPARED])
-        count = min(NEIGHBOURS, len(shapes))
-        nearest = np.argpartition(distance, count - 1, axis=1)[:, :count]
-        moved[own, 1:] = target + shape + CLONING * (shapes[nearest].mean(1) - shape)
-    change = decoded(moved) - decoded(codes)  # the detail beyond the codes stays as it is
-    envelope = np.where(
-        quiet[:, None], np.minimum(world.envelope, SILENCE), world.envelope + change
-    )
-    return world._replace(envelope=envelope)
+        if here.sum() >= 5 and there.sum() >= 20:
+            moved[here, 1:] = _contrasted(moved[here, 1:], voice.codes[there, 1:])
+    change = decoded(codes + _smooth(moved - codes, 3)) - decoded(codes)
+    return np.where(quiet[:, None], np.minimum(world.envelope, SILENCE), world.envelope + change)
+
+
+def _contrasted(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Global variance of parametric synthesis (Toda and Tokuda 2007), within limits."""
+    spread = np.clip(like.std(0) / codes.std(0).clip(1e-3), 0.5, 2.0) ** CONTRAST
+    return codes.mean(0) + spread * (codes - codes.mean(0))
+
+
+def _smooth(rows: np.ndarray, width: int) -> np.ndarray:
+    kernel = np.hanning(width + 2)[1:-1]
+    padded = np.pad(rows, ((width // 2, width // 2), (0, 0)), mode="edge")
+    return np.apply_along_axis(np.convolve, 0, padded, kernel / kernel.sum(), "valid")

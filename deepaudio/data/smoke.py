@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import log_mel
+from deepaudio.audio.world import active, coded, envelope_of, pitch_of
 
 NAME = "synthetic"
 RATE, HOP = 24_000, 256
@@ -54,6 +55,26 @@ def speech_shard() -> tuple[list[dict], dict[str, Tensor]]:
             f"{key}.pitch": torch.from_numpy(voice.pitch[:n]),
         }
         rows.append({"key": key, "speaker": voice.speaker, "frames": n, "text": ""})
+    return rows, tensors
+
+
+def voice_shard() -> tuple[list[dict], dict[str, Tensor]]:
+    """Rows and tensors as `deepaudio.data.prepare.voice` writes them: each voice beside the same sounds at another pitch."""
+    rows, tensors = [], {}
+    for number, voice in enumerate(voices()):
+        key = f"hum{number}"
+        pitch = pitch_of(voice.waveform)
+        envelope = envelope_of(voice.waveform, pitch)
+        codes = torch.from_numpy(coded(envelope)[::2])
+        tilt = torch.exp(-torch.arange(codes.shape[1]) / 4.0) * (number % 3 - 1)
+        tensors |= {
+            f"{key}.said": codes,
+            f"{key}.heard": codes + 0.5 * tilt,
+            f"{key}.said_pitch": torch.from_numpy(pitch[::2]),
+            f"{key}.heard_pitch": torch.from_numpy(pitch[::2]),
+            f"{key}.spoken": torch.from_numpy(active(envelope)[::2]),
+        }
+        rows.append({"key": key, "frames": len(codes)})
     return rows, tensors
 
 

@@ -1,6 +1,6 @@
 """Make the speech shards of `mini` from a manifest: transcribe where needed, align, extract.
 
-    python -m deepaudio.pipelines.prepare_speech MANIFEST.jsonl OUT [--factors 1 0.86 ...] [--transcribe]
+    python -m deepaudio.pipelines.prepare_speech MANIFEST.jsonl OUT [--factors 1 0.86 ...] [--transcribe] [--voices]
 
 Needs the extra `teachers` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
 `extra.words` (start, end, word; as GRID has them) are used as they are, everything else is aligned by sound.
@@ -17,10 +17,13 @@ import numpy as np
 from deepaudio.audio.content import Anchors, Phone, Utterance
 from deepaudio.data.manifest import Item, read_manifest
 from deepaudio.data.prepare.speech import SAMPLE_RATE, Spoken, align_all, write_shard
+from deepaudio.data.prepare.voice import write_voices
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
+from deepaudio.pipelines.deepaudio import preset_folder
+from deepaudio.pipelines.ear import load_ear
 
 log = logging.getLogger(__name__)
 SPELLED = {"z": "zed"}  # GRID's talkers are British
@@ -99,12 +102,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--transcribe", action="store_true", help="let whisper-base fill in missing text"
     )
+    parser.add_argument(
+        "--voices",
+        action="store_true",
+        help="frames of teacher and recording for voice/mini instead of pairs for tts/mini",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         items = read_manifest(options.manifest)
         spoken = spoken_items(transcribed(items) if options.transcribe else items, ContentEncoder())
-        count = write_shard(options.out, spoken, tuple(options.factors))
+        factors = tuple(options.factors)
+        if options.voices:
+            count = write_voices(options.out, spoken, factors)
+        else:
+            ear = load_ear(preset_folder("mini") / "voice")
+            count = write_shard(options.out, spoken, ear, factors)
     except InputError as error:
         log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_code

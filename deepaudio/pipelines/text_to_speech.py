@@ -12,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.adapt import following, softly, tinted, without_floor
+from deepaudio.audio.adapt import coloured, following, softly, without_floor
 from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
-from deepaudio.audio.sketch import HOP, Voice, sketch, taught
+from deepaudio.audio.sketch import HOP, Ear, Voice, sketch, taught
 from deepaudio.audio.timing import active_span
 from deepaudio.config import build
 from deepaudio.encoders.content import ContentEncoder
@@ -27,6 +27,7 @@ from deepaudio.flow.path import rough
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
+from deepaudio.pipelines.ear import load_ear
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
@@ -34,15 +35,19 @@ SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet kept before and after a line
 SHORTER = 4  # the way from a sketch is shorter than from noise: it takes a quarter of the steps
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
+SHARE = 0.4  # how much of it is taken
 OWN_SCALE = 1.0  # guidance makes the way from a sketch worse (docs/mini.md)
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
-MAX_REFERENCE = 6.0
+MAX_HEARD, MAX_REFERENCE = (
+    15.0,
+    6.0,
+)  # seconds of a reference that give the timbre, and the context of the flow
 MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
-    """A few seconds of a voice: mono waveform (s), its rate, and what it says if that is known."""
+    """A few seconds of a voice: mono waveform (s), its rate, and what it says if that is known. Equal only to itself."""
 
     waveform: Tensor
     sample_rate: int
@@ -55,22 +60,28 @@ class TextToSpeech:
     sample_rate = SAMPLE_RATE
 
     def __init__(
-        self, network: dit.Model, vocoder: torch.nn.Module, device: torch.device | str = "cpu"
+        self,
+        network: dit.Model,
+        vocoder: torch.nn.Module,
+        ear: Ear,
+        device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
+        self.ear = ear
         self.network = network.eval().to(self.device)
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
         self.unspoken = content.unspoken
+        self._voice = functools.lru_cache(maxsize=16)(self._heard)
 
     @classmethod
     def load(cls, preset: Path, device: torch.device | str = "cpu") -> "TextToSpeech":
-        """The module from `preset`/tts and `preset`/vocoder. Raises WeightsError for missing or wrong weights."""
+        """The module from `preset`/tts, /vocoder and /voice. Raises WeightsError for missing or wrong weights."""
         config, state = checkpoint.load(preset / "tts")
         network = dit.Model(build(dit.Config, config, "tts"))
         checkpoint.load_into(network, state, str(preset / "tts"))
-        return cls(network, load_vocoder(preset / "vocoder"), device)
+        return cls(network, load_vocoder(preset / "vocoder"), load_ear(preset / "voice"), device)
 
     def natural_duration(self, text: str) -> float:
         """Seconds that `text` takes at an unhurried pace."""
@@ -108,7 +119,7 @@ class TextToSpeech:
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
 
-    def _voice(self, reference: Reference) -> tuple[Tensor, Tensor, Voice]:
+    def _heard(self, reference: Reference) -> tuple[Tensor, Tensor, Voice]:
         """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
         waveform = AF.resample(
             reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
@@ -116,15 +127,16 @@ class TextToSpeech:
         waveform, _ = at_level(waveform)
         first, last = active_span(energy_contour(waveform, SAMPLE_RATE), 0.03)
         first = max(0, first - 4)
-        last = min(last + 4, first + round(MAX_REFERENCE * FRAME_RATE))
-        waveform = waveform[first * HOP : last * HOP]
+        waveform = waveform[first * HOP : (last + 4) * HOP]
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
+        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.ear)
+        waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
         n = n_frames(len(waveform))
         return (
             standardize(without_floor(log_mel(waveform[None])[0])),
             energy_contour(waveform, SAMPLE_RATE, n),
-            Voice.of(waveform),
+            voice,
         )
 
     def _piece(
@@ -151,8 +163,10 @@ class TextToSpeech:
         )
         begin = rough(torch.cat([mel, standardize(drawn)]), noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
-        spoken_mel = softly(unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY)
-        spoken_mel = tinted(spoken_mel, unstandardize(mel))
+        spoken_mel = softly(
+            unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY, share=SHARE
+        )
+        spoken_mel = coloured(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 

@@ -14,7 +14,8 @@ def check(recipe: Recipe) -> nn.Module:
     """The network of a recipe, without numbers. InputError or UsageError naming the first key that is wrong."""
     recipe = recipe.model_copy(update={"init_from": None})
     stage = find("deepaudio.training.stages", recipe.stage)
-    with torch.device("cpu" if recipe.stage == "vocoder" else "meta"):  # no STFT on the meta device
+    # no STFT and no WORLD on the meta device
+    with torch.device("cpu" if recipe.stage in ("vocoder", "voice") else "meta"):
         if recipe.stage != "v2a":
             return stage.build(recipe).model
         model, _ = stage.network(recipe)

@@ -10,7 +10,7 @@ from deepaudio.config import override, read_yaml
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
 
-StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder"]
+StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder", "voice"]
 
 
 class _Strict(BaseModel):

@@ -1,8 +1,10 @@
 """Following a contour, levels, spans and content: known answers on made-up mels."""
 
+import math
+
 import torch
 
-from deepaudio.audio.adapt import active_frames, following, softly, tinted, without_floor
+from deepaudio.audio.adapt import active_frames, coloured, following, softly, without_floor
 from deepaudio.audio.content import Anchors, Utterance, lay, near
 from deepaudio.audio.level import active_rms, at_level
 from deepaudio.audio.timing import active_span
@@ -100,13 +102,16 @@ def test_rows_between_two_frames_are_their_mean():
     assert rows_at(values, np.array([0.5, 1.0, 2.0])).flatten().tolist() == [1.0, 2.0, 4.0]
 
 
-def test_tinted_moves_the_mean_of_active_frames_by_its_share():
-    mel, like = noisy(4), noisy(5) + torch.linspace(1, -1, 100)
-    made = tinted(mel, like, share=0.5)
-    here = active_frames(mel)
-    assert (
-        made[here].mean(0) - mel[here].mean(0) - torch.linspace(0.5, -0.5, 100)
-    ).abs().max() < 0.05
-    assert torch.equal(made[~here], mel[~here])
-    varied = mel + 0.5 * torch.randn(mel.shape, generator=torch.Generator().manual_seed(6))
-    assert torch.allclose(tinted(varied, varied, share=1.0), varied, atol=1e-4)
+def test_coloured_moves_the_mean_power_of_active_frames_by_its_share():
+    mel, like = torch.randn(200, 100), torch.randn(300, 100) + torch.linspace(-1, 1, 100)
+
+    def power(x):
+        return torch.logsumexp(x[active_frames(x)], 0) - math.log(int(active_frames(x).sum()))
+
+    wanted = power(like) - power(mel)
+    made = coloured(mel, like, share=0.5, width=1)
+    assert torch.allclose(made - mel, 0.5 * (wanted - wanted.mean()).expand_as(mel), atol=1e-4)
+    assert (made - mel).mean().abs() < 1e-4, "the level stays"
+    assert torch.allclose(coloured(mel, mel), mel, atol=1e-4)
+    smooth = coloured(mel, like, share=1.0, width=9) - mel
+    assert smooth[0].diff().abs().mean() < 0.5 * (made - mel)[0].diff().abs().mean()

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "deepaudio/presets/mini"
 ready = pytest.mark.skipif(
     not all(
-        (MINI / part / "model.safetensors").is_file() for part in ("tts", "v2a", "mof", "vocoder")
+        (MINI / part / "model.safetensors").is_file()
+        for part in ("tts", "v2a", "mof", "vocoder", "voice")
     ),
     reason="the embedded preset is not complete",
 )

@@ -21,8 +21,9 @@ from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
-from deepaudio.audio.sketch import Voice, level_of, sketch, taught
+from deepaudio.audio.sketch import HOP, Ear, Voice, sketch, taught
 from deepaudio.audio.warp import matching_rows, rows_at
+from deepaudio.audio.world import pitch_of
 from deepaudio.data.prepare.align import Aligner
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
     )
 
 
-def features(spoken: Spoken, voice: Voice | None = None) -> dict[str, Tensor]:
+def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, Tensor]:
     """Mel and sketch (n 100), content (n 92, melody of the teacher), energy (n) and pitch in Hz (n, 0 unvoiced).
 
     The sketch is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
@@ -75,19 +76,18 @@ def features(spoken: Spoken, voice: Voice | None = None) -> dict[str, Tensor]:
     """
     waveform, _ = at_level(spoken.waveform)
     n, samples = n_frames(len(waveform)), len(waveform)
-    mel, own, teacher = (
-        log_mel(waveform[None])[0],
-        Voice.of(waveform),
-        taught(spoken.utterance.spectra),
-    )
+    mel, melody = log_mel(waveform[None])[0], pitch_of(waveform.numpy())
+    teacher = taught(spoken.utterance.spectra)
+
+    def sketched(voice: Voice) -> Tensor:
+        return sketch(teacher, spoken.anchors, samples, voice, melody)
+
     if voice is not None:
-        drawn = sketch(teacher, spoken.anchors, samples, voice, own.pitch)
+        drawn = sketched(voice)
     else:
-        middle, row = n // 2, len(own.pitch) // 2
-        first = Voice(own.pitch[:row], own.envelope[:row], level_of(mel[:middle]))
-        second = Voice(own.pitch[row:], own.envelope[row:], level_of(mel[middle:]))
-        by_first = sketch(teacher, spoken.anchors, samples, first, own.pitch)
-        by_second = sketch(teacher, spoken.anchors, samples, second, own.pitch)
+        middle = n // 2
+        first, second = waveform[: middle * HOP], waveform[middle * HOP :]
+        by_first, by_second = (sketched(Voice.of(half, ear)) for half in (first, second))
         drawn = torch.cat([by_second[:middle], by_first[middle:]])
     # forced alignment is a few frames off here and there
     place = matching_rows(drawn, mel)
@@ -101,15 +101,17 @@ def features(spoken: Spoken, voice: Voice | None = None) -> dict[str, Tensor]:
     }
 
 
-def write_shard(path: Path, spoken: Iterable[Spoken], factors: tuple[float, ...] = (1.0,)) -> int:
+def write_shard(
+    path: Path, spoken: Iterable[Spoken], ear: Ear, factors: tuple[float, ...] = (1.0,)
+) -> int:
     """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
     tensors, index = {}, []
     before: dict[str, Voice] = {}  # of each speaker, the recording before
     for original in spoken:
         for factor in factors:
             one = original if factor == 1.0 else faster(original, factor)
-            found = features(one, before.get(one.speaker))
-            before[one.speaker] = Voice.of(at_level(one.waveform)[0])
+            found = features(one, ear, before.get(one.speaker))
+            before[one.speaker] = Voice.of(at_level(one.waveform)[0], ear)
             tensors |= {
                 f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
             }
