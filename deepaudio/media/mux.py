@@ -250,6 +250,7 @@ def _check_end(made: ClipInfo, index: int, end: float) -> None:
 
 
 def _last_time(made: ClipInfo, index: int, start: float | None) -> float | None:
+    """Where the last frame that decodes ends: a slow picture may stand for seconds."""
     last = None
     with opened(made.path) as container:
         track = container.streams[index]
@@ -261,7 +262,8 @@ def _last_time(made: ClipInfo, index: int, start: float | None) -> float | None:
             with suppress(av.error.FFmpegError):
                 for frame in packet.decode():
                     if frame.pts is not None:
-                        last = float(frame.pts * track.time_base) - made.start_time
+                        ended = frame.pts + (frame.duration or 0)
+                        last = float(ended * track.time_base) - made.start_time
     return last
 
 

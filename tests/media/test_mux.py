@@ -99,6 +99,17 @@ def test_sound_is_padded_to_the_picture_and_never_cut(corpus, tmp_path):
     assert probe(long.path).n_frames == 50
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_slow_picture_lasts_until_its_end(tmp_path, suffix):
+    """One picture in two seconds: the last begins well before the clip ends."""
+    given = tmp_path / f"slides{suffix}"
+    source = ["-f", "lavfi", "-i", "testsrc=r=0.5:s=64x48:d=6", "-pix_fmt", "yuv420p"]
+    command = [ffmpeg.executable(), "-nostdin", "-v", "error", *source, str(given)]
+    subprocess.run(command, check=True)
+    made = mux(given, pulse(6.0), RATE, tmp_path / f"o{suffix}")
+    assert probe(made.path).n_frames == 3 and begins(made.path) == pytest.approx(1.0, abs=0.03)
+
+
 def test_stereo_and_rates(corpus, tmp_path):
     stereo = torch.stack([pulse(), -pulse()])
     made = probe(mux(corpus("plain.mp4"), stereo, RATE, tmp_path / "o.mp4").path)
