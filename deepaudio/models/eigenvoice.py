@@ -24,7 +24,7 @@ class Config:
     n_codes: int = 50  # cepstra of an envelope, the level first
     n_moved: int = 41  # how many of them the maps move; of the others only the mean
     n_read: int = 30  # how many the networks see
-    rank: int = 40
+    rank: int = 32
     features: int = 160
     said_dim: int = 224
     heard_dim: int = 256
