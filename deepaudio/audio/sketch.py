@@ -32,7 +32,7 @@ from deepaudio.audio.world import (
 )
 
 CONTRAST = 0.7  # how far the deviation of each code goes to that of the voice: what is foretold is too even
-WITH_LEVEL = 0.5  # how much of the voice's own loudness of sounds is taken
+ENOUGH = 300  # rows (5 ms) of voiced or of unvoiced speech from which on that far; fewer count in proportion
 SMOOTH = 5  # rows of 5 ms over which changes are averaged
 HOP = 256
 
@@ -133,7 +133,7 @@ def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
     change = voice.timbre(
         torch.from_numpy(codes).float(), torch.from_numpy(voiced), torch.from_numpy(spoken)
     ).numpy()
-    change[:, 0] = WITH_LEVEL * (change[:, 0] - change[spoken, 0].mean())
+    change[:, 0] = 0  # the teacher's loudness of sounds: that of the voice costs words where speech is fast
     moved = codes + _smooth(change, SMOOTH)
     for here, there in (
         (spoken & voiced, voice.spoken & (voice.pitch > 0)),
@@ -147,7 +147,8 @@ def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
 
 def _contrasted(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Global variance of parametric synthesis (Toda and Tokuda 2007), within limits."""
-    spread = np.clip(like.std(0) / codes.std(0).clip(1e-3), 0.5, 2.0) ** CONTRAST
+    share = CONTRAST * min(1.0, len(like) / ENOUGH)
+    spread = np.clip(like.std(0) / codes.std(0).clip(1e-3), 0.5, 2.0) ** share
     return codes.mean(0) + spread * (codes - codes.mean(0))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 NEIGHBOURS = 8  # frames of the recording whose remainders are averaged
 REMAINDER = 0.6  # how much of them is added
+ENOUGH = 400  # frames of speech (10 ms) from which on that much is; fewer count in proportion
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ class Timbre(NamedTuple):
         moved = self.solved(features[None])[0]
         count = min(NEIGHBOURS, len(self.features))
         near = torch.cdist(features, self.features).topk(count, largest=False).indices
-        moved = (moved + REMAINDER * self.rest[near].mean(1)) * self.model.scale
+        share = REMAINDER * min(1.0, len(self.features) / ENOUGH)
+        moved = (moved + share * self.rest[near].mean(1)) * self.model.scale
         change = (self.mean - codes[spoken].mean(0)).expand_as(codes).clone()
         change[:, : c.n_moved] = moved
         return change
