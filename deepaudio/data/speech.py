@@ -1,6 +1,5 @@
 """In-context pairs for the speech module: a few seconds of a voice, then what the same voice says next."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from deepaudio.audio.adapt import following, softly, without_floor
 from deepaudio.audio.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.pitch import median_pitch
 from deepaudio.data import smoke
-from deepaudio.errors import InputError
+from deepaudio.data.shard import read_shard
 
 FRAME_RATE = 93.75
 
@@ -112,7 +111,9 @@ class SpeechShards:
 
 
 def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
-    rows, values = smoke.speech_shard() if str(path) == smoke.NAME else _shard(path)
+    rows, values = (
+        smoke.speech_shard() if str(path) == smoke.NAME else read_shard(path, "speech shard")
+    )
     names = _Entry._fields[2:]
     entries = []
     for row in rows:
@@ -124,17 +125,6 @@ def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
             entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
         entries.append(entry)
     return entries
-
-
-def _shard(path: Path) -> tuple[list[dict], dict[str, Tensor]]:
-    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
-    if not (index.is_file() and tensors.is_file()):
-        raise InputError(
-            "data.missing",
-            f"no speech shard at {path}",
-            hint="docs/training.md says how to make it",
-        )
-    return json.loads(index.read_text()), load_file(tensors)
 
 
 def _by_speaker(source: Sequence[_Entry]) -> dict[str, list[_Entry]]:

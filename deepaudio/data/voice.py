@@ -5,7 +5,6 @@ A shard is NAME.safetensors with `KEY.said` and `KEY.heard` (n 50), envelope cod
 `deepaudio.data.prepare.voice` writes them.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio import world
 from deepaudio.data import smoke
+from deepaudio.data.shard import read_shard
 from deepaudio.errors import InputError
 
 STRETCHES = tuple(np.linspace(0.86, 1.16, 13))  # of frequency: other vocal tracts
@@ -149,7 +148,9 @@ def _hertz() -> Tensor:
 
 
 def _read(path: Path) -> list[Pair]:
-    rows, values = smoke.voice_shard() if str(path) == smoke.NAME else _shard(path)
+    rows, values = (
+        smoke.voice_shard() if str(path) == smoke.NAME else read_shard(path, "shard of voices")
+    )
     pairs = []
     for row in rows:
         said, heard, said_pitch, heard_pitch, spoken = (
@@ -158,17 +159,6 @@ def _read(path: Path) -> list[Pair]:
         )
         pairs.append(Pair(said, said_pitch > 0, heard, heard_pitch > 0, spoken.nonzero()[:, 0]))
     return pairs
-
-
-def _shard(path: Path) -> tuple[list[dict], dict[str, Tensor]]:
-    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
-    if not (index.is_file() and tensors.is_file()):
-        raise InputError(
-            "data.missing",
-            f"no shard of voices at {path}",
-            hint="docs/training.md says how to make it",
-        )
-    return json.loads(index.read_text()), load_file(tensors)
 
 
 def _below(n: int, rng: torch.Generator) -> int:
