@@ -133,9 +133,8 @@ def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
     change = voice.timbre(
         torch.from_numpy(codes).float(), torch.from_numpy(voiced), torch.from_numpy(spoken)
     ).numpy()
-    change[:, 0] = (
-        0  # the teacher's loudness of sounds: that of the voice costs words where speech is fast
-    )
+    # the teacher's loudness of sounds stays: that of the voice costs words where speech is fast
+    change[:, 0] = 0
     moved = codes + _smooth(change, SMOOTH)
     for here, there in (
         (spoken & voiced, voice.spoken & (voice.pitch > 0)),

@@ -22,8 +22,7 @@ ENOUGH = 400  # frames of speech (10 ms) from which on that much is; fewer count
 class Config:
     """Sizes. Offsets are frames of 10 ms around the one that is read."""
 
-    n_codes: int = 50  # cepstra of an envelope, the level first
-    n_moved: int = 41  # how many of them the maps move; of the others only the mean
+    n_moved: int = 41  # cepstra of an envelope, the level first, that the maps move; of the others only the mean
     n_read: int = 30  # how many the networks see
     rank: int = 32
     features: int = 160
@@ -184,7 +183,7 @@ class Timbre(NamedTuple):
     solved: Solved
     features: Tensor  # (m f) of the recording
     rest: Tensor  # (m moved) what the map does not explain there
-    mean: Tensor  # (n_codes)
+    mean: Tensor  # (c) codes
 
     @torch.inference_mode()
     def __call__(
