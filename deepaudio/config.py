@@ -1,7 +1,8 @@
 """Read YAML files safely and turn plain mappings into frozen configs, with errors that name the key."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -72,19 +73,38 @@ def override(content: dict[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
     return OmegaConf.to_container(merged, resolve=False)  # type: ignore[return-value]
 
 
+@contextmanager
+def overriding(pairs: Sequence[str]) -> Iterator[None]:
+    """An InputError about a key that one of `pairs` sets, or its section, is a UsageError: the command is wrong, not the file."""
+    try:
+        yield
+    except InputError as error:
+        found = f"{error.where.get('key', '')}."
+        for pair in pairs:
+            given = f"{pair.partition('=')[0]}."
+            if found.startswith(given) or given.startswith(found):
+                message = f"'{pair}' does not fit: {error.message}"
+                raise UsageError(error.code, message, error.hint, **error.where) from error
+        raise
+
+
 def build(kind: type[T], values: dict[str, Any], where: str) -> T:
     """A frozen config dataclass from a mapping; unknown keys and wrong types are an InputError naming `where.key`."""
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
             raise InputError(
-                "config.unknown_key", f"{where}.{key}: unknown key", hint=suggest(key, list(fields))
+                "config.unknown_key",
+                f"{where}.{key}: unknown key",
+                hint=suggest(key, list(fields)),
+                key=f"{where}.{key}",
             )
     for key, value in values.items():
         if isinstance(value, bool) and bool not in _kinds(fields[key].type):
             raise InputError(
                 "config.wrong_type",
                 f"{where}.{key}: expected {_said(fields[key].type)}, got {value!r}",
+                key=f"{where}.{key}",
             )
     try:
         return TypeAdapter(kind).validate_python(values)
@@ -92,11 +112,12 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in (where, *fault["loc"]))
         if fault["type"] == "value_error":  # a config's own check, with the numbers in its message
-            raise InputError("config.invalid", f"{key}: {fault['ctx']['error']}") from error
+            message = f"{key}: {fault['ctx']['error']}"
+            raise InputError("config.invalid", message, key=key) from error
         code = "config.missing" if fault["type"] == "missing" else "config.wrong_type"
         message = fault["msg"][0].lower() + fault["msg"][1:]
         given = "" if fault["type"] == "missing" else f", got {fault['input']!r}"
-        raise InputError(code, f"{key}: {message}{given}") from error
+        raise InputError(code, f"{key}: {message}{given}", key=key) from error
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deepaudio.config import overriding
 from deepaudio.discover import find
 from deepaudio.errors import DeepAudioError, InputError, UsageError
 from deepaudio.training import recipe as recipes
@@ -330,12 +331,21 @@ def test_a_malformed_override_is_a_usage_error(pair):
         ("lr=1e-4", "'lr'"),
         ("steps=-1", "steps"),
         ("optim=3", "optim"),
+        ("model.gate.hidden_dim=x", "model.gate.hidden_dim"),
+        ("data.shard=x", "data.shard"),
     ],
 )
-def test_an_override_is_checked_like_the_file(pair, named):
-    with pytest.raises(InputError) as caught:
+def test_a_wrong_override_is_a_fault_of_the_command(pair, named):
+    with pytest.raises(UsageError) as caught, overriding([pair]):
         check(recipes.load(shelf.find("mof/smoke"), [pair]))
-    assert named in caught.value.message and caught.value.exit_code == 3
+    assert named in caught.value.message and pair in caught.value.message
+
+
+def test_an_override_is_not_blamed_for_the_file(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("stage: mof\noutput: r\nmodel: {}\nsteps: many\n")
+    with pytest.raises(InputError, match="steps"):
+        recipes.load(path, ["optim.lr=1e-3"])
 
 
 def test_overrides_are_typed_and_never_resolved(monkeypatch):

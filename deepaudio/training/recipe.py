@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepaudio.config import override, read_yaml
+from deepaudio.config import override, overriding, read_yaml
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
 
@@ -65,15 +65,17 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
             owner = Optim if key.startswith("optim.") else Recipe
             hint = suggest(key.rsplit(".", 1)[-1], list(owner.model_fields))
             raise InputError(
-                "recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint
+                "recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint, key=key
             ) from error
         message = fault["msg"][0].lower() + fault["msg"][1:]
-        raise InputError("recipe.invalid", f"{where}: {key}: {message}") from error
+        raise InputError("recipe.invalid", f"{where}: {key}: {message}", key=key) from error
 
 
 def load(path: Path, pairs: Sequence[str] = ()) -> Recipe:
-    """Read, override and check a recipe file."""
-    return parse(override(_numbers(read_yaml(path)), pairs), str(path))
+    """Read, override and check a recipe file; UsageError for a value in `pairs` that does not fit."""
+    content = override(_numbers(read_yaml(path)), pairs)
+    with overriding(pairs):
+        return parse(content, str(path))
 
 
 def _numbers(value: Any) -> Any:

@@ -34,6 +34,7 @@ def train(
     """Train one stage by a recipe; an interrupted run goes on from its last save."""
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
+    from deepaudio.config import overriding
     from deepaudio.training import recipe as recipes
     from deepaudio.training import shelf
 
@@ -45,7 +46,8 @@ def train(
 
     from deepaudio.training.fit import fit
 
-    stage = discover.find("deepaudio.training.stages", plan.stage).build(plan)
+    with overriding(pairs):
+        stage = discover.find("deepaudio.training.stages", plan.stage).build(plan)
     with console.progress() as progress:
 
         def show(state) -> None:
