@@ -1,8 +1,10 @@
 """Sound files: any rate, depth and channel count in, float32 out; WAV files written whole or not at all."""
 
 import logging
+import math
 import os
 import wave
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.errors import ResourceError
-from deepaudio.media.decode import read_blocks
+from deepaudio.media.decode import Block, read_blocks
 from deepaudio.media.output import published
 from deepaudio.media.spool import finite, spooled
 from deepaudio.waves import Wave
@@ -46,11 +48,29 @@ def read_native(
 
 
 def read_wave(
-    path: str | os.PathLike, folder: Path, *, stream: int | None = None, what: str = "audio"
+    path: str | os.PathLike,
+    folder: Path,
+    *,
+    stream: int | None = None,
+    what: str = "audio",
+    seconds: float = math.inf,
 ) -> Wave:
-    """As `read_native`, for sounds of any length: decoded into a nameless file in `folder`, read from there in pieces."""
+    """As `read_native`, for sounds of any length: decoded into a nameless file in `folder`, read from there in pieces.
+
+    What follows after `seconds`, and perhaps a block more, is not decoded.
+    """
     rate, blocks = read_blocks(path, stream=stream, what=what)
-    return spooled(blocks, rate, folder)
+    return spooled(beginning(blocks, rate, seconds), rate, folder)
+
+
+def beginning(blocks: Iterable[Block], rate: int, seconds: float) -> Iterator[Block]:
+    """The blocks up to the one that reaches `seconds`."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += block.shape[1]
+        if done >= seconds * rate:
+            return
 
 
 def resampled(

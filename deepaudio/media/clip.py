@@ -23,6 +23,8 @@ class Limits:
     max_sample_rate: int = 1_000_000
     max_gap: float = 600.0
     """Seconds that one frame may stand; more is a tiny file that claims hours."""
+    max_decoded_pixels: float = 1e13
+    """Of all frames together: six hours of 3840x2160 at 50 frames/s have less."""
 
 
 LIMITS = Limits()

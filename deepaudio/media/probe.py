@@ -169,6 +169,11 @@ def _measure(
         notes.append("the clip has no audio")
     rotation = _rotation(place, picture.index)
     sides = track.codec_context.width, track.codec_context.height
+    if len(plan.times) * sides[0] * sides[1] > limits.max_decoded_pixels:
+        message = f"{shown_path(place)}: {len(plan.times)} pictures of {sides[0]}x{sides[1]} are more than can be looked at"
+        raise ResourceError(
+            "clip.bomb", message, "make it smaller or cut it", path=shown_path(place)
+        )
     width, height = sides if rotation % 180 == 0 else sides[::-1]
     return ClipInfo(
         path=place,

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from deepaudio.errors import InputError
 from deepaudio.media import sniff
-from deepaudio.media.audio import read_native
+from deepaudio.media.audio import beginning
+from deepaudio.media.decode import read_blocks
 from deepaudio.media.sniff import shown_path
 
 MIN_SECONDS = 1.0
 MAX_SECONDS = 12.0
 MIN_KEPT = 4.0
+MAX_SEEN = 600.0  # of a film given as a voice, its first ten minutes
 SILENCE_DB = -55.0
 NOISY_DB = 12.0
 CLIPPED_SHARE = 1e-3
@@ -55,6 +57,7 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
 
     Stereo and more channels become their mean. Raises InputError for silence and for less than 1 s of sound, with the
     numbers; what is beyond 12 s is cut at a pause, and `text` with it (`notes.text`). A video is taken by its sound.
+    Of more than ten minutes only these are read; with a transcript, whose place in them is unknown, that is an InputError.
     """
     shown = shown_path(path)
     messages: list[str] = []
@@ -62,7 +65,15 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
     place = sniff.regular_file(path, "reference")
     if sniff.sniff(place, "reference") in sniff.CONTAINERS - {"ogg"}:
         messages.append("the reference is the sound of a video or container file")
-    channels, rate = read_native(path, what="reference")
+    rate, blocks = read_blocks(path, what="reference")
+    channels = torch.cat(list(beginning(blocks, rate, MAX_SEEN + 1)), 1)
+    if channels.shape[1] > MAX_SEEN * rate:
+        if text and text.strip():
+            message = f"the reference {shown} lasts more than {MAX_SEEN / 60:.0f} min"
+            hint = "cut out the 3 to 10 s that belong to its transcript"
+            raise InputError("reference.too_long", message, hint, path=shown)
+        channels = channels[:, : round(MAX_SEEN * rate)]
+        messages.append(f"only its first {MAX_SEEN / 60:.0f} minutes were listened to")
     if not 4_000 <= rate <= 768_000:
         raise InputError("reference.rate", f"{shown} has a sample rate of {rate} Hz", path=shown)
     waveform = _mono(channels, messages)

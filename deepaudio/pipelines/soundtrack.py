@@ -21,6 +21,7 @@ from deepaudio.waves import Wave
 
 MAX_RATE = 48_000
 PASSAGE_FADE = 0.02
+STEMS = ("dub", "bed", "mix")
 SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 
 
@@ -37,10 +38,17 @@ class Track:
 
 
 def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
-    """The clip's own sound, kept in a file without a name in `folder`; None when it has none."""
+    """The clip's own sound as far as the picture goes, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
-    return read_wave(info.path, folder, stream=info.audio_stream, what="clip")
+    return read_wave(
+        info.path, folder, stream=info.audio_stream, what="clip", seconds=info.duration
+    )
+
+
+def room(seconds: float) -> int:
+    """Bytes on disk that a sound of that length surely takes while it is muxed: one channel of floats at 24 kHz."""
+    return round(4 * 24_000 * seconds)
 
 
 def compose(

@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from deepaudio.errors import InputError
-from deepaudio.media.reference import MAX_SECONDS, load_reference
+from deepaudio.media.reference import MAX_SECONDS, MAX_SEEN, load_reference
 
 RATE = 16_000
 
@@ -146,3 +146,15 @@ def test_a_reference_that_was_cut_off_is_used_with_a_warning(tmp_path, caplog):
     path.write_bytes(path.read_bytes()[:-32_000])
     assert load_reference(path).waveform.numel() == pytest.approx(3.4 * RATE, abs=10)
     assert "ref.wav ends 32000 bytes early" in caplog.text
+
+
+def test_of_a_film_only_the_beginning_is_read(tmp_path):
+    path = tmp_path / "film.flac"
+    film = speech(2, 2, rate=4000).repeat(150)
+    soundfile.write(path, film.numpy(), 4000)
+    notes = load_reference(path).notes
+    assert notes.duration == MAX_SEEN < len(film) / 4000
+    assert "only its first 10 minutes were listened to" in notes.messages
+    with pytest.raises(InputError) as error:
+        load_reference(path, "Words from somewhere in it.")
+    assert error.value.code == "reference.too_long"

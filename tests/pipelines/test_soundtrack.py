@@ -1,12 +1,15 @@
 """Mixing in pieces: the same sound as mixing the whole, at the loudness asked for."""
 
 import math
+import subprocess
 
 import pytest
 import torch
 
 from deepaudio import waves
 from deepaudio.audio.meter import measure
+from deepaudio.media import ffmpeg
+from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.options import MixOptions
 from deepaudio.waves import Wave
@@ -59,3 +62,14 @@ def test_the_mix_is_at_its_target(monkeypatch, voice, bed):
     found = measure(track.sound.blocks(), track.sound.sample_rate)
     assert found.lufs == pytest.approx(-16, abs=0.5) or warnings
     assert found.true_peak_db <= -0.95
+
+
+def test_the_original_is_read_as_far_as_the_picture_goes(tmp_path):
+    """A track of hours behind a picture of seconds would fill the disk."""
+    clip = tmp_path / "long_sound.mkv"
+    sources = ["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=2"]
+    sources += ["-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono"]
+    line = [ffmpeg.executable(), "-v", "error", *sources, "-map", "0", "-map", "1", "-t", "600"]
+    subprocess.run([*line, "-c:a", "flac", str(clip)], check=True)
+    sound = soundtrack.original_sound(probe(clip), tmp_path)
+    assert 2 <= sound.seconds < 300
