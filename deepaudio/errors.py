@@ -1,5 +1,9 @@
 """Every error a user can cause or meet, with its exit code (behaviour.md, section 1)."""
 
+import errno
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
+
 
 class DeepAudioError(Exception):
     """Base of all expected errors.
@@ -78,3 +82,22 @@ class QualityError(DeepAudioError):
     """A quality gate failed under `--strict`."""
 
     kind, exit_code = "quality", 9
+
+
+def of_system(error: BaseException) -> DeepAudioError | None:
+    """The error that an exception of Python or PyTorch stands for when the machine is its cause, not the program.
+
+    No disk or memory left is a ResourceError, a file or folder that cannot be used an InputError; else None.
+    """
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        where = f" ({error.filename})" if error.filename else ""
+        return ResourceError("resource.disk", f"{error.strerror}{where}", "free some space")
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return InputError("file.unusable", f"{error.filename}: {error.strerror.lower()}")
+    # torch is not imported here on purpose: its errors are known by name
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if known or "can't allocate memory" in str(error):
+        message = f"out of memory: {error}".rstrip(": ")
+        hint = "close other programs, take a shorter clip, --low-memory or --device cpu"
+        return ResourceError("resource.memory", message, hint)
+    return None

@@ -78,13 +78,14 @@ class Console:
                 _write(sys.stdout, os.fspath(line) if isinstance(line, os.PathLike) else str(line))
 
     def finish(self, done: Done) -> None:
-        """Warnings and summary on stderr, the result on stdout."""
+        """Warnings and summary on stderr, the result on stdout: the path, if it was written."""
         for warning in done.warnings:
             self.say(f"warning: {warning}")
         for line in (*(done.notes if self.verbose else ()), *done.summary):
             self.say(line)
         more = {"warnings": done.warnings, "notes": done.notes}
-        self.result({"output": done.output} | done.facts | more, done.output)
+        written = () if done.facts.get("dry_run") else (done.output,)
+        self.result({"output": done.output} | done.facts | more, *written)
 
     @contextmanager
     def progress(self) -> Iterator[ProgressCallback | None]:

@@ -1,7 +1,6 @@
 """The console script: commands, settings from files and environment, and the one place where errors are caught."""
 
 import contextlib
-import errno
 import importlib
 import importlib.util
 import logging
@@ -13,11 +12,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deepaudio import __version__
-from deepaudio.errors import DeepAudioError
+from deepaudio.errors import DeepAudioError, of_system
 from deepaudio_cli.console import error_json, printable
 
 COMMANDS = ("dub", "foley", "tts", "train", "eval", "models", "recipes", "doctor")
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 INTERRUPTED, TERMINATED = 130, 143
 _caught: list[int] = []  # exit codes of the signals that came
 
@@ -93,8 +91,6 @@ def _outcome(argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - replaces the closed stream until exit
         return INTERRUPTED
-    except MemoryError as error:
-        return _report(argv, _memory(error), 6)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
         return _unexpected(argv, error)
 
@@ -106,23 +102,12 @@ def _options(command: Any) -> set[str]:
 
 
 def _unexpected(argv: list[str], error: Exception) -> int:
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        where = f" ({error.filename})" if error.filename else ""
-        fields = _error("resource.disk", "resource", f"{error.strerror}{where}", "free some space")
-        return _report(argv, fields | {"retryable": True}, 6)
-    # torch is not imported here on purpose: its errors are known by name
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
-        return _report(argv, _memory(error), 6)
+    if known := of_system(error):
+        return _report(argv, known.as_dict(), known.exit_code)
     logging.getLogger("deepaudio").debug("traceback of the internal error", exc_info=error)
     text = f"{type(error).__name__}: {error}"
     hint = "this is a bug; -vv shows where"
     return _report(argv, _error("internal", "internal", text, hint), 1)
-
-
-def _memory(error: BaseException) -> dict[str, Any]:
-    message = f"out of memory: {error}".rstrip(": ")
-    hint = "close other programs, take a shorter clip or --device cpu"
-    return _error("resource.memory", "resource", message, hint) | {"retryable": True}
 
 
 def _error(code: str, kind: str, message: str, hint: str | None = None) -> dict[str, Any]:

@@ -45,10 +45,7 @@ def preflight(
     if "\0" in os.fspath(out):
         raise InputError("output.name", f"not a file name: {shown}")
     place = Path(os.path.abspath(os.fspath(out)))
-    for source in inputs:
-        if _same(place, Path(os.path.abspath(os.fspath(source)))):
-            message = f"the output {shown} is the input {shown_path(source)}"
-            raise UsageError("output.is_input", message, "choose another name with -o")
+    refuse_inputs(place, inputs)
     if place.stem.lower() in _RESERVED:
         raise InputError("output.name", f"{place.stem!r} is a reserved name on some systems")
     if len(os.fsencode(place.name)) > NAME_MAX:
@@ -60,13 +57,32 @@ def preflight(
         raise InputError(
             "output.no_folder", f"no such folder: {shown_path(place.parent)}", "create it"
         )
-    if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise InputError("output.read_only", f"cannot write in {shown_path(place.parent)}")
+    folder_to_be(place.parent)
     sweep(place.parent)
     free = shutil.disk_usage(place.parent).free
     if free < needed_bytes:
         raise full(place, free, needed_bytes)
     return place
+
+
+def refuse_inputs(out: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
+    """UsageError if the output is one of the inputs (or another output), by name, hard or symbolic link."""
+    place = Path(os.path.abspath(os.fspath(out)))
+    for source in inputs:
+        if _same(place, Path(os.path.abspath(os.fspath(source)))):
+            message = f"the output {shown_path(out)} is {shown_path(source)}, which is used already"
+            raise UsageError("output.is_input", message, "choose another name")
+
+
+def folder_to_be(folder: str | os.PathLike) -> Path:
+    """The folder, or the nearest above it that is there; InputError unless it can be written in or made."""
+    place = Path(os.path.abspath(os.fspath(folder)))
+    there = next(p for p in (place, *place.parents) if os.path.lexists(p))
+    if not there.is_dir():
+        raise InputError("output.no_folder", f"not a folder: {shown_path(there)}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError("output.read_only", f"cannot write in {shown_path(there)}")
+    return there
 
 
 def sweep(folder: Path) -> None:

@@ -5,16 +5,16 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError
-from deepaudio.media.output import write_bytes
+from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError, of_system
+from deepaudio.media.output import folder_to_be, write_bytes
 from deepaudio.pipelines.jobs import Batch, DubJob
 from deepaudio.pipelines.manifest import Item, read_manifest
 from deepaudio.pipelines.record import plain, record_path, weights_of
@@ -22,21 +22,22 @@ from deepaudio.pipelines.video_to_speech import Progress
 
 log = logging.getLogger(__name__)
 
-RETRIES = 1  # for an item whose process was killed
-
 
 @dataclass
 class Batched:
-    """What became of every item: paths written now, paths kept from before, errors by line."""
+    """What became of every item: paths written now (or only planned), paths kept from before, errors by line."""
 
     done: list[Path] = field(default_factory=list)
+    planned: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     total: int = 0
+    rehearsed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json` and for the error of a batch with failures."""
-        return {
+        planned = {"dry_run": True, "planned": [str(p) for p in self.planned]}
+        return (planned if self.rehearsed else {}) | {
             "items": self.total,
             "done": [str(p) for p in self.done],
             "kept": [str(p) for p in self.kept],
@@ -49,17 +50,18 @@ class Batched:
             first = self.failed[0]["error"]["message"]
             message = f"{len(self.failed)} of {self.total} items failed; the first: {first}"
             hint = "--resume does the rest; failed.jsonl can be fed back"
+            hint = None if self.rehearsed else hint
             raise BatchError("batch.failed", message, hint, **self.as_dict())
 
 
 def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
     """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
     _check(base)
+    folder_to_be(batch.out_dir)
     index, count = parse_shard(batch.shard)
     items = read_manifest(batch.manifest, base, batch.out_dir)
-    batch.out_dir.mkdir(parents=True, exist_ok=True)
     items = [item for number, item in enumerate(items) if number % count == index]
-    result = Batched(total=len(items))
+    result = Batched(total=len(items), rehearsed=base.extras.dry_run)
     waiting: list[Item] = []
     for item in items:
         if item.error is not None:
@@ -70,6 +72,9 @@ def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> B
             waiting.append(item)
     if not (result.failed and not batch.keep_going):
         _work(batch, waiting, result, progress)
+    if result.rehearsed:
+        return result
+    batch.out_dir.mkdir(parents=True, exist_ok=True)
     suffix = f".{index + 1}-{count}" if count > 1 else ""
     _write_failed(batch.out_dir / f"failed{suffix}.jsonl", items, result)
     return result
@@ -116,7 +121,7 @@ def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress |
     outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
-            result.done.append(item.job.output)
+            (result.planned if result.rehearsed else result.done).append(item.job.output)
         else:
             _fail(result, item, error)
         if progress:
@@ -131,44 +136,51 @@ def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioErro
 
 
 def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    """As many processes as asked for; when one is killed the others go on in a new pool, when we are they end as well."""
-    tries = {item.line: 0 for item in items}
+    """As many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
     waiting = list(items)
     while waiting:
-        running: dict[Future, Item] = {}
-        pool = ProcessPoolExecutor(
-            min(batch.jobs, len(waiting)),
-            mp_context=get_context("spawn"),
-            initializer=_begin,
-            initargs=(batch.jobs,),
-        )
-        again: list[Item] = []
-        try:
-            running = {pool.submit(_dub_one, item.job, batch): item for item in waiting}
-            waiting = []
-            while running:
-                ready, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    item = running.pop(future)
-                    broken = isinstance(future.exception(), BrokenProcessPool)
-                    if not broken:
-                        yield item, future.result()
-                        continue
-                    tries[item.line] += 1
-                    if tries[item.line] > RETRIES:
-                        message = f"line {item.line}: its process was killed; out of memory?"
-                        yield item, ResourceError("batch.killed", message, "use fewer --jobs")
-                    else:
-                        again.append(item)
-        except GeneratorExit:
-            raise
-        except BaseException:  # a signal: whoever works unwinds and cleans up
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        waiting = again
+        for item in (yield from _pooled(batch, waiting, min(batch.jobs, len(waiting)))):
+            if (yield from _pooled(batch, [item], 1)):
+                message = f"line {item.line}: its process was killed; out of memory?"
+                yield item, ResourceError("batch.killed", message, "use fewer --jobs")
+
+
+def _pooled(
+    batch: Batch, waiting: list[Item], jobs: int
+) -> Generator[tuple[Item, DeepAudioError | None], None, list[Item]]:
+    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
+
+    When we are stopped by a signal, the processes end as well.
+    """
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
+    )
+    running: dict[Future, Item] = {}
+    lost: list[Item] = []
+    try:
+        while running or (waiting and not lost):
+            while waiting and not lost and len(running) < jobs:
+                item = waiting.pop(0)
+                try:
+                    running[pool.submit(_dub_one, item.job, batch)] = item
+                except BrokenProcessPool:
+                    lost.append(item)
+            ready, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ready:
+                item = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    lost.append(item)
+                else:
+                    yield item, future.result()
+    except GeneratorExit:
+        raise
+    except BaseException:  # a signal: whoever works unwinds and cleans up
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return lost
 
 
 _STOPPED: list[int] = []  # signals that came to this worker
@@ -202,13 +214,15 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     try:
         if key not in _LOADED:
             _LOADED[key] = load(batch.preset, batch.device, dtype=batch.dtype)
+        if job.extras.dry_run:  # makes no folder
+            job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
         job.output.parent.mkdir(parents=True, exist_ok=True)
         dub(_LOADED[key], job, mark={"job": fingerprint(job, batch)})
     except DeepAudioError as error:
         return error
-    except (OSError, MemoryError) as error:
-        return ResourceError("batch.item", f"{job.clip}: {error or type(error).__name__}")
     except Exception as error:
+        if known := of_system(error):
+            return known
         log.exception("internal error with %s", job.clip)
         return DeepAudioError("internal", f"{job.clip}: {type(error).__name__}: {error}")
     return None

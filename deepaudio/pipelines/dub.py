@@ -10,7 +10,7 @@ from deepaudio.errors import QualityError
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.mux import encoder_for, mux
-from deepaudio.media.output import preflight, write_bytes
+from deepaudio.media.output import folder_to_be, preflight, refuse_inputs, write_bytes
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.deepaudio import DeepAudio, Result
@@ -72,7 +72,7 @@ def _dub(
         speak_sdh=extras.speak_sdh,
         allow_empty=extras.allow_empty,
     )
-    output = _checked_outputs(job, info)
+    output = _checked_outputs(job, info, voices)
     route = agree(model, job.instruction, "v2s", job.policy)
     original = soundtrack.original_sound(info, output.parent)
     clock.lap("checks")
@@ -158,14 +158,20 @@ def _dub(
     return Done(made.path, plain(facts), (words,), tuple(warnings), tuple(notes))
 
 
-def _checked_outputs(job: DubJob, info: ClipInfo) -> Path:
+def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -> Path:
     """The path to write to, after the checks of every file that will be written."""
-    inputs = [info.path, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    inputs = [info.path, job.script, job.cast.file, *(voice.path for voice in voices.values())]
     given = [path for path in inputs if path is not None]
+    output = job.output or beside(info.path, "dub")
     for extra in (job.extras.report, job.extras.emit_script):
         if extra is not None:
-            preflight(extra, given)
-    place = preflight(job.output or beside(info.path, "dub"), given, needed_bytes=info.size_bytes)
+            preflight(extra, [*given, output])
+    if job.extras.stems is not None:
+        folder_to_be(job.extras.stems)
+        for name in soundtrack.STEMS:
+            refuse_inputs(job.extras.stems / f"{name}.wav", given)
+    needed = info.size_bytes + soundtrack.room(info.duration)
+    place = preflight(output, given, needed_bytes=needed)
     mode = "add" if job.mix.audio == "add" else "replace"
     encoder_for(containers.plan(info, place, audio=mode, strict=job.extras.strict))  # may refuse
     return place

@@ -152,6 +152,7 @@ def _with_outputs(items: list[Item], out_dir: Path) -> list[Item]:
     parents = [item.job.clip.parent for item in items if item.job]
     common = Path(os.path.commonpath(parents)) if parents else Path()
     seen: dict[str, int] = {}
+    read = {os.path.realpath(path): item.line for item in items for path in _inputs(item.job)}
     made = []
     for item in items:
         if item.job is None:
@@ -166,9 +167,19 @@ def _with_outputs(items: list[Item], out_dir: Path) -> list[Item]:
         if key in seen:
             message = f"lines {seen[key]} and {item.line} would both write {output}"
             raise InputError("manifest.collision", message, "give them an 'id' or an 'output'")
+        taken = read.get(os.path.realpath(output), item.line)
+        if taken != item.line:  # its own files are refused when it is dubbed
+            message = f"line {item.line} would write {output}, which line {taken} reads"
+            raise InputError("manifest.collision", message, "choose another --out-dir")
         seen[key] = item.line
         made.append(replace(item, job=replace(item.job, output=output)))
     return made
+
+
+def _inputs(job: DubJob | None) -> list[Path]:
+    """The files that a job reads."""
+    paths = [job.clip, job.script, job.cast.ref, *(p for _, p in job.cast.named)] if job else []
+    return [path for path in paths if path is not None]
 
 
 def _output(item: Item, out_dir: Path, common: Path) -> Path:

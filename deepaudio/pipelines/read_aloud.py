@@ -23,8 +23,9 @@ SUFFIXES = (".wav",)
 def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None) -> Done:
     """Speak the lines one after the other, or at their times, into one WAV file."""
     clock = Clock()
-    output = sound_output(job.output, [job.script, job.cast.ref, *(p for _, p in job.cast.named)])
     voices = read_voices(job.cast, job.policy)
+    inputs = [job.script, job.cast.file, *(voice.path for voice in voices.values())]
+    output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
     script = as_script(source, speakers=[name for name in voices if name])
     script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))

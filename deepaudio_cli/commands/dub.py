@@ -152,6 +152,10 @@ def dub(
         batch = Batch(manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype)
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
+        if dry_run:
+            console.say(
+                f"{len(done.planned)} of {done.total} items can be dubbed; nothing is written"
+            )
         if not (json and done.failed):  # then the error carries the result: one object on stdout
             console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()

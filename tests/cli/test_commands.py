@@ -112,7 +112,7 @@ def test_errors_pass_through_typer(run, silent_clip, voice):
 def test_dry_run_shows_the_plan(run, silent_clip, voice):
     done = run("dub", silent_clip, "--text", "We should leave.", "--ref", voice, "--dry-run")
     assert "slots from voiced stretches of the picture" in done.stderr
-    assert not Path(done.stdout.strip()).exists()
+    assert done.stdout == "", "no path of a file that is not there"
 
 
 def test_batch_with_failures_is_exit_7_and_one_object(
@@ -154,7 +154,7 @@ def test_train_smoke(run, tmp_path):
     done = run("train", "mof/smoke", f"output={output}", "steps=2", "-q")
     assert done.exit_code == 0, done.exception
     assert (Path(done.stdout.strip()) / "model.safetensors").is_file()
-    assert isinstance(run("train", "mof/smoke", "stepz=2").exception, InputError)
+    assert isinstance(run("train", "mof/smoke", "stepz=2").exception, UsageError)
     assert isinstance(run("train", "mof/smoke", "a..b=1").exception, UsageError)
 
 

@@ -4,14 +4,17 @@ import json
 import multiprocessing
 import pickle
 import signal
+from dataclasses import replace
 
 import pytest
+import torch
 
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.pipelines import batch as batches
 from deepaudio.pipelines.batch import parse_shard, run_batch
-from deepaudio.pipelines.jobs import Batch, Cast, DubJob
+from deepaudio.pipelines.jobs import Batch, Cast, DubJob, Extras
 from deepaudio.pipelines.manifest import read_manifest
+from tests.pipelines import deadly
 
 
 @pytest.fixture
@@ -145,3 +148,44 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
 def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
     monkeypatch.setattr(batches, "_STOPPED", [signal.SIGTERM])
     assert batches._dub_one(base, None).code == "batch.stopped"
+
+
+def test_a_rehearsal_writes_nothing_and_says_so(made, base, silent_clip, tmp_path):
+    rows = [{"clip": silent_clip.name, "text": "Hello."}, {"clip": "nothing.mp4", "text": "Hello."}]
+    batch = made(rows)
+    before = sorted(tmp_path.rglob("*"))
+    result = run_batch(batch, replace(base, extras=Extras(dry_run=True)))
+    assert result.done == [] and [p.name for p in result.planned] == ["clip [x].dub.mp4"]
+    assert [f["line"] for f in result.failed] == [2] and result.as_dict()["dry_run"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_no_item_writes_over_what_another_reads(base, tmp_path):
+    rows = [
+        {"clip": "a.mp4", "text": "Hi.", "output": "b.mp4"},
+        {"clip": "b.mp4", "text": "Hi.", "output": "c.mp4"},
+    ]
+    path = tmp_path / "jobs.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=r"line 1 would write .*b\.mp4, which line 2 reads"):
+        read_manifest(path, base, tmp_path)
+    assert len(read_manifest(path, base, tmp_path / "out")) == 2
+
+
+def test_only_the_item_that_kills_its_process_fails(made, base, monkeypatch):
+    batch = made([{"clip": f"{i}.mp4", "text": "Hi."} for i in range(4)], jobs=2)
+    monkeypatch.setattr(batches, "_dub_one", deadly.work)
+    monkeypatch.setattr(batches, "_begin", deadly.begin)
+    result = run_batch(batch, base)
+    assert [(f["line"], f["error"]["code"]) for f in result.failed] == [(1, "batch.killed")]
+    assert sorted(p.name for p in result.done) == [f"{i}.dub.mp4" for i in (1, 2, 3)]
+
+
+def test_memory_that_runs_out_is_no_bug(made, base, model, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr("deepaudio.pipelines.dub.dub", exhausted)
+    result = run_batch(made([{"clip": "a.mp4", "text": "Hi."}]), base)
+    (failed,) = result.failed
+    assert failed["error"]["code"] == "resource.memory" and failed["error"]["retryable"]

@@ -190,6 +190,29 @@ def test_the_output_may_not_be_an_input(model, job):
     assert probe(job.clip).duration == pytest.approx(4.0)
 
 
+def test_no_voice_of_a_file_and_no_stem_is_written_over(model, job, tmp_path):
+    recording = job.cast.ref.rename(tmp_path / "mix.wav")
+    cast = tmp_path / "voices.toml"
+    cast.write_text('MARA = "mix.wav"\n')
+    before = files(tmp_path)
+    mine = replace(job, text="MARA: Hello.", cast=Cast(file=cast))
+    for refused in (
+        lambda: dub(model, replace(mine, extras=Extras(stems=tmp_path))),
+        lambda: dub(model, replace(mine, extras=Extras(report=recording))),
+        lambda: dub(
+            model,
+            replace(mine, output=tmp_path / "o.mp4", extras=Extras(report=tmp_path / "o.mp4")),
+        ),
+        lambda: read_aloud(model, SpeakJob(text="MARA: Hello.", cast=mine.cast, output=recording)),
+    ):
+        with pytest.raises(UsageError) as caught:
+            refused()
+        assert caught.value.code == "output.is_input"
+    with pytest.raises(InputError, match="not a folder"):
+        dub(model, replace(mine, extras=Extras(stems=cast)))
+    assert files(tmp_path) == before and model.tts.calls == []
+
+
 def test_tts_reads_aloud(model, voice, tmp_path):
     job = SpeakJob(
         text="One.\nTwo words.", cast=Cast(voice), output=tmp_path / "out.wav", instruction="read"
