@@ -125,7 +125,7 @@ def _plain() -> ProgressCallback:
 
     def callback(what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if done >= total or now - last.get(what, 0.0) >= PLAIN_EVERY:
+        if done >= total or now - last.setdefault(what, now) >= PLAIN_EVERY:
             last[what] = now
             _write(sys.stderr, printable(f"{what}: {done}/{total}"))
 

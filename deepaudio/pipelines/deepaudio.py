@@ -141,7 +141,7 @@ class DeepAudio:
         taken = direction or route.direction
         with torch.inference_mode(), self._precision():
             if taken == "v2a":
-                features = self._features(_given(video, "a video", taken))
+                features = self._features(_given(video, "a video", taken), progress)
                 sound = self.v2a.sound(features, prompt, negative, options)
                 check_finite(sound, "the generated sound")
                 return Result(sound.cpu().float(), self.v2a.sample_rate, taken, route)
@@ -149,7 +149,7 @@ class DeepAudio:
             voices = as_voices(_given(reference, "a reference", taken), reference_text, script)
             energy = duration = None  # phi, and as long as the text needs
             if taken == "v2s":
-                features = self._features(_given(video, "a video", taken))
+                features = self._features(_given(video, "a video", taken), progress)
                 duration = features.duration
                 energy = self.v2a.energy(features, options).cpu().float()
             plan = plan_lines(script, self._pace(voices), duration, energy, original, fit)
@@ -173,12 +173,14 @@ class DeepAudio:
             parts=speech.parts,
         )
 
-    def _features(self, video: str | PathLike | ClipInfo) -> ClipFeatures:
+    def _features(
+        self, video: str | PathLike | ClipInfo, progress: Progress | None
+    ) -> ClipFeatures:
         """Of the clip asked for last; a dub with a generated bed needs them twice."""
         info = video if isinstance(video, ClipInfo) else probe(video)
         key = (info.path, info.fingerprint)
         if self._seen is None or self._seen[0] != key:
-            self._seen = (key, self.v2a.features(info))
+            self._seen = (key, self.v2a.features(info, progress))
         return self._seen[1]
 
     def _pace(self, voices: Mapping[str | None, Voice]) -> Callable[[str], float]:

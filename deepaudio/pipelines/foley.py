@@ -36,6 +36,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         negative=job.negative,
         options=job.options,
         direction="v2a",
+        progress=progress,
     )
     if progress:
         progress("sound", 1, 1)

@@ -21,6 +21,7 @@ from deepaudio.pipelines.full_size_options import V2A_SCALE
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.sight import HOP, PER_SEGMENT, FullFeatures, look
+from deepaudio.pipelines.watched import Progress
 
 WINDOW_SEGMENTS = 24  # 8 s, what training saw
 STEP_SEGMENTS = 20
@@ -52,11 +53,14 @@ class MMVideoToAudio:
         """Latents a second: a mel frame every 256 or 512 samples, two to a latent."""
         return self.sample_rate / (256 if self.sample_rate == 16_000 else 512) / 2
 
-    def features(self, video: str | PathLike | ClipInfo) -> FullFeatures:
+    def features(
+        self, video: str | PathLike | ClipInfo, progress: Progress | None = None
+    ) -> FullFeatures:
         """Look at a clip once. InputError for a clip that cannot be read."""
         tower, encoder = self.resident.get("clip", "sync")
         with self.resident.exact():
-            return look(video, tower, encoder, self.resident.device, self.resident.dtype)
+            place = self.resident.device, self.resident.dtype
+            return look(video, tower, encoder, *place, progress)
 
     @torch.inference_mode()
     def sound(

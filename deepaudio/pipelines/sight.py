@@ -13,7 +13,8 @@ from deepaudio.encoders import clip, frame_sampling
 from deepaudio.errors import InputError
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
-from deepaudio.media.video import Frame, frames
+from deepaudio.media.video import Frame
+from deepaudio.pipelines.watched import Progress, watched
 
 SEGMENT, HOP, PER_SEGMENT = 16, 8, 8
 _BATCH = 16
@@ -63,6 +64,7 @@ def look(
     encoder: nn.Module,
     device: torch.device,
     dtype: torch.dtype,
+    progress: Progress | None = None,
 ) -> FullFeatures:
     """Features of a whole clip; memory does not grow with its length.
 
@@ -73,7 +75,7 @@ def look(
     info = video if isinstance(video, ClipInfo) else probe(video)
     images, segments = _Stream(device, dtype), _Stream(device, dtype)
     last: list[Tensor | None] = [None, None]
-    for which, pixels in _slots(frames(info), info.duration):
+    for which, pixels in _slots(watched(info, progress), info.duration):
         if which == 0:
             last[0] = clip.frames_to_input(pixels[None], tower.config)[0]
             images.images(tower, last[0])

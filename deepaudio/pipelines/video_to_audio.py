@@ -22,10 +22,10 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
-from deepaudio.media.video import frames
 from deepaudio.models.v2a import mmdit
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
+from deepaudio.pipelines.watched import Progress, watched
 
 WINDOW = 70  # latents; what training saw
 OVERLAP = 20
@@ -88,15 +88,18 @@ class VideoToAudio:
     def sample_rate(self) -> int:
         return 24_000
 
-    def features(self, clip: str | PathLike | ClipInfo) -> ClipFeatures:
+    def features(
+        self, clip: str | PathLike | ClipInfo, progress: Progress | None = None
+    ) -> ClipFeatures:
         """Look at every picture of a clip once. InputError for a clip that cannot be read."""
         info = clip if isinstance(clip, ClipInfo) else probe(clip)
         shrink = LARGEST_SIDE / max(info.width, info.height)
         size = None
         if shrink < 1:
             size = (round(info.width * shrink), round(info.height * shrink))
+        pictures = watched(info, progress, size=size)
         seen = self.encoder.encode(
-            ((frame.time, frame.pixels.numpy()) for frame in frames(info, size=size)), info.duration
+            ((frame.time, frame.pixels.numpy()) for frame in pictures), info.duration
         )
         return ClipFeatures(seen.sync, seen.clip, info.duration, seen.sync[:, 0])
 

@@ -18,11 +18,11 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
-from deepaudio.media.video import frames
 from deepaudio.models.v2a.crossdit import nearest_frames
 from deepaudio.pipelines.full_size_options import YING_SCALE
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.resident import Resident
+from deepaudio.pipelines.watched import Progress, watched
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _BATCH = 16
@@ -47,7 +47,9 @@ class YSVideoToAudio:
     hop_length = 320
 
     @torch.inference_mode()
-    def features(self, video: str | PathLike | ClipInfo) -> FrameFeatures:
+    def features(
+        self, video: str | PathLike | ClipInfo, progress: Progress | None = None
+    ) -> FrameFeatures:
         """Image embeddings of all frames. InputError for a clip that cannot be read or is longer than a minute."""
         info = video if isinstance(video, ClipInfo) else probe(video)
         if info.duration > MAX_SECONDS:
@@ -67,7 +69,7 @@ class YSVideoToAudio:
                     found.append(tower(pixel_values=batch).image_embeds.float().cpu())
                 waiting.clear()
 
-        for frame in frames(info):
+        for frame in watched(info, progress):
             waiting.append(_prepared(frame.pixels, size))
             if len(waiting) == _BATCH:
                 flush()

@@ -13,6 +13,7 @@ from deepaudio.media.audio import write_wav
 from deepaudio.media.probe import probe
 from deepaudio.pipelines.deepaudio import DeepAudio
 from deepaudio.pipelines.route import DIRECTIONS, Route
+from deepaudio.pipelines.watched import watched
 
 RATE = 24_000
 
@@ -50,9 +51,10 @@ class StandInSight:
     def __init__(self):
         self.looks = 0
 
-    def features(self, clip):
+    def features(self, clip, progress=None):
         self.looks += 1
         info = clip if hasattr(clip, "duration") else probe(clip)
+        assert list(watched(info, progress))
         return Features(info.duration)
 
     def energy(self, features, options):

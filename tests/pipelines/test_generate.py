@@ -116,3 +116,13 @@ def test_silence_is_a_failure(model, silent_clip, voice):
     model.tts.speak = lambda *a, duration, **k: torch.zeros(round(duration * 24_000))
     with pytest.raises(deepaudio.DeepAudioError, match="silence for line 1"):
         model.generate("dub", silent_clip, "Hello.", voice)
+
+
+@pytest.mark.parametrize("instruction", ["dub the speaker", "add the sounds"])
+def test_who_waits_hears_how_much_was_seen(model, silent_clip, voice, instruction):
+    heard = []
+    model.generate(
+        instruction, silent_clip, "Hello.", voice, progress=lambda *state: heard.append(state)
+    )
+    seen = [(done, total) for what, done, total in heard if what == "seconds of picture"]
+    assert seen == sorted(seen) and seen[0] == (0, 4) and seen[-1] == (4, 4)
