@@ -231,6 +231,22 @@ def test_saves_that_broke_off_are_mended(tmp_path):
     assert sorted(p.name for p in run.iterdir() if p.is_dir()) == ["last", "model"]
 
 
+@pytest.mark.parametrize("name", ["state.pt", "model.safetensors"])
+@pytest.mark.parametrize("kept", [0, 100, None])
+def test_a_damaged_save_is_named_and_left_alone(tmp_path, name, kept):
+    with pytest.raises(Interrupt):
+        fit(Toy(), recipe(tmp_path), interrupted_at(7))
+    place = tmp_path / "last" / name
+    content = place.read_bytes()
+    place.unlink()
+    if kept is not None:
+        place.write_bytes(content[:kept])
+    with pytest.raises(InputError, match="is damaged") as caught:
+        fit(Toy(), recipe(tmp_path))
+    assert caught.value.code == "train.damaged" and str(tmp_path / "last") in caught.value.message
+    assert place.is_file() == (kept is not None)
+
+
 def test_killed_before_the_last_rename_still_ends_with_a_model(tmp_path, monkeypatch):
     real = loop.os.replace
 

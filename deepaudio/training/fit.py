@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from pickle import UnpicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -216,21 +217,23 @@ def _fingerprint(recipe: Recipe) -> str:
 
 def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
-    shutil.rmtree(folder / "last.partial", ignore_errors=True)
+    if (folder / "last.partial").is_dir():
+        log.warning("a save that was broken off is removed: %s", folder / "last.partial")
+        shutil.rmtree(folder / "last.partial", ignore_errors=True)
     if not (folder / "last" / "state.pt").is_file() and (folder / "last.old").is_dir():
         shutil.rmtree(folder / "last", ignore_errors=True)
         os.replace(folder / "last.old", folder / "last")
     last = folder / "last"
     if not last.is_dir():
         return 0
-    state = torch.load(last / "state.pt", weights_only=True, map_location="cpu")
+    state, weights, shadow = _read(last, bool(ema))
     if state["recipe"] != _fingerprint(recipe):
         raise InputError(
             "train.recipe_changed",
             f"{folder} holds a run of another recipe",
             hint="choose another output=, or delete the folder",
         )
-    stage.model.load_state_dict(load_file(last / "model.safetensors"))
+    stage.model.load_state_dict(weights)
     rng.set_state(state["rng"])
     torch.set_rng_state(state["torch_rng"])
     if torch.cuda.is_available() and "cuda_rng" in state:
@@ -238,11 +241,24 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     if optimiser:
         optimiser.load_state_dict(state["optimiser"])
     if ema:
-        shadow = load_file(last / "ema.safetensors")
         ema.shadow = {name: value.to(ema.shadow[name].device) for name, value in shadow.items()}
     if "stage" in state:
         stage.restore(state["stage"])
     return state["step"]
+
+
+def _read(
+    last: Path, averaged: bool
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """State, weights and averages of a save; InputError when a file of it is damaged or missing."""
+    try:
+        state = torch.load(last / "state.pt", weights_only=True, map_location="cpu")
+        weights = load_file(last / "model.safetensors")
+        return state, weights, load_file(last / "ema.safetensors") if averaged else {}
+    except (OSError, EOFError, RuntimeError, UnpicklingError, SafetensorError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        hint = "bring back a copy of it, or delete it to begin again"
+        raise InputError("train.damaged", f"the save {last} is damaged: {reason}", hint) from error
 
 
 def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
