@@ -213,6 +213,7 @@ BAD = {
         "'stepss'",
         "steps",
     ),
+    "misspelt key": ("stage: mof\noutput: r\nmodle: {}\nsteps: 5\n", "'modle'", "model"),
     "unknown key of optim": (
         "stage: mof\noutput: r\nmodel: {}\nsteps: 5\noptim: {lrr: 1}\n",
         "'optim.lrr'",

@@ -229,7 +229,7 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
 
 
 def _fail(result: Batched, item: Item, error: DeepAudioError) -> None:
-    log.warning("line %d: %s", item.line, error.message)
+    log.warning("line %d: %s", item.line, error.message.removeprefix(f"line {item.line}: "))
     result.failed.append({"line": item.line, "error": plain(error.as_dict())})
 
 

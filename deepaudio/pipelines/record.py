@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import deepaudio
-from deepaudio.media.output import write_bytes
+from deepaudio.media.output import fitting_name, write_bytes
 from deepaudio.presets import official, store
 
 SCHEMA = 1
@@ -25,8 +25,8 @@ _CHUNK = 1 << 20
 
 
 def record_path(output: Path) -> Path:
-    """`clip.dub.mp4` is recorded in `clip.dub.mp4.deepaudio.json`."""
-    return output.with_name(output.name + SUFFIX)
+    """`clip.dub.mp4` is recorded in `clip.dub.mp4.deepaudio.json`, shortened with a hash if that is too long."""
+    return output.with_name(fitting_name(output.name + SUFFIX))
 
 
 def complete(output: Path, fields: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        fault = error.errors()[0]
+        # a misspelt key says more than that the right one is missing
+        fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
             owner = Optim if key.startswith("optim.") else Recipe

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import pickle
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -141,7 +142,11 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
         run_batch(batch, base)
     assert len(workers) == 2
     for worker in workers:
-        worker.join(30)
+        until = time.monotonic() + 30
+        while (
+            worker.exitcode is None and time.monotonic() < until
+        ):  # the pool's thread joins it too
+            worker.join(0.1)
         assert worker.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 

@@ -168,6 +168,12 @@ def test_consent_is_stated_or_lies_beside(model, job):
     assert dub(model, replace(job, policy=Policy(require_consent=True))).output.is_file()
 
 
+def test_the_longest_name_of_an_output_has_a_record(model, job, tmp_path):
+    done = dub(model, replace(job, output=tmp_path / f"{'n' * 251}.mp4"))
+    record = Path(done.facts["record"])
+    assert record.parent == tmp_path and json.loads(record.read_text())["output"] == done.output.name
+
+
 def test_dry_run_plans_and_writes_nothing(model, job):
     before = files(job.clip.parent)
     done = dub(model, replace(job, extras=Extras(dry_run=True)))
@@ -300,7 +306,7 @@ def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatc
     monkeypatch.setenv("HOME", home)
     looked = model.v2a.features
 
-    def features(clip):
+    def features(clip, progress=None):
         logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged pictures", home)
         return looked(clip)
 
