@@ -84,7 +84,7 @@ def mux(
     plans = plan(info, Path(os.path.abspath(os.fspath(out))), audio=audio, strict=strict)
     sound = waveform if isinstance(waveform, Wave) else Wave.of(waveform, sample_rate)
     sound = sound.fitted(max(sound.n_samples, round(info.duration * sample_rate)))
-    needed = info.size_bytes + 8 * sound.channels * sound.n_samples + (1 << 20)
+    needed = space_for(info, sound.channels, sound.n_samples)
     place = preflight(plans.out, [info.path], needed)
     encoder = encoder_for(plans)
     raw = temporary(place, ".f32")
@@ -103,6 +103,11 @@ def mux(
         with suppress(FileNotFoundError):
             raw.unlink()
     return Muxed(place, duration, encoder, (*info.notes, *plans.notes))
+
+
+def space_for(info: ClipInfo, channels: int, n_samples: int) -> int:
+    """Bytes that must be free to write the clip with a new sound: the clip, the bare samples and the encoded ones."""
+    return info.size_bytes + 8 * channels * n_samples + (1 << 20)
 
 
 def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[int, str]:

@@ -25,6 +25,7 @@ from deepaudio.discover import suggest
 from deepaudio.errors import ToolError, UsageError, WeightsError
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
+from deepaudio.pipelines.memory import sparing
 from deepaudio.pipelines.options import FitOptions, SampleOptions
 from deepaudio.pipelines.plan import Plan, as_script, plan_lines
 from deepaudio.pipelines.route import Direction, Gate, Route
@@ -111,6 +112,13 @@ class DeepAudio:
         """Which direction the instruction asks for."""
         return self.gate.route(instruction)
 
+    def spare(self) -> None:
+        """From now on as little in memory as can be: one group of a full size's networks, and none to begin with."""
+        self.low_memory = True
+        for name in ("_full_size", "tts", "v2a"):
+            self.__dict__.pop(name, None)
+
+    @sparing
     def generate(
         self,
         instruction: str,

@@ -9,7 +9,7 @@ from deepaudio.audio.energy import wave_contour
 from deepaudio.errors import QualityError
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
-from deepaudio.media.mux import encoder_for, mux
+from deepaudio.media.mux import encoder_for, mux, space_for
 from deepaudio.media.output import folder_to_be, preflight, refuse_inputs, write_bytes
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
@@ -33,6 +33,8 @@ from deepaudio.pipelines.voices import Voice
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
 from deepaudio.waves import Wave
+
+VOICE_RATE = 24_000  # of every preset
 
 
 def dub(
@@ -170,8 +172,9 @@ def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -
         folder_to_be(job.extras.stems)
         for name in soundtrack.STEMS:
             refuse_inputs(job.extras.stems / f"{name}.wav", given)
-    needed = info.size_bytes + soundtrack.room(info.duration)
-    place = preflight(output, given, needed_bytes=needed)
+    channels, rate = soundtrack.form(info, job.mix, VOICE_RATE)
+    needed = space_for(info, channels, round(info.duration * rate))
+    place = preflight(output, given, needed_bytes=0 if job.extras.dry_run else needed)
     mode = "add" if job.mix.audio == "add" else "replace"
     encoder_for(containers.plan(info, place, audio=mode, strict=job.extras.strict))  # may refuse
     return place

@@ -46,9 +46,13 @@ def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
     )
 
 
-def room(seconds: float) -> int:
-    """Bytes on disk that a sound of that length surely takes while it is muxed: one channel of floats at 24 kHz."""
-    return round(4 * 24_000 * seconds)
+def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
+    """Channels and sample rate that `compose` will give to a mono voice of that rate in this clip."""
+    if not (info.has_audio and options.bed == "keep" and options.audio in ("auto", "mix")):
+        return 1, rate
+    bed = info.stream(info.audio_stream)
+    channels = bed.channels if bed.channels <= 2 else 1 + (bed.channels == SIX)
+    return channels, max(rate, min(bed.sample_rate, MAX_RATE))
 
 
 def compose(

@@ -2,16 +2,24 @@
 
 import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from deepaudio.errors import InputError, PolicyError, QualityError, ToolError, UsageError
+from deepaudio.errors import (
+    InputError,
+    PolicyError,
+    QualityError,
+    ResourceError,
+    ToolError,
+    UsageError,
+)
 from deepaudio.media import ffmpeg
 from deepaudio.media.audio import read_native
-from deepaudio.media.mux import picture_digest
+from deepaudio.media.mux import picture_digest, space_for
 from deepaudio.media.probe import probe
 from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.dub import dub
@@ -168,10 +176,28 @@ def test_consent_is_stated_or_lies_beside(model, job):
     assert dub(model, replace(job, policy=Policy(require_consent=True))).output.is_file()
 
 
+def test_a_full_disk_is_found_before_anything_is_spoken(model, sound_clip, voice, monkeypatch):
+    """What the mux will ask for is asked for before the work."""
+    job = DubJob(sound_clip, text=TEXT, cast=Cast(voice))
+    usage = shutil.disk_usage(sound_clip)
+    asked = []
+    monkeypatch.setattr(
+        "deepaudio.media.output.full",
+        lambda place, free, needed: asked.append(needed) or ResourceError("disk.full", "full"),
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(ResourceError):
+        dub(model, job)
+    info = probe(sound_clip)
+    assert asked == [space_for(info, 2, round(info.duration * 48_000))] and model.tts.calls == []
+
+
 def test_the_longest_name_of_an_output_has_a_record(model, job, tmp_path):
     done = dub(model, replace(job, output=tmp_path / f"{'n' * 251}.mp4"))
     record = Path(done.facts["record"])
-    assert record.parent == tmp_path and json.loads(record.read_text())["output"] == done.output.name
+    assert (
+        record.parent == tmp_path and json.loads(record.read_text())["output"] == done.output.name
+    )
 
 
 def test_dry_run_plans_and_writes_nothing(model, job):

@@ -5,10 +5,11 @@ import torch
 
 import deepaudio
 from deepaudio.audio.energy import FRAME_RATE
-from deepaudio.errors import ToolError, UsageError, WeightsError
+from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
 from deepaudio.models.mof import knowledge
 from deepaudio.models.mof.gate import DIRECTIONS
 from deepaudio.pipelines.deepaudio import DeepAudio, device_of
+from deepaudio.pipelines.text_to_speech import TextToSpeech
 
 FORBIDDEN = {"v2a": "tts", "tts": "v2a"}
 
@@ -126,3 +127,25 @@ def test_who_waits_hears_how_much_was_seen(model, silent_clip, voice, instructio
     )
     seen = [(done, total) for what, done, total in heard if what == "seconds of picture"]
     assert seen == sorted(seen) and seen[0] == (0, 4) and seen[-1] == (4, 4)
+
+
+@pytest.mark.parametrize("shortages", [1, 2])
+def test_a_full_gpu_is_tried_once_more_with_less_in_it(model, voice, monkeypatch, shortages):
+    """The stand-ins, like full sizes, lie in the instance until they are let go."""
+    kept, first = model.tts, model.tts.speak
+    left = [torch.OutOfMemoryError("CUDA out of memory. 20 MiB")] * shortages
+
+    def speak(*args, **given):
+        if left:
+            raise left.pop()
+        return first(*args, **given)
+
+    monkeypatch.setattr(kept, "speak", speak)
+    monkeypatch.setattr(TextToSpeech, "load", lambda *_: kept)
+    if shortages == 1:
+        made = model.generate("read it", transcript="Hello.", reference=voice)
+        assert made.waveform.any() and model.low_memory
+    else:
+        with pytest.raises(ResourceError, match="20 MiB") as caught:
+            model.generate("read it", transcript="Hello.", reference=voice)
+        assert caught.value.retryable and caught.value.exit_code == 6
