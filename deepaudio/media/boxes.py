@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 MAX_BOXES = 20_000
+MAX_CROWD = 64  # bytes of samples that an index may name for every byte of the file; old QuickTime counts waveform samples
 _PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"})
 
 
@@ -26,12 +27,14 @@ class Mp4Facts(NamedTuple):
     external: bool
     """Some media data lies in another file (a `dref` that is not self-contained)."""
     encrypted: bool
+    crowded: bool
+    """Its index names far more samples than the file can hold: a demuxer would spend gigabytes on the list."""
 
 
 def read_facts(path: Path) -> Mp4Facts:
     """Walk the boxes of the file; reads headers only, never the media data."""
     size = path.stat().st_size
-    has_index = external = encrypted = False
+    has_index = external = encrypted = crowded = False
     missing = 0
     with path.open("rb") as file:
         for box in _walk(file, 0, size, budget=[MAX_BOXES]):
@@ -42,7 +45,9 @@ def read_facts(path: Path) -> Mp4Facts:
                 external |= _has_external(file, box, size)
             if box.kind == b"stsd":
                 encrypted |= _has_encrypted(file, box, size)
-    return Mp4Facts(has_index, missing, external, encrypted)
+            if box.kind == b"stsz":
+                crowded |= _sample_bytes(file, box) > MAX_CROWD * size
+    return Mp4Facts(has_index, missing, external, encrypted, crowded)
 
 
 def _walk(file: BinaryIO, start: int, end: int, budget: list[int]) -> Iterator[Box]:
@@ -85,3 +90,13 @@ def _has_encrypted(file: BinaryIO, box: Box, size: int) -> bool:
     file.seek(box.body)
     content = file.read(min(4096, max(0, min(box.end, size) - box.body)))
     return content[12:16] in (b"encv", b"enca", b"drmi", b"drms", b"drmt", b"drmp")
+
+
+def _sample_bytes(file: BinaryIO, box: Box) -> int:
+    """Size of all samples together where they are of one size; 0 where a table, itself as long, tells them apart."""
+    file.seek(box.body)
+    header = file.read(12)
+    if len(header) < 12:
+        return 0
+    each, count = struct.unpack(">4xII", header)
+    return each * count

@@ -46,6 +46,9 @@ def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip"
         raise InputError(f"{what}.external_data", message, path=shown)
     if facts.encrypted:
         raise InputError(f"{what}.encrypted", f"{shown} is encrypted", path=shown)
+    if facts.crowded:
+        message = f"the index of {shown} names more samples than the file can hold"
+        raise InputError(f"{what}.limits", message, path=shown)
     if not facts.has_index:
         message = f"moov atom not found: the file is incomplete: {shown}"
         hint = (

@@ -225,6 +225,15 @@ def test_external_data_reference_is_refused(corpus, tmp_path):
     assert "another file" in refused(path, "clip.external_data").message
 
 
+def test_an_index_of_millions_in_a_small_file_is_refused(corpus, tmp_path):
+    data = bytearray(corpus("plain.mp4").read_bytes())
+    place = data.index(b"stsz") + 8
+    data[place : place + 8] = struct.pack(">II", 20, 80_000_000)
+    path = tmp_path / "crowded.mp4"
+    path.write_bytes(data)
+    assert "more samples than" in refused(path, "clip.limits").message
+
+
 def test_encrypted_is_refused(corpus, tmp_path):
     path = tmp_path / "drm.mp4"
     data = (
