@@ -213,7 +213,9 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     key = (batch.preset, batch.device, batch.dtype)
     try:
         if key not in _LOADED:
-            _LOADED[key] = load(batch.preset, batch.device, dtype=batch.dtype)
+            _LOADED[key] = load(
+                batch.preset, batch.device, dtype=batch.dtype, low_memory=batch.low_memory
+            )
         if job.extras.dry_run:  # makes no folder
             job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
         job.output.parent.mkdir(parents=True, exist_ok=True)

@@ -114,6 +114,7 @@ class Batch:
     preset: str = "mini"
     device: str = "auto"
     dtype: str = "auto"
+    low_memory: bool = False
 
 
 @dataclass(frozen=True)

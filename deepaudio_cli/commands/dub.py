@@ -149,7 +149,9 @@ def dub(
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
         from deepaudio.pipelines.batch import run_batch
 
-        batch = Batch(manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype)
+        batch = Batch(
+            manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
+        )
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
         if dry_run:

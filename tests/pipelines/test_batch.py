@@ -194,3 +194,17 @@ def test_memory_that_runs_out_is_no_bug(made, base, model, monkeypatch):
     result = run_batch(made([{"clip": "a.mp4", "text": "Hi."}]), base)
     (failed,) = result.failed
     assert failed["error"]["code"] == "resource.memory" and failed["error"]["retryable"]
+
+
+def test_low_memory_reaches_the_model_of_a_batch(made, base, monkeypatch):
+    asked = {}
+
+    def load(preset, device, **given):
+        asked.update(given)
+        raise InputError("preset.unknown", "only asked")
+
+    batch = made([{"clip": "a.mp4", "text": "Hi."}], low_memory=True)
+    monkeypatch.setattr(batches, "_LOADED", {})
+    monkeypatch.setattr("deepaudio.pipelines.deepaudio.load", load)
+    run_batch(batch, base)
+    assert asked["low_memory"]
