@@ -34,6 +34,8 @@ from deepaudio.audio.world import (
 CONTRAST = 0.7  # how far the deviation of each code goes to that of the voice: what is foretold is too even
 ENOUGH = 300  # rows (5 ms) of voiced or of unvoiced speech from which on that far; fewer count in proportion
 SMOOTH = 5  # rows of 5 ms over which changes are averaged
+SLOW = 61  # and below BASS, where a change from sound to sound is heard as unsteadiness
+BASS, EDGE = 500.0, 100.0  # Hz, and how gradually the one passes into the other
 HOP = 256
 
 # (n c) codes of the teacher, (n) voiced, (n) spoken -> (n c) their change
@@ -143,6 +145,7 @@ def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
         if here.sum() >= 5 and there.sum() >= 20:
             moved[here, 1:] = _contrasted(moved[here, 1:], voice.codes[there, 1:])
     change = decoded(codes + _smooth(moved - codes, 3)) - decoded(codes)
+    change = _steadied(change, spoken & voiced)
     return np.where(quiet[:, None], np.minimum(world.envelope, SILENCE), world.envelope + change)
 
 
@@ -151,6 +154,14 @@ def _contrasted(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
     share = CONTRAST * min(1.0, len(like) / ENOUGH)
     spread = np.clip(like.std(0) / codes.std(0).clip(1e-3), 0.5, 2.0) ** share
     return codes.mean(0) + spread * (codes - codes.mean(0))
+
+
+def _steadied(change: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """(n 513) changes that are slow in the bass: there the mean of the frames (n) that are `heard` nearby."""
+    weight = heard[:, None] + 1e-3
+    slow = _smooth(change * weight, SLOW) / _smooth(weight, SLOW)
+    hertz = np.linspace(0, RATE / 2, change.shape[1])
+    return slow + (change - slow) / (1 + np.exp((BASS - hertz) / EDGE))
 
 
 def _smooth(rows: np.ndarray, width: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 NEIGHBOURS = 8  # frames of the recording whose remainders are averaged
-REMAINDER = 0.6  # how much of them is added
+REMAINDER = 1.0  # how much of them is added
 ENOUGH = 400  # frames of speech (10 ms) from which on that much is; fewer count in proportion
 
 
