@@ -102,7 +102,7 @@ class Grammar:
     def expand(self, rule: str, rng: random.Random) -> str:
         """One text of a rule; spaces are put right."""
         text = self._rule(rule, rng, 0)
-        text = re.sub(r"\s+([.,?!;]|\.\.\.)", r"\1", text)
+        text = re.sub(r"\s+([.,?!;]|\.\.\.|'d\b)", r"\1", text)
         return re.sub(r"\s+", " ", text).strip()
 
     def _rule(self, rule: str, rng: random.Random, depth: int) -> str:

@@ -104,21 +104,17 @@ class Model(nn.Module):
         config = self.config
         rows = []
         for text in texts:
-            row = []
-            for word in words(text)[: config.max_tokens]:
-                row.append(
-                    [
-                        RESERVED + h % (config.buckets - RESERVED)
-                        for h in hashes(word)[: config.max_grams]
-                    ]
-                )
-            rows.append(row or [[UNKNOWN]])
+            found = [
+                [RESERVED + h % (config.buckets - RESERVED) for h in hashes(word)[: config.max_grams]]
+                for word in words(text)[: config.max_tokens]
+            ]
+            rows.append(found or [[UNKNOWN]])
         length, width = max(map(len, rows)), max(len(w) for row in rows for w in row)
-        ids = torch.zeros(len(rows), length, width, dtype=torch.long)
-        for i, row in enumerate(rows):
-            for j, word in enumerate(row):
-                ids[i, j, : len(word)] = torch.tensor(word)
-        return ids
+        empty = [PAD] * width
+        padded = [
+            [w + empty[len(w) :] for w in row] + [empty] * (length - len(row)) for row in rows
+        ]
+        return torch.tensor(padded, dtype=torch.long)
 
     def hide(self, ids: Int[Tensor, "b l g"], hidden: Bool[Tensor, "b l"]) -> Int[Tensor, "b l g"]:
         """`ids` with some words made unknown."""

@@ -115,7 +115,7 @@ def test_hostile_instructions_have_a_route_or_a_clear_error(router):
 
 def test_the_weights_are_small_and_complete(tmp_path):
     weights = PRESET / "mof" / "model.safetensors"
-    assert weights.stat().st_size < 800_000
+    assert weights.stat().st_size < 1_200_000
     config, state = checkpoint.load(PRESET / "mof")
     checkpoint.save(
         tmp_path / "mof", {k: v for k, v in state.items() if k != "gate.mlp.0.bias"}, config
