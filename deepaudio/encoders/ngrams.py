@@ -105,7 +105,10 @@ class Model(nn.Module):
         rows = []
         for text in texts:
             found = [
-                [RESERVED + h % (config.buckets - RESERVED) for h in hashes(word)[: config.max_grams]]
+                [
+                    RESERVED + h % (config.buckets - RESERVED)
+                    for h in hashes(word)[: config.max_grams]
+                ]
                 for word in words(text)[: config.max_tokens]
             ]
             rows.append(found or [[UNKNOWN]])
