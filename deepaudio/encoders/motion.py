@@ -5,6 +5,7 @@ frames are measured at their own times and the measures resampled.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ CLIP_RATE = 4.0
 MAX_RATE = (
     31.0  # faster video is thinned to at most this many frames a second before it is measured
 )
+AHEAD = 8  # frames that are read before the faces in them are found
 THUMB = 6
 EDGES = 4
 # Fixed gains that bring the measures of talking faces to about -1 .. 1.
@@ -88,17 +90,26 @@ class MotionEncoder:
         return describe(self.measure(frames), duration)
 
     def measure(self, frames: Iterable[tuple[float, np.ndarray]], faces: bool = True) -> Track:
-        """The measures of each frame; video faster than MAX_RATE is thinned. Without `faces` none is looked for."""
+        """The measures of each frame; video faster than MAX_RATE is thinned. Without `faces` none is looked for.
+
+        Faces are followed in a thread of their own while the next frames are read.
+        """
         self.tracker.reset()
-        rows: list[tuple] = []
+        face_in = self._face if faces else lambda frame: _no_face()
+        looks: list[tuple] = []
+        found: list[Future] = []
         last = -np.inf
-        for time, frame in frames:
-            if time - last < 1 / MAX_RATE - 1e-4:
-                continue
-            last = time
-            rows.append((time, *_look(frame), *(self._face(frame) if faces else _no_face())))
-        if not rows:
+        with ThreadPoolExecutor(1) as beside:
+            for time, frame in frames:
+                if time - last < 1 / MAX_RATE - 1e-4:
+                    continue
+                last = time
+                found.append(beside.submit(face_in, frame))
+                looks.append((time, *_look(frame)))
+                found[max(0, len(found) - AHEAD)].result()
+        if not looks:
             raise InputError("clip.no_frames", "the clip has no picture", hint="deepaudio tts")
+        rows = [(*look, *face.result()) for look, face in zip(looks, found, strict=True)]
         kinds = (np.float64, np.uint8, np.float32, np.float32, np.float32)
         columns = zip(*rows, strict=True)
         return Track(*(np.asarray(c, dtype=kind) for c, kind in zip(columns, kinds, strict=True)))
