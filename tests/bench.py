@@ -10,6 +10,7 @@ parts that need real voices and clips look for them in ../shared/media and say s
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -232,18 +233,19 @@ class Bench:
             self.note("onset error of as many onsets at random times, s", chance)
 
     def speed(self) -> None:
-        """Seconds of work per second of sound, after start-up."""
-        clip, text = ROOT / "examples/clip.mp4", benchmark.SENTENCES[0]
-        voice = str(ROOT / "examples/voice.wav")
+        """Seconds of work per second of sound, after start-up: the second time, on a copy of the clip, so that it is seen anew."""
+        text, voice = benchmark.SENTENCES[0], str(ROOT / "examples/voice.wav")
+        clips = [ROOT / "examples/clip.mp4", self.out / "speed.mp4"]
+        shutil.copy(*clips)
         for name, arguments in {
             "tts": {"instruction": "read the text aloud", "transcript": text, "direction": "tts"},
             "dub": {
-                "instruction": "dub the speaker", "transcript": text, "video": str(clip),
-                "direction": "v2s",
-            },
+                "instruction": "dub the speaker", "transcript": text, "direction": "v2s"},
         }.items():  # fmt: skip
             seconds = []
-            for _ in range(2):
+            for clip in clips:
+                if name == "dub":
+                    arguments["video"] = str(clip)
                 started = time.monotonic()
                 made = self.model.generate(reference=voice, options=self.options, **arguments)
                 length = len(made.waveform) / made.sample_rate

@@ -33,7 +33,7 @@ from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet kept before and after a line
-SHORTER = 4  # the way from a sketch is shorter than from noise: it takes a quarter of the steps
+SHORTER = 16  # the way from a sketch is short: one step where noise needs sixteen does as well (docs/mini.md)
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
 SHARE = 0.4  # how much of it is taken
 OWN_SCALE = 1.0  # guidance makes the way from a sketch worse (docs/mini.md)
