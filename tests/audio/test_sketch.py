@@ -6,7 +6,7 @@ import torch
 
 from deepaudio.audio.content import Anchors
 from deepaudio.audio.mel import log_mel
-from deepaudio.audio.sketch import Voice, sketch
+from deepaudio.audio.sketch import Voice, _steadied, sketch
 from deepaudio.audio.world import RATE, World, active, analyse, pitch_of, synthesise
 
 
@@ -100,3 +100,19 @@ def test_a_voice_without_pitch_keeps_the_teachers():
     assert torch.isfinite(
         sketch(world(120, AH), EVERYWHERE, RATE, voice._replace(pitch=voice.pitch * 0))
     ).all()
+
+
+def test_changes_in_the_bass_are_slow_and_those_above_stay():
+    rng = np.random.default_rng(0)
+    change = rng.standard_normal((200, 513))
+    heard = np.ones(200, bool)
+    heard[80:120], change[80:120] = False, 50.0  # what is not heard says nothing of the voice
+    steady = _steadied(change, heard)
+    hertz = np.linspace(0, 12_000, 513)
+    bass, rest = hertz < 150, hertz > 1500
+    assert (
+        np.abs(np.diff(steady[:, bass], axis=0)).mean()
+        < 0.1 * np.abs(np.diff(change[heard][:, bass], axis=0)).mean()
+    )
+    assert np.abs(steady[:80, bass]).max() < 2
+    assert np.allclose(steady[:, rest], change[:, rest], atol=0.01)
