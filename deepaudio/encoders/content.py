@@ -23,7 +23,8 @@ from deepaudio.audio.content import (
     Utterance,
     join,
 )
-from deepaudio.errors import InputError, ToolError
+from deepaudio.errors import InputError
+from deepaudio.libraries import needed
 
 UNIT = 0.025  # seconds per unit of the teacher's duration predictor
 LEAD = 0.0625  # seconds by which its sounds come before its durations say (forced alignment of its own speech: 64 ms)
@@ -45,16 +46,12 @@ def _with_durations(model: bytes) -> bytes:
 
 
 class ContentEncoder:
-    """Text to `Utterance`s. Raises ToolError when hibari-tts is missing, InputError for text without a sound."""
+    """Text to `Utterance`s. Raises ToolError when hibari-tts or onnxruntime cannot be loaded, InputError for text without a sound."""
 
     def __init__(self) -> None:
-        try:
+        with needed():
             import onnxruntime
             from hibari.tts import Hibari
-        except ImportError as error:
-            raise ToolError(
-                "content.missing", f"cannot import {error.name}", hint="pip install hibari-tts"
-            ) from error
         self._teacher = Hibari()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -20,13 +20,6 @@ from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "deepaudio/presets/mini"
-ready = pytest.mark.skipif(
-    not all(
-        (MINI / part / "model.safetensors").is_file()
-        for part in ("tts", "v2a", "mof", "vocoder", "voice")
-    ),
-    reason="the embedded preset is not complete",
-)
 
 
 @pytest.fixture
@@ -170,7 +163,6 @@ def test_doctor_answers_in_json():
     assert done.returncode == (4 if facts["faults"] else 0)
 
 
-@ready
 def test_the_example_as_a_user_runs_it(tmp_path):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((ROOT / "examples/clip.mp4").read_bytes())
@@ -200,7 +192,6 @@ def test_the_example_as_a_user_runs_it(tmp_path):
     assert abs(made.duration - source.duration) <= 1 / source.fps
 
 
-@pytest.mark.skipif(not (MINI / "mof/model.safetensors").is_file(), reason="the gate is not there")
 def test_every_default_instruction_agrees_with_its_command():
     model = whole.DeepAudio(MINI, "cpu")
     directions = {name: model.route(text).direction for name, text in INSTRUCTIONS.items()}
