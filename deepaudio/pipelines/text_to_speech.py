@@ -28,15 +28,13 @@ from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.ear import load_ear
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet kept before and after a line
-SHORTER = 16  # the way from a sketch is short: one step where noise needs sixteen does as well (docs/mini.md)
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
 SHARE = 0.4  # how much of it is taken
-OWN_SCALE = 1.0  # guidance makes the way from a sketch worse (docs/mini.md)
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_HEARD, MAX_REFERENCE = (
     15.0,
@@ -58,6 +56,7 @@ class TextToSpeech:
     """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`."""
 
     sample_rate = SAMPLE_RATE
+    defaults = MINI_SPEECH
 
     def __init__(
         self,
@@ -102,7 +101,7 @@ class TextToSpeech:
         `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
         speech at RMS 0.1. Raises InputError for text without a sound.
         """
-        options = options.with_own_scale(OWN_SCALE)
+        options = self.defaults.fill(options)
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural if duration is None else duration
@@ -186,7 +185,7 @@ class TextToSpeech:
             null,
             options.guidance_scale,
         )
-        grid = sway(linear(max(1, options.steps // SHORTER)), options.sway)
+        grid = sway(linear(options.steps), options.sway)
         return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 

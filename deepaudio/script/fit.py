@@ -10,7 +10,6 @@ from torch import Tensor
 from deepaudio.script.cue import Line
 from deepaudio.script.slots import assign, proportional, voiced_stretches
 
-MIN_SPEED, MAX_SPEED = 0.85, 1.3
 GAP = 0.06
 """Seconds left free in front of the next line when one takes the gap behind it."""
 
@@ -57,8 +56,8 @@ def place(
     *,
     energy: Float[Tensor, "n"] | None = None,
     energy_rate: float = 93.75,
-    min_speed: float = MIN_SPEED,
-    max_speed: float = MAX_SPEED,
+    min_speed: float,
+    max_speed: float,
     clamp: bool = False,
 ) -> FitPlan:
     """Give every line its time in a clip of `duration` seconds.
