@@ -64,12 +64,14 @@ class ContentEncoder:
     def __init__(self) -> None:
         try:
             import onnxruntime
+            from hibari.g2p import G2P
             from hibari.tts import Hibari
         except ImportError as error:
             raise ToolError(
                 "content.missing", f"cannot import {error.name}", hint="pip install hibari-tts"
             ) from error
-        self._teacher = Hibari()
+        g2p = G2P()  # its own reading of abbreviations is off: it takes the "no." of "I said no." for a number
+        self._teacher = Hibari(g2p=lambda sentence: g2p(sentence, normalize_text=False))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

@@ -86,7 +86,7 @@ def test_list(written, expected):
         # abbreviations and acronyms
         ("in N.Y. He left", "in n y he left"), ("12 Elm Dr.", "twelve elm drive"), ("No. I said no.", "no i said no"), ("J. R. R. Tolkien", "j r r tolkien"),
         ("STOP IT NOW", "stop it now"), ("He works in IT.", "he works in i t"), ("I said NO. STOP IT NOW!", "i said no stop it now"),
-        ("w/o milk, w/ sugar", "without milk with sugar"), ("R&B, M&Ms", "r and b m and m's"), ("Ph.D.", "p h d"), ("thx, pls", "thanks please"),
+        ("w/o milk, w/ sugar", "without milk with sugar"), ("A/C", "a c"), ("24-7", "twenty four seven"), ("50-50", "fifty fifty"), ("R&B, M&Ms", "r and b m and m's"), ("Ph.D.", "p h d"), ("thx, pls", "thanks please"),
         # sounds
         ("SHHH!", "shush"), ("Ssh", "shush"), ("Grrrr", "gurr"), ("Mhm", "mm hmm"), ("Hahaha", "ha ha ha"), ("Noooo", "no"), ("Gooood", "good"),
         ("Ahhh", "ah"), ("Ewww", "eew"), ("W-w-wait", "wait"), ("Hmph", "humph"), ("No-no", "no no"),

@@ -41,7 +41,7 @@ def counts(text: str) -> str:
         text = re.sub(r"(?<=\d) ?/ ?(?=\d)", " divided by ", text)
         text = _SUM.sub(" minus ", text)
     text = _SLASHED.sub(_slashed, text)
-    text = _RANGE.sub(lambda m: f"{_one(m[1])} to {_one(m[2])}", text)
+    text = _RANGE.sub(_range, text)
     text = _LONG.sub(_long, text)
     text = _NUMBER.sub(lambda m: _one(m.group()), text)
     return _ANY.sub(lambda m: f" {digits(m.group())} ", text)
@@ -87,6 +87,16 @@ def _ancient(match: re.Match) -> str:
     if len(match[2]) == 3 and match[1].upper() in ("AD", "A-D"):
         return f"{match[1]} {number(match[2])}"
     return match.group()
+
+
+def _range(match: re.Match) -> str:
+    first, last = match[1], match[2]
+    if (first, last) in _SAID_TWICE:
+        return _SAID_TWICE[first, last]
+    shared = first.isdecimal() and last.isdecimal() and int(first) + int(last) == 100
+    if first == last or (shared and int(first) >= int(last)):
+        return f"{_one(first)} {_one(last)}"
+    return f"{_one(first)} to {_one(last)}"
 
 
 def _slashed(match: re.Match) -> str:

@@ -88,7 +88,7 @@ def signs(text: str, left_out: list[str]) -> str:
     for sign, name in _NAMED.items():
         if sign in text:
             text = text.replace(sign, f" {name} ")
-    text = re.sub(r"[*#<>=\[\]]|(?<!\d)/|/(?!\d)", " ", text)
+    text = re.sub(r"[*#<>=+\[\]]|(?<!\d)/|/(?!\d)", " ", text)
     text = re.sub(
         "[" + "".join(_GREEK) + "](?![\u0370-\u03ff])(?<![\u0370-\u03ff]{2})", _greek, text
     )
@@ -106,7 +106,8 @@ def _slashed(match: re.Match) -> str:
         return known
     short = any(len(word) < 3 or word.isupper() for word in words)
     if short and all(word.isupper() or len(word) == 1 for word in words):
-        return " ".join(words)
+        joint = "-" if all(len(word) == 1 for word in words) else " "
+        return joint.join(word.upper() if len(word) == 1 else word for word in words)
     return " or ".join(words)
 
 
