@@ -153,7 +153,7 @@ def without_sounds(text: str, row: int, subtitle: bool) -> tuple[str, list[Skipp
 
 def one_line(text: str) -> str:
     """Spaces and line breaks folded, dialogue dashes at the start of rows removed."""
-    rows = (re.sub(r"^\s*[-–—](?:\s+|(?=[^\W\d]))", "", row) for row in text.split("\n"))
+    rows = (re.sub(r"^\s*(?:[-–—]\s+|[-‐–](?=[^\W\d]))", "", row) for row in text.split("\n"))
     return _SPACES.sub(" ", " ".join(rows)).strip()
 
 

@@ -80,7 +80,7 @@ def _of_block(block: str) -> tuple[str, list[str]]:
 
 
 def _marked(song: str) -> str:
-    return "♪ " + " ".join(re.sub(f"[{NOTES}]", " ", song).split()) + " ♪"
+    return " ".join(["♪", *re.sub(f"[{NOTES}]", " ", song).split(), "♪"])
 
 
 def running(texts: Sequence[str], times: Sequence[tuple[float, float]]) -> list[bool]:
