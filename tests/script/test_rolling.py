@@ -27,7 +27,7 @@ welcome to the show
 00:00:02.000 --> 00:00:02.900 align:start position:0%
 welcome to the show
 tonight<00:00:02.300><c> we</c><00:00:02.500><c> begin</c>
-"""  # noqa: W291, W293
+"""
 PHRASES = [(0.08, "hello my friends"), (1.0, "welcome to the show"), (2.0, "tonight we begin")]
 
 
