@@ -13,6 +13,7 @@ import typer
 
 from deepaudio import __version__
 from deepaudio.errors import DeepAudioError, of_system
+from deepaudio.libraries import of_library
 from deepaudio_cli.console import error_json, printable
 
 COMMANDS = ("dub", "foley", "tts", "train", "eval", "models", "recipes", "doctor")
@@ -102,7 +103,7 @@ def _options(command: Any) -> set[str]:
 
 
 def _unexpected(argv: list[str], error: Exception) -> int:
-    if known := of_system(error):
+    if known := of_system(error) or of_library(error):
         return _report(argv, known.as_dict(), known.exit_code)
     logging.getLogger("deepaudio").debug("traceback of the internal error", exc_info=error)
     text = f"{type(error).__name__}: {error}"

@@ -10,18 +10,26 @@ import typer
 from deepaudio.errors import InputError, UsageError
 from deepaudio.pipelines.jobs import Cast
 from deepaudio.pipelines.options import (
-    STEPS_OF_QUALITY,
+    MINI_SOUND,
+    MINI_SPEECH,
     AudioMode,
     Bed,
+    EngineDefaults,
     FitOptions,
     LoudnessName,
     MixOptions,
     Quality,
     SampleOptions,
 )
+from deepaudio.pipelines.options import PRESET as DEFAULT_PRESET
+
+
+def _steps(engine: EngineDefaults) -> str:
+    return ", ".join(f"{name} {steps}" for name, steps in engine.steps.items())
+
 
 SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
-PRESET = "mini"
+PRESET = DEFAULT_PRESET
 MAX_STDIN = 8_000_000
 
 # --- how the command talks
@@ -61,7 +69,9 @@ Negative = Annotated[str, typer.Option(help="What it must not sound like.")]
 # --- who speaks what
 Script = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option(help="Text, SRT, VTT or ASS with the lines to speak."),
+    typer.Option(
+        help="File with the lines to speak: text, SRT, VTT, ASS or SSA, TTML, CSV or TSV, JSON, .lst."
+    ),
 ]
 Text = Annotated[
     Optional[str],  # noqa: UP045
@@ -95,13 +105,24 @@ RequireConsent = Annotated[
 # --- how it is sampled
 Steps = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option(help="Steps of the flow solver; overrides --quality.", min=1, max=1000),
+    typer.Option(help="Steps of the flow solver, instead of those of --quality.", min=1, max=1000),
 ]
 QualityName = Annotated[
     Quality,
-    typer.Option(help=", ".join(f"{k} {v} steps" for k, v in STEPS_OF_QUALITY.items()) + "."),
+    typer.Option(
+        help=f"Solver steps: {_steps(MINI_SOUND)} for audio and for speech of the full sizes, "
+        f"{_steps(MINI_SPEECH)} for speech of mini."
+    ),
 ]
-Guidance = Annotated[float, typer.Option(help="Guidance scale; 1 is off.", min=0, max=50)]
+Guidance = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        help="Guidance scale; 1 is off. By default each network's own: "
+        f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
+        min=0,
+        max=50,
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same sound.", min=0)]
 
 # --- how it fits and mixes
@@ -109,7 +130,10 @@ MinSpeed = Annotated[float, typer.Option(help="Slowest pace of a line.", min=0.5
 MaxSpeed = Annotated[float, typer.Option(help="Fastest pace of a line.", min=1.0, max=3.0)]
 Pause = Annotated[float, typer.Option(help="Seconds between untimed lines.", min=0, max=60)]
 Clamp = Annotated[
-    bool, typer.Option("--clamp", help="Shorten cues that run past the end of the clip.")
+    bool,
+    typer.Option(
+        "--clamp", help="Shorten cues that run past the end of the clip, leave out those after it."
+    ),
 ]
 Audio = Annotated[
     AudioMode,
@@ -145,9 +169,11 @@ AllowDamaged = Annotated[
 ]
 
 
-def sampling(steps: int | None, quality: Quality, guidance: float, seed: int) -> SampleOptions:
+def sampling(
+    steps: int | None, quality: Quality, guidance: float | None, seed: int
+) -> SampleOptions:
     """The frozen options from the flags."""
-    return SampleOptions(steps or STEPS_OF_QUALITY[quality], guidance, seed)
+    return SampleOptions(steps, guidance, seed, quality=quality)
 
 
 def cast(

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import torch
 
-from deepaudio.data import benchmark
 from deepaudio.data.manifest import Item, write_manifest
 from deepaudio.data.prepare.v2c import with_setting
 from deepaudio.errors import DeepAudioError
@@ -34,7 +33,7 @@ from deepaudio.pipelines.judging import Shelf
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.predict import VARIANTS, predict
 from deepaudio.pipelines.systems import Shuffled, Truth
-from tests import bench_spoken, bench_tables
+from tests import bench_sets, bench_spoken, bench_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("gate", "tts", "spoken", "voices", "v2s", "foley", "speed")
@@ -114,7 +113,7 @@ class Bench:
     def tts(self) -> None:
         """Fifty sentences in the example voice."""
         words = (ROOT / "examples/voice.txt").read_text().strip()
-        items = benchmark.sentence_items(ROOT / "examples/voice.wav", words)[: self.limit]
+        items = bench_sets.sentence_items(ROOT / "examples/voice.wav", words)[: self.limit]
         metrics = ("wer", "wer_pooled", "prompt_similarity", "mos")
         cells = self.table("tts", "tts", items, [self.predicted("tts", items, "tts")], metrics)
         value = cells["whole"][f"wer_pooled[{JUDGE}]"]
@@ -126,7 +125,7 @@ class Bench:
 
     def voices(self) -> None:
         """Five sentences in each of ten real unseen voices."""
-        items = benchmark.cross_voice_items(self.media)[: self.limit]
+        items = bench_sets.cross_voice_items(self.media)[: self.limit]
         system = self.predicted("voices", items, "tts")
         metrics = ("wer", "wer_pooled", "prompt_similarity", "mos")
         cells = self.table("voices", "tts", items, [system], metrics)["whole"]
@@ -183,8 +182,8 @@ class Bench:
 
     def setting_table(self, setting: str):
         """Clips with the references of a setting, the systems, and the cells of their table."""
-        items = benchmark.grid_clips(self.media)
-        voices = benchmark.voice_items(self.media) if setting == "dub3" else None
+        items = bench_sets.grid_clips(self.media)
+        voices = bench_sets.voice_items(self.media) if setting == "dub3" else None
         items = list(with_setting(items, setting, voices))[: self.limit]
         name = f"v2s-{setting}"
         systems = [Truth(), Shuffled(items)]
@@ -238,7 +237,7 @@ class Bench:
 
     def speed(self) -> None:
         """Seconds of work per second of sound, after start-up: the second time, on a copy of the clip, so that it is seen anew."""
-        text, voice = benchmark.SENTENCES[0], str(ROOT / "examples/voice.wav")
+        text, voice = bench_sets.SENTENCES[0], str(ROOT / "examples/voice.wav")
         clips = [ROOT / "examples/clip.mp4", self.out / "speed.mp4"]
         shutil.copy(*clips)
         for name, arguments in {

@@ -16,7 +16,6 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
-from deepaudio.data import benchmark
 from deepaudio.data.synthetic import scenes
 from deepaudio.encoders.motion import describe
 from deepaudio.errors import DeepAudioError
@@ -30,6 +29,7 @@ from deepaudio.pipelines.deepaudio import load
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.video_to_audio import ClipFeatures, VideoToAudio
 from deepaudio.script.slots import voiced_stretches
+from tests import bench_sets
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("talkers", "starts", "scenes", "tags", "real")
@@ -83,7 +83,7 @@ class Bench:
     def starts(self) -> None:
         """Energy r, and where the contour says that speech starts and ends, of thirty held-out GRID clips."""
         rows = []
-        for item in benchmark.grid_clips(self.media):
+        for item in bench_sets.grid_clips(self.media):
             made = self.v2a.energy(self.v2a.features(item.video), self.options)
             real = read_audio(item.audio, 24_000)
             start, end = speech_span(real)

@@ -2,10 +2,10 @@
 
 import json
 
-from deepaudio.data import benchmark
 from deepaudio.pipelines import tables
 from deepaudio.pipelines.report import eval_report
 from deepaudio.pipelines.systems import Folder, Shuffled, Truth
+from tests import bench_sets
 
 SETTINGS = {"dub1": "Dub 1.0", "dub2": "Dub 2.0", "dub3": "Dub 3.0"}
 PAIR_METRICS = (
@@ -35,6 +35,6 @@ def dubs(bench) -> None:
 
 def pairs(bench) -> None:
     """The synthesised utterances of gt_vs_tts_libritts against the real ones."""
-    items = benchmark.pair_items(bench.media)[: bench.limit]
-    made = Folder("synthesised", bench.media / benchmark.PAIRS)
+    items = bench_sets.pair_items(bench.media)[: bench.limit]
+    made = Folder("synthesised", bench.media / bench_sets.PAIRS)
     bench.table("pairs", "tts", items, [Truth(), Shuffled(items), made], PAIR_METRICS)

@@ -45,10 +45,6 @@ class SlaneyMelConfig:
     def codec_44k(cls) -> "SlaneyMelConfig":
         return cls()
 
-    @classmethod
-    def bigvgan_24k(cls) -> "SlaneyMelConfig":
-        return cls(24000, 1024, 256, 100, 0.0, 12000.0)
-
     @property
     def frame_rate(self) -> float:
         return self.sample_rate / self.hop_length

@@ -58,24 +58,12 @@ def faded(waveform: Float[Tensor, "... s"], n: int) -> Float[Tensor, "... s"]:
     return made
 
 
-def crossfade(
-    first: Float[Tensor, "... s"], second: Float[Tensor, "... t"], n: int
-) -> Float[Tensor, "... u"]:
-    """`first` then `second`, `n` samples of them shared; gains add up to 1, so that equal sounds stay as they are."""
-    n = min(n, first.shape[-1], second.shape[-1])
-    if n <= 0:
-        return torch.cat([first, second], -1)
-    up = ((torch.arange(n, device=first.device) + 0.5) / n).to(first)
-    shared = first[..., -n:] * (1 - up) + second[..., :n] * up
-    return torch.cat([first[..., :-n], shared, second[..., n:]], -1)
-
-
-def ducked(bed: Wave, voice: Wave, duck_db: float = 12.0) -> Wave:
+def ducked(bed: Wave, voice: Wave, duck_db: float) -> Wave:
     """The bed `duck_db` quieter while the voice sounds: down over 80 ms before it, up again over 350 ms after it."""
     return bed * duck_gain(voice, bed.n_samples, duck_db)
 
 
-def duck_gain(voice: Wave, n_samples: int, duck_db: float = 12.0) -> Wave:
+def duck_gain(voice: Wave, n_samples: int, duck_db: float) -> Wave:
     """The gain of `ducked`, in (0, 1], one channel of `n_samples`."""
     if duck_db < 0:
         raise ValueError(f"duck_db is {duck_db}; 0 or more")

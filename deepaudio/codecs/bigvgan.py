@@ -149,21 +149,6 @@ class Config:
             )
 
     @classmethod
-    def v1_16k(cls) -> "Config":
-        return cls()
-
-    @classmethod
-    def v2_44k(cls) -> "Config":
-        return cls(
-            n_mels=128,
-            sample_rate=44100,
-            upsample_rates=(8, 4, 2, 2, 2, 2),
-            upsample_kernels=(16, 8, 4, 4, 4, 4),
-            tanh_at_final=False,
-            bias_at_final=False,
-        )
-
-    @classmethod
     def tiny(cls) -> "Config":
         return cls(upsample_initial_channel=64)
 

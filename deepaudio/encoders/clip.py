@@ -116,9 +116,3 @@ class Clip(nn.Module):
 def tokenize(prompts: Sequence[str], config: Config) -> Int[Tensor, "b l"]:
     """BPE ids of prompts, cut or filled to the text length; the table comes with open_clip."""
     return open_clip.SimpleTokenizer(context_length=config.text_len)(list(prompts))
-
-
-@torch.no_grad()
-def features_of(model: Clip, frames: Float[Tensor, "f 3 h w"], batch: int = 16) -> Tensor:
-    """Image features in small batches, so that memory does not grow with the clip."""
-    return torch.cat([model.images(part) for part in frames.split(batch)])

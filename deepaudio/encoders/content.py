@@ -24,7 +24,8 @@ from deepaudio.audio.content import (
     Utterance,
     join,
 )
-from deepaudio.errors import InputError, ToolError
+from deepaudio.errors import InputError
+from deepaudio.libraries import needed
 from deepaudio.text.spoken import spoken
 
 UNIT = 0.025  # seconds per unit of the teacher's duration predictor
@@ -59,17 +60,13 @@ def _with_durations(model: bytes) -> bytes:
 
 
 class ContentEncoder:
-    """Text to `Utterance`s. Raises ToolError when hibari-tts is missing, InputError for text without a sound."""
+    """Text to `Utterance`s. Raises ToolError when hibari-tts or onnxruntime cannot be loaded, InputError for text without a sound."""
 
     def __init__(self) -> None:
-        try:
+        with needed():
             import onnxruntime
             from hibari.g2p import G2P
             from hibari.tts import Hibari
-        except ImportError as error:
-            raise ToolError(
-                "content.missing", f"cannot import {error.name}", hint="pip install hibari-tts"
-            ) from error
         g2p = G2P()  # its own reading of abbreviations is off: it takes the "no." of "I said no." for a number
         self._teacher = Hibari(g2p=lambda sentence: g2p(sentence, normalize_text=False))
         options = onnxruntime.SessionOptions()
@@ -84,7 +81,9 @@ class ContentEncoder:
     def phonemize(self, text: str) -> list[str]:
         """Phoneme strings (the teacher's alphabet) of the spoken words, one per sentence."""
         words = _FOREIGN.sub(_only_latin, spoken(text).words)
-        words = _LETTERS.sub(lambda m: m.group().replace("-", "."), words)
+        words = re.sub(
+            r"\s+(?=[.,;:!?\s]|$)", "", _LETTERS.sub(lambda m: m.group().replace("-", "."), words)
+        )
         return self._teacher.phonemize(_LETTER_A.sub("[A](/ˈA/)", words))
 
     def unspoken(self, text: str) -> list[str]:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from deepaudio.errors import ToolError, WeightsError
+from deepaudio.errors import WeightsError
+from deepaudio.libraries import needed
 
 log = logging.getLogger(__name__)
 
@@ -166,12 +167,8 @@ def _anchors() -> np.ndarray:
 
 
 def _interpreter(path: Path):
-    try:
+    with needed():
         from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise ToolError(
-            "face.runtime", "ai-edge-litert is not installed", hint="pip install ai-edge-litert"
-        ) from error
     if not path.is_file():
         raise WeightsError("face.missing", f"no face model at {path}", hint="reinstall deepaudio")
     with _logged_stderr():

@@ -27,21 +27,3 @@ def euler(
         if callback is not None:
             callback(i + 1, total)
     return x
-
-
-def midpoint(
-    field: Field,
-    x: Float[Tensor, "*shape"],
-    grid: Float[Tensor, " n"],
-    callback: Callback | None = None,
-) -> Float[Tensor, "*shape"]:
-    """Two evaluations per step, the second halfway; second order. Arguments as in `euler`."""
-    grid = grid.to(x.device)
-    total = len(grid) - 1
-    for i in range(total):
-        h = (grid[i + 1] - grid[i]).to(x.dtype)
-        half = x + h / 2 * field(x, grid[i])
-        x = x + h * field(half, (grid[i] + grid[i + 1]) / 2)
-        if callback is not None:
-            callback(i + 1, total)
-    return x

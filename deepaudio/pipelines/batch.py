@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError, of_system
+from deepaudio.libraries import of_library
 from deepaudio.media.output import folder_to_be, write_bytes
 from deepaudio.pipelines.jobs import Batch, DubJob
 from deepaudio.pipelines.manifest import Item, read_manifest
@@ -223,7 +224,7 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     except DeepAudioError as error:
         return error
     except Exception as error:
-        if known := of_system(error):
+        if known := of_system(error) or of_library(error):
             return known
         log.exception("internal error with %s", job.clip)
         return DeepAudioError("internal", f"{job.clip}: {type(error).__name__}: {error}")

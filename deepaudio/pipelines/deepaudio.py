@@ -6,14 +6,14 @@ Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
     v2s   speech from the picture and text   M_tts with the energy contour that M_v2a predicts
     tts   speech from text                   M_tts with the empty feature phi in place of the contour
 
-Training fuses softly (eq. 8: the directions weighted by the gate's probabilities). At a one-hot gate that is the hard
-choice of eq. 2, so `generate` takes the argmax.
+Eq. 8 weights the directions by the gate's probabilities. Nothing here does: the gate is trained by itself (stage mof) and
+M_tts with the contour or with phi, never with a mixture, so `generate` takes the direction of the highest probability.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -21,12 +21,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deepaudio.devices import device_of, dtype_of
 from deepaudio.discover import suggest
-from deepaudio.errors import ToolError, UsageError, WeightsError
+from deepaudio.errors import UsageError, WeightsError
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.pipelines.memory import sparing
-from deepaudio.pipelines.options import FitOptions, SampleOptions
+from deepaudio.pipelines.options import PRESET, FitOptions, SampleOptions
 from deepaudio.pipelines.plan import Plan, as_script, plan_lines
 from deepaudio.pipelines.route import Direction, Gate, Route
 from deepaudio.pipelines.text_to_speech import TextToSpeech
@@ -58,6 +59,8 @@ class Result:
     """The branch of eq. 2 that was taken: v2a, v2s or tts."""
     route: Route
     """What the gate read in the instruction, with the probability of each direction."""
+    sampling: Mapping[str, SampleOptions] = field(default_factory=dict)
+    """The values that were used, by what was sampled: sound, energy, speech."""
     energy: Tensor | None = None
     """The contour [n] at 93.75 Hz, 0 .. 1, that the picture asked for; None without a picture and for v2a."""
     plan: Plan | None = None
@@ -92,7 +95,7 @@ class DeepAudio:
     @cached_property
     def gate(self) -> Gate:
         """M_mof; no gate was published, so the full sizes take that of mini."""
-        return Gate.load(PRESETS / "mini" if self._full_size else self.preset, self.device)
+        return Gate.load(PRESETS / PRESET if self._full_size else self.preset, self.device)
 
     @cached_property
     def tts(self) -> TextToSpeech:
@@ -150,31 +153,39 @@ class DeepAudio:
         with torch.inference_mode(), self._precision():
             if taken == "v2a":
                 features = self._features(_given(video, "a video", taken), progress)
-                sound = self.v2a.sound(features, prompt, negative, options)
+                used = self.v2a.defaults.fill(options)
+                sound = self.v2a.sound(features, prompt, negative, used)
                 check_finite(sound, "the generated sound")
-                return Result(sound.cpu().float(), self.v2a.sample_rate, taken, route)
+                rate = self.v2a.sample_rate
+                return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
             script = as_script(_given(transcript, "a transcript", taken))
             voices = as_voices(_given(reference, "a reference", taken), reference_text, script)
+            sampling = {"speech": self.tts.defaults.fill(options)}
             energy = duration = None  # phi, and as long as the text needs
             if taken == "v2s":
                 features = self._features(_given(video, "a video", taken), progress)
                 duration = features.duration
+                sampling["energy"] = self.v2a.energy_sampling(options)
                 energy = self.v2a.energy(features, options).cpu().float()
-            plan = plan_lines(script, self._pace(voices), duration, energy, original, fit)
+            pace, margin = self._pace(voices), self.tts.margin
+            plan = plan_lines(script, pace, duration, energy, original, fit, margin)
             plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
             if rehearse:
                 empty = torch.zeros(0)
-                return Result(empty, self.tts.sample_rate, taken, route, energy, plan=plan)
+                rate = self.tts.sample_rate
+                return Result(empty, rate, taken, route, sampling, energy, plan=plan)
+            used = sampling["speech"]
             speech = speak_lines(
-                self.tts, plan.lines, voices, plan.duration, energy, options, kept, progress
+                self.tts, plan.lines, voices, plan.duration, energy, used, kept, progress
             )
         return Result(
             speech.waveform,
             speech.sample_rate,
             taken,
             route,
+            sampling,
             energy,
             plan=plan,
             lines=speech.lines,
@@ -213,7 +224,7 @@ class DeepAudio:
 
 
 def load(
-    name_or_folder: str | PathLike = "mini",
+    name_or_folder: str | PathLike = PRESET,
     device: str = "auto",
     *,
     dtype: str = "auto",
@@ -242,24 +253,6 @@ def preset_folder(name_or_folder: str | PathLike) -> Path:
     known += official.PRESETS
     message = f"no preset '{name_or_folder}'"
     raise WeightsError("preset.unknown", message, suggest(str(name_or_folder), known))
-
-
-def device_of(name: str) -> torch.device:
-    """`auto` is the GPU when there is one; a GPU that was asked for by name and is not there is a ToolError."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next((kind for kind, found in there.items() if found), "cpu"))
-    kind = name.partition(":")[0]
-    if kind != "cpu" and not there.get(kind, False):
-        raise ToolError("device.missing", f"no {name} device here", "--device auto, or cpu")
-    return torch.device(name)
-
-
-def dtype_of(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 on a GPU and float32 elsewhere."""
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
 
 
 def as_voices(

@@ -18,6 +18,7 @@ from deepaudio.pipelines.intent import agree, read_voices
 from deepaudio.pipelines.jobs import Done, DubJob
 from deepaudio.pipelines.kept_lines import KeptLines, kept_folder
 from deepaudio.pipelines.names import beside
+from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.plan import Plan, as_script
 from deepaudio.pipelines.record import (
     Clock,
@@ -111,7 +112,7 @@ def _dub(
         facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
         words = _plan_words(result.plan)
         return Done(output, plain(facts), words, tuple(warnings), tuple(notes))
-    bed = _bed(model, job, info, original)
+    bed, sampled = _bed(model, job, info, original)
     passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
     track = soundtrack.compose(
         Wave.of(result.waveform, result.sample_rate),
@@ -139,6 +140,7 @@ def _dub(
     clock.lap("mux")
     facts |= {
         "audio": track.mode,
+        "sampling": {**result.sampling, **sampled},
         "lines": _spoken(result, track),
         "loudness": loudness,
         "seconds": clock.seconds,
@@ -196,12 +198,14 @@ def _refuse_overflow(plan: Plan) -> None:
         raise QualityError("script.overflow", message, "shorten them, or raise --max-speed")
 
 
-def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None) -> Wave | None:
-    """The sound under the lines: kept, generated, or none."""
+def _bed(
+    model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None
+) -> tuple[Wave | None, Mapping[str, SampleOptions]]:
+    """The sound under the lines (kept, generated, or none), and how it was sampled."""
     if job.mix.bed == "keep":
-        return original
+        return original, {}
     if job.mix.bed == "none":
-        return None
+        return None, {}
     made = model.generate(
         job.instruction,
         info,
@@ -210,7 +214,7 @@ def _bed(model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None) -
         options=job.options,
         direction="v2a",
     )
-    return Wave.of(made.waveform, made.sample_rate)
+    return Wave.of(made.waveform, made.sample_rate), made.sampling
 
 
 def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:

@@ -191,15 +191,6 @@ def _kept_rows(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return rows
 
 
-def read_summary(out: Path) -> dict[str, Any]:
-    """The summary of an earlier evaluation; InputError where there is none."""
-    place = out / "summary.json"
-    try:
-        return json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError("eval.summary", f"no readable summary.json in {out}") from error
-
-
 @dataclass(frozen=True)
 class Written:
     """Files that an evaluation left, and the table for a terminal."""

@@ -21,8 +21,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.judges import open_judge
 from deepaudio.models.tts import dit
-from deepaudio.pipelines.full_size_options import TTS_SCALE
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import F5_TTS, SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.text_to_speech import Reference
 from deepaudio.text import f5_duration
@@ -56,6 +55,8 @@ class F5TextToSpeech:
     """Speech in the voice of a reference; its energy follows a contour when the weights have that input."""
 
     sample_rate = SAMPLE_RATE
+    defaults = F5_TTS
+    margin = 0.0  # what is asked for is filled from end to end
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
@@ -106,7 +107,7 @@ class F5TextToSpeech:
         if not text:
             raise InputError("text.empty", "no text to speak")
         voice = self._voice(reference)
-        options = options.with_own_scale(TTS_SCALE)
+        options = self.defaults.fill(options)
         seconds = voice.n_frames * HOP / SAMPLE_RATE
         pieces = f5_duration.chunks(text, f5_duration.chunk_bytes(voice.text, seconds))
         network, tokenizer = self.resident.get("tts", "vocabulary", "tts_vocoder")[:2]

@@ -59,6 +59,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "probabilities": route.probabilities,
         "duration": round(duration, 3),
         "audio": track.mode,
+        "sampling": result.sampling,
         "loudness": loudness,
         "seconds": clock.seconds,
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from deepaudio.pipelines.options import (
     INSTRUCTIONS,
+    PRESET,
     FitOptions,
     LoudnessName,
     MixOptions,
@@ -111,7 +112,7 @@ class Batch:
     shard: str | None = None
     keep_going: bool = True
     resume: bool = False
-    preset: str = "mini"
+    preset: str = PRESET
     device: str = "auto"
     dtype: str = "auto"
     low_memory: bool = False

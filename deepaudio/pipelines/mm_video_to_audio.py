@@ -17,8 +17,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.models.v2a import mmdit
-from deepaudio.pipelines.full_size_options import V2A_SCALE
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import MMAUDIO, SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.sight import HOP, PER_SEGMENT, FullFeatures, look
 from deepaudio.pipelines.watched import Progress
@@ -40,6 +39,8 @@ class Window:
 
 class MMVideoToAudio:
     """Sound for a clip, and the energy contour that V2S takes from it."""
+
+    defaults = MMAUDIO
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
@@ -67,7 +68,7 @@ class MMVideoToAudio:
         self, features: FullFeatures, prompt: str, negative: str, options: SampleOptions
     ) -> Float[Tensor, " s"]:
         """Waveform of exactly the clip's duration; what no feature covers at its end is silent."""
-        options = options.with_own_scale(V2A_SCALE)
+        options = self.defaults.fill(options)
         texts = self._texts(prompt, negative) if prompt or negative else None
         (network,) = self.resident.get("v2a")
         if texts is None:  # the weights carry the features of an empty prompt
@@ -80,6 +81,10 @@ class MMVideoToAudio:
         waveform = waveform[: round(features.covered * self.sample_rate)]
         n_samples = round(features.duration * self.sample_rate)
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
+
+    def energy_sampling(self, options: SampleOptions) -> SampleOptions:
+        """What `energy` uses: it is that of a whole sound."""
+        return self.defaults.fill(options)
 
     def energy(self, features: FullFeatures, options: SampleOptions) -> Float[Tensor, " n"]:
         """Energy contour at 93.75 Hz of the sound without a prompt, as the released V2S was tuned on."""
@@ -121,7 +126,9 @@ class MMVideoToAudio:
                 weight[:, window.latent] += share
             return total / weight
 
-        return network.unnormalize(euler(velocity, x, time.linear(options.steps)))
+        return network.unnormalize(
+            euler(velocity, x, time.sway(time.linear(options.steps), options.sway))
+        )
 
 
 def plan_windows(features: FullFeatures, latent_rate: float) -> list[Window]:

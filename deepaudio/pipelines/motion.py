@@ -4,19 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from deepaudio.errors import InputError, ToolError
+from deepaudio.errors import InputError
+from deepaudio.libraries import needed
 from deepaudio.media.guard import guard, opened
 from deepaudio.media.sniff import regular_file
 
 
 def flow_magnitudes(path: Path) -> tuple[list[float], float]:
     """(one magnitude a frame, frames per second); the first frame repeats the first pair's."""
-    try:
+    with needed():
         import cv2
-    except ImportError as error:
-        raise ToolError(
-            "opencv.missing", "AV-align needs OpenCV", hint="pip install opencv-python-headless"
-        ) from error
     magnitudes: list[float] = []
     before = None
     place = regular_file(path, "video")

@@ -1,14 +1,19 @@
 """The options of sampling and dubbing: every default of the command line and of Python is written here, once."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from deepaudio.errors import UsageError
 
 Quality = Literal["draft", "normal", "high"]
+QUALITIES: tuple[str, ...] = get_args(Quality)
 AudioMode = Literal["auto", "replace", "mix", "add"]
 Bed = Literal["keep", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
 
-STEPS_OF_QUALITY: dict[str, int] = {"draft": 8, "normal": 16, "high": 32}
+PRESET = "mini"
 
 INSTRUCTIONS = {
     "dub": "dub the speaker",
@@ -19,28 +24,65 @@ INSTRUCTIONS = {
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """How a flow is integrated: `steps` of the solver, guidance (1 = off), the seed of the noise."""
+    """How a flow is integrated. What is None is chosen by the engine that samples (`EngineDefaults`)."""
 
-    steps: int = STEPS_OF_QUALITY["normal"]
-    guidance_scale: float = 2.0
+    steps: int | None = None
+    """Euler steps of the solver; None: as many as the engine takes for `quality`."""
+    guidance_scale: float | None = None
+    """Classifier-free guidance; 1 is off."""
     seed: int = 0
-    sway: float = -1.0  # step grid of F5-TTS: 0 is uniform, -1 puts more steps near the noise
+    """Of the noise."""
+    sway: float | None = None
+    """Step grid of F5-TTS: 0 is uniform, -1 puts more steps near the noise."""
+    quality: Quality = "normal"
 
     def __post_init__(self):
-        if not 1 <= self.steps <= 1000:
-            raise ValueError(f"steps must lie in 1..1000, got {self.steps}")
-        if not 0 <= self.guidance_scale <= 50:
-            raise ValueError(f"guidance_scale must lie in 0..50, got {self.guidance_scale}")
-        if not -1 <= self.sway <= 1:
-            raise ValueError(f"sway must lie in -1..1, got {self.sway}")
+        if self.steps is not None and not 0 <= self.steps <= 1000:
+            raise ValueError(f"steps must be in 0..1000, got {self.steps}")
+        if self.guidance_scale is not None and not 0 <= self.guidance_scale <= 50:
+            raise ValueError(f"guidance_scale must be in 0..50, got {self.guidance_scale}")
+        if self.sway is not None and not -1 <= self.sway <= 1:
+            raise ValueError(f"sway must be in -1..1, got {self.sway}")
         if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must lie in 0..2**63-1, got {self.seed}")
+            raise ValueError(f"seed must be in 0..2**63-1, got {self.seed}")
+        if self.quality not in QUALITIES:
+            raise ValueError(f"quality must be one of {QUALITIES}, got {self.quality!r}")
 
-    def with_own_scale(self, scale: float) -> "SampleOptions":
-        """A model's own guidance where the option has its common default; any other value is the user's."""
-        if self.guidance_scale == SampleOptions.guidance_scale:
-            return replace(self, guidance_scale=scale)
-        return self
+
+@dataclass(frozen=True)
+class EngineDefaults:
+    """What an engine takes where `SampleOptions` leaves a value open; steps by quality."""
+
+    steps: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"draft": 8, "normal": 16, "high": 32})
+    )
+    guidance_scale: float = 2.0
+    sway: float = 0.0
+
+    def fill(self, options: SampleOptions) -> SampleOptions:
+        """The values that are used: no None is left. UsageError for fewer steps than the engine can take."""
+        least = min(1, *self.steps.values())
+        if options.steps is not None and options.steps < least:
+            raise UsageError("options.steps", f"steps must be at least {least} for this engine")
+        scale, sway = options.guidance_scale, options.sway
+        return replace(
+            options,
+            steps=self.steps[options.quality] if options.steps is None else options.steps,
+            guidance_scale=self.guidance_scale if scale is None else scale,
+            sway=self.sway if sway is None else sway,
+        )
+
+
+MINI_SOUND = EngineDefaults()
+# the flow of mini's speech starts at a mel that is nearly right: draft is that mel, and guidance makes the rest
+# of the way worse (docs/mini.md)
+MINI_SPEECH = EngineDefaults(
+    MappingProxyType({"draft": 0, "normal": 1, "high": 4}), guidance_scale=1.0, sway=-1.0
+)
+# the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
+MMAUDIO = EngineDefaults(guidance_scale=4.5)
+F5_TTS = EngineDefaults(guidance_scale=3.0, sway=-1.0)
+YINGSOUND = EngineDefaults(guidance_scale=3.0, sway=-1.0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +91,10 @@ class FitOptions:
 
     min_speed: float = 0.85
     max_speed: float = 1.3
-    pause: float = 0.35
-    clamp: bool = False  # cut cues that run past the clip's end instead of refusing them
+    pause: float = 0.6
+    clamp: bool = (
+        False  # shorten or leave out cues that run past the clip's end instead of refusing them
+    )
 
     def __post_init__(self):
         if not 0.5 <= self.min_speed <= 1.0 <= self.max_speed <= 3.0:
@@ -71,4 +115,4 @@ class MixOptions:
 
     def __post_init__(self):
         if not 0 <= self.duck_db <= 60:
-            raise ValueError(f"duck_db must lie in 0..60, got {self.duck_db}")
+            raise ValueError(f"duck_db must be in 0..60, got {self.duck_db}")

@@ -58,6 +58,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "duration": round(seconds, 3),
         "sample_rate": result.sample_rate,
         "rule": result.plan.rule,
+        "sampling": result.sampling,
         "lines": [line.as_dict() for line in result.lines],
         "loudness": loudness,
         "seconds": clock.seconds,

@@ -23,7 +23,7 @@ from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.models.v2a import mmdit
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import MINI_SOUND, SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 from deepaudio.pipelines.watched import Progress, watched
 
@@ -55,6 +55,8 @@ class ClipFeatures:
 
 class VideoToAudio:
     """M_v2a with its motion encoder, its codec and its vocoder."""
+
+    defaults = MINI_SOUND
 
     def __init__(
         self,
@@ -108,8 +110,9 @@ class VideoToAudio:
         self, features: ClipFeatures, prompt: str, negative: str, options: SampleOptions
     ) -> Float[Tensor, "n c"]:
         """Log-mel frames of the sound: Euler from seeded noise, guided away from no video and `negative`."""
+        options = self.defaults.fill(options)
         x = self._noise(features, options.seed)
-        grid = time.linear(options.steps)
+        grid = time.sway(time.linear(options.steps), options.sway)
         field = _Windows(self, features, prompt, negative, options.guidance_scale)
         return self._decode(euler(field, x, grid), features.duration)
 
@@ -125,6 +128,10 @@ class VideoToAudio:
         waveform = waveform / max(1.0, float(waveform.abs().max()) / LOUDEST)
         n_samples = round(features.duration * self.sample_rate)
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
+
+    def energy_sampling(self, options: SampleOptions) -> SampleOptions:
+        """What `energy` uses whatever is asked for: one step without guidance, the same for every seed."""
+        return SampleOptions(1, 1.0, 0, 0.0, options.quality)
 
     @torch.inference_mode()
     def energy(self, features: ClipFeatures, options: SampleOptions) -> Float[Tensor, " n"]:

@@ -19,8 +19,7 @@ from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.models.v2a.crossdit import nearest_frames
-from deepaudio.pipelines.full_size_options import YING_SCALE
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import YINGSOUND, SampleOptions
 from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.watched import Progress, watched
 
@@ -43,6 +42,7 @@ class YSVideoToAudio:
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
 
+    defaults = YINGSOUND
     sample_rate = 24_000
     hop_length = 320
 
@@ -85,7 +85,7 @@ class YSVideoToAudio:
         """Waveform of exactly the clip's duration. This network knows no negative prompt."""
         if negative.strip():
             raise InputError("prompt.negative", "this preset takes no negative prompt")
-        options = options.with_own_scale(YING_SCALE)
+        options = self.defaults.fill(options)
         device, dtype = self.resident.device, self.resident.dtype
         (reader,) = self.resident.get("text")
         with self.resident.exact():
@@ -110,6 +110,10 @@ class YSVideoToAudio:
             waveform = codec.decode(latent)[0].float().cpu()
         n_samples = round(features.duration * self.sample_rate)
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
+
+    def energy_sampling(self, options: SampleOptions) -> SampleOptions:
+        """What `energy` uses: it is that of a whole sound."""
+        return self.defaults.fill(options)
 
     def energy(self, features: FrameFeatures, options: SampleOptions) -> Float[Tensor, " n"]:
         """Energy contour at 93.75 Hz of the sound without a prompt."""

@@ -1,15 +1,11 @@
-"""Scripts written out: the editable JSON form, and CSV that a spreadsheet may open safely."""
+"""Scripts written out in the editable JSON form."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from deepaudio.script.cue import Line, Script
 from deepaudio.script.table import COLUMNS, SCHEMA
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_json(script: Script | Sequence[Line], clip: str | None = None) -> str:
@@ -24,17 +20,6 @@ def to_json(script: Script | Sequence[Line], clip: str | None = None) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def to_csv(script: Script | Sequence[Line]) -> str:
-    """The script as CSV; cells that a spreadsheet would take for a formula begin with an apostrophe."""
-    lines = script.lines if isinstance(script, Script) else script
-    sink = io.StringIO(newline="")
-    table = csv.writer(sink, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for line in lines:
-        table.writerow([_cell(getattr(line, name)) for name in COLUMNS])
-    return sink.getvalue()
-
-
 def with_times(lines: Sequence[Line], times: Sequence[tuple[float, float]]) -> list[Line]:
     """The lines with the given (start, end) in place of their own."""
     return [
@@ -44,12 +29,3 @@ def with_times(lines: Sequence[Line], times: Sequence[tuple[float, float]]) -> l
 
 def _rounded(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA) else text

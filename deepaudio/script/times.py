@@ -22,10 +22,3 @@ def parse_clock(text: str) -> float:
         raise ValueError(f"{text.strip()!r} is beyond 99 hours")
     whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds)
     return whole + float(f"0.{fraction or 0}")
-
-
-def format_clock(seconds: float) -> str:
-    """`hh:mm:ss.mmm`."""
-    thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

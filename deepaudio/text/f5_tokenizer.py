@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from deepaudio.errors import ToolError, WeightsError
+from deepaudio.errors import WeightsError
+from deepaudio.libraries import needed
 
 VOCABULARY_LINES = 2545
 _PLAIN = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
 _NO_SPACE_AFTER = " :'\""
-_INSTALL = 'pip install "deepaudio[f5]"'
 
 
 class F5Tokenizer:
@@ -98,17 +98,13 @@ def _is_chinese(character: str) -> bool:
 
 
 def _segments(text: str) -> list[str]:
-    try:
+    with needed():
         import rjieba
-    except ImportError as error:
-        raise ToolError("tool.segmenter", "F5-TTS text needs rjieba", hint=_INSTALL) from error
     return list(rjieba.cut(text))
 
 
 def _pinyin(segment: str) -> list[str]:
     """One syllable per character; runs without a reading are kept letter by letter."""
-    try:
+    with needed():
         from pypinyin import Style, lazy_pinyin
-    except ImportError as error:
-        raise ToolError("tool.pinyin", "Chinese text needs pypinyin", hint=_INSTALL) from error
     return lazy_pinyin(segment, style=Style.TONE3, tone_sandhi=True, errors=list)

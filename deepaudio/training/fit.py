@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepaudio import checkpoint
+from deepaudio.devices import device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.ema import Ema
@@ -69,13 +70,6 @@ class Progress(NamedTuple):
     parts: dict[str, float]
 
 
-def device_of(name: str) -> torch.device:
-    """`auto` is the GPU when there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def fit(
     stage: Stage,
     recipe: Recipe,
@@ -85,21 +79,22 @@ def fit(
     """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
+    ToolError for a device that is not there,
     ResourceError when loss or gradients are not finite or a save fails.
     """
+    device = device_of(recipe.device)
     folder = Path(recipe.output)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _fit(stage, recipe, folder, progress, stop)
+            return _fit(stage, recipe, folder, device, progress, stop)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, progress, stop) -> Path:
-    device = device_of(recipe.device)
+def _fit(stage, recipe, folder, device, progress, stop) -> Path:
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)

@@ -1,6 +1,6 @@
-"""`deepaudio doctor`: what is installed, what works here, what is missing."""
+"""`deepaudio doctor`: what is installed, what works here, what is at fault."""
 
-import importlib.metadata
+import importlib
 import os
 import platform
 import shutil
@@ -10,12 +10,14 @@ from typing import Any
 
 from deepaudio import __version__
 from deepaudio.errors import DeepAudioError, ToolError
+from deepaudio.libraries import installed, needed, optional, requirements, unfit
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
-MATCHED = {"torch": "2.11.", "torchaudio": "2.11.", "torchvision": "0.26."}
 SHOWN = (
-    *MATCHED,
+    "torch",
+    "torchaudio",
+    "torchvision",
     "transformers",
     "open_clip_torch",
     "vocos",
@@ -30,6 +32,18 @@ SHOWN = (
     "typer",
     "numpy",
 )
+LOADED = (  # those that come with compiled code, which may not fit this machine
+    "torch",
+    "torchaudio",
+    "torchvision",
+    "onnxruntime",
+    "ai_edge_litert.interpreter",
+    "av",
+    "soundfile",
+    "soxr",
+    "pyworld",
+    "hibari.tts",
+)
 JUDGES = ("faster-whisper", "resemblyzer", "speechmos")
 LOW_DISK = 1 << 30
 
@@ -43,7 +57,7 @@ def doctor(json: opt.Json = False, verbose: opt.Verbose = 0) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": _packages(faults),
-        "judges": {name: _installed(name) for name in JUDGES},
+        "judges": {name: installed(name) for name in JUDGES},
         "ffmpeg": _ffmpeg(faults),
         "device": _device(faults),
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
@@ -53,26 +67,24 @@ def doctor(json: opt.Json = False, verbose: opt.Verbose = 0) -> None:
     }
     if shutil.disk_usage(Path.cwd()).free < LOW_DISK:
         faults.append("less than 1 GiB of disk is free here")
-    console.result(facts | {"faults": faults}, *_lines(facts), *(f"missing: {f}" for f in faults))
+    console.result(facts | {"faults": faults}, *_lines(facts), *(f"fault: {f}" for f in faults))
     if faults:
-        count = f"{len(faults)} thing{'s' if len(faults) > 1 else ''} missing"
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
         raise ToolError("doctor.faults", f"{count}: {'; '.join(faults)}")
 
 
-def _installed(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _packages(faults: list[str]) -> dict[str, str | None]:
-    found = {name: _installed(name) for name in SHOWN}
-    faults += [f"package {name}" for name, version in found.items() if version is None]
-    for name, wanted in MATCHED.items():
-        if found[name] and not found[name].startswith(wanted):
-            faults.append(f"{name} {wanted}* (found {found[name]})")
-    return found
+    """Versions of the main libraries; what is missing, does not fit, or cannot be loaded goes to the faults."""
+    for requirement in requirements().values():
+        if not optional(requirement) and (text := unfit(requirement.name)):
+            faults.append(text)
+    for module in LOADED:
+        try:
+            with needed():
+                importlib.import_module(module)
+        except DeepAudioError as error:
+            faults.append(f"{error.message} ({error.hint})")
+    return {name: installed(name) for name in SHOWN}
 
 
 def _ffmpeg(faults: list[str]) -> dict[str, Any]:
@@ -87,10 +99,9 @@ def _ffmpeg(faults: list[str]) -> dict[str, Any]:
 
 def _device(faults: list[str]) -> dict[str, Any]:
     try:
-        import torch
-        import torchaudio  # noqa: F401 - refuses to import beside another torch
-    except (ImportError, OSError) as error:
-        faults.append(f"torch and torchaudio do not load: {error}")
+        with needed():
+            import torch
+    except DeepAudioError:  # named among the packages
         return {"auto": None}
     name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     mps = torch.backends.mps.is_available()

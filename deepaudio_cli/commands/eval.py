@@ -66,9 +66,9 @@ def eval(
         typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
     ] = None,
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Score everything again.")] = False,
-    quality: opt.QualityName = "normal",
+    quality: opt.QualityName = opt.SAMPLING.quality,
     steps: opt.Steps = None,
-    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    guidance: opt.Guidance = None,
     seed: opt.Seed = opt.SAMPLING.seed,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
@@ -80,7 +80,7 @@ def eval(
     """Score predictions, or a preset's, against a manifest; every failure is counted and named."""
     console = Console("eval", json, verbose, quiet)
     opt.prepare(offline)
-    from deepaudio.pipelines.deepaudio import device_of
+    from deepaudio.devices import device_of
     from deepaudio.pipelines.evaluate import EvalOptions, evaluate, write_tables
     from deepaudio.pipelines.rows import Rows, read_items, systems_of
 

@@ -26,9 +26,9 @@ def tts(
         float, typer.Option(help="Pace; 1 is natural.", min=0.5, max=2.0)
     ] = SpeakJob.speed,
     pause: opt.Pause = opt.FIT.pause,
-    quality: opt.QualityName = "normal",
+    quality: opt.QualityName = opt.SAMPLING.quality,
     steps: opt.Steps = None,
-    guidance: opt.Guidance = opt.SAMPLING.guidance_scale,
+    guidance: opt.Guidance = None,
     seed: opt.Seed = opt.SAMPLING.seed,
     loudness: opt.Loudness = opt.MIX.loudness,
     consent: opt.Consent = False,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from deepaudio.data import benchmark
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.data.prepare.grid import grid_held_out, grid_items, read_align, speech_span
 from deepaudio.data.prepare.librispeech import cross_sentence_items, librispeech_items
@@ -13,6 +12,7 @@ from deepaudio.data.prepare.v2c import layout_items, lst_items, with_setting
 from deepaudio.data.prepare.vctk import vctk_items
 from deepaudio.data.prepare.vggsound import vggsound_items
 from deepaudio.errors import InputError
+from tests import bench_sets
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared/media"
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="no ../shared beside the repository")
@@ -138,19 +138,19 @@ def test_the_public_lists_are_read_whole():
 
 
 def test_the_sentences_are_fifty_and_say_different_things():
-    assert len(set(benchmark.SENTENCES)) == 50
-    assert sum("?" in s for s in benchmark.SENTENCES) >= 5
-    assert all(5 <= len(s.split()) <= 16 for s in benchmark.SENTENCES)
-    assert all(c.isascii() for s in benchmark.SENTENCES for c in s)
+    assert len(set(bench_sets.SENTENCES)) == 50
+    assert sum("?" in s for s in bench_sets.SENTENCES) >= 5
+    assert all(5 <= len(s.split()) <= 16 for s in bench_sets.SENTENCES)
+    assert all(c.isascii() for s in bench_sets.SENTENCES for c in s)
 
 
 @needs_media
 def test_the_sets_behind_the_figures():
-    voices = benchmark.voice_items(MEDIA)
+    voices = bench_sets.voice_items(MEDIA)
     assert len(voices) == 10 and all(Path(voice.audio).is_file() for voice in voices)
-    rows = benchmark.cross_voice_items(MEDIA)
-    assert len(rows) == 50 and {row.text for row in rows} == set(benchmark.SENTENCES)
-    clips = benchmark.grid_clips(MEDIA)
+    rows = bench_sets.cross_voice_items(MEDIA)
+    assert len(rows) == 50 and {row.text for row in rows} == set(bench_sets.SENTENCES)
+    clips = bench_sets.grid_clips(MEDIA)
     assert len(clips) == len({c.id for c in clips}) == 30 and all(
         grid_held_out(c.id) for c in clips
     )
@@ -180,8 +180,10 @@ def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, caplog):
 
 @needs_media
 def test_real_utterances_and_their_synthesised_counterparts_are_pairs():
-    pairs = benchmark.pair_items(MEDIA)
+    pairs = bench_sets.pair_items(MEDIA)
     assert len(pairs) == 6
     for item in pairs:
         assert item.text and item.id.endswith("_synthesized")
-        assert (MEDIA / benchmark.PAIRS / f"{item.id}.wav").is_file() and Path(item.audio).is_file()
+        assert (MEDIA / bench_sets.PAIRS / f"{item.id}.wav").is_file() and Path(
+            item.audio
+        ).is_file()

@@ -45,7 +45,7 @@ def test_clip_images_are_squeezed_and_normalised(towers):
     frames = torch.randint(0, 256, (3, 20, 50, 3), dtype=torch.uint8)
     prepared = clip.frames_to_input(frames, towers.config)
     assert prepared.shape == (3, 3, 32, 32) and prepared.min() >= 0 and prepared.max() <= 1
-    features = clip.features_of(towers, prepared, batch=2)
+    features = towers.images(prepared)
     assert torch.allclose(features.norm(dim=-1), torch.ones(3), atol=1e-5)
     mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN)[:, None, None]
     std = torch.tensor(open_clip.OPENAI_DATASET_STD)[:, None, None]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 
 import deepaudio
@@ -70,9 +69,6 @@ def test_a_timbre_changes_every_code_of_every_row():
     assert torch.isfinite(few(codes, voiced, voiced | True)).all()
 
 
-@pytest.mark.skipif(
-    not (SHIPPED / "model.safetensors").is_file(), reason="no weights in the preset"
-)
 def test_the_shipped_ear_hears_a_colour_in_other_words():
     """The teacher, brightened, says one thing; what is heard there brightens another thing it says."""
     from deepaudio.audio import world

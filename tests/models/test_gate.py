@@ -1,4 +1,4 @@
-"""The gate and the knowledge pool: shapes, padding, the loss, and eq. 8's soft fusion against eq. 2's hard choice."""
+"""The gate: shapes, padding, the loss."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepaudio.errors import UsageError
-from deepaudio.models.mof import gate, knowledge
+from deepaudio.models.mof import gate
 
 
 @pytest.fixture
@@ -46,42 +46,3 @@ def test_cross_entropy_is_summed():
 def test_sizes_are_checked(name):
     with pytest.raises(UsageError, match=f"{name} must be at least 1, got 0"):
         gate.Config(**{name: 0})
-
-
-def certain(direction: str) -> torch.Tensor:
-    """The probabilities of a gate without doubt."""
-    return torch.nn.functional.one_hot(torch.tensor([gate.DIRECTIONS.index(direction)]), 3).float()
-
-
-@pytest.mark.parametrize("direction", ["v2s", "tts"])
-def test_soft_fusion_and_hard_choice_agree_when_the_gate_is_certain(direction):
-    energy = torch.rand(1, 50)
-    fused = knowledge.fuse(certain(direction), energy)
-    assert torch.equal(fused, knowledge.choose(direction, energy))
-    nearly = knowledge.fuse((certain(direction) * 40).softmax(-1), energy)
-    torch.testing.assert_close(nearly, knowledge.choose(direction, energy), atol=1e-6, rtol=1e-6)
-
-
-def test_an_uncertain_gate_lies_between():
-    energy = torch.rand(2, 50)
-    fused = knowledge.fuse(torch.tensor([[0.1, 0.6, 0.3], [1.0, 0.0, 0.0]]), energy)
-    torch.testing.assert_close(fused[0], 0.6 * energy[0])
-    assert not fused[1].any()  # of sound without speech nothing reaches M_tts
-
-
-def test_the_empty_feature_is_silence():
-    energy = torch.rand(2, 9)
-    assert (
-        knowledge.empty_feature(energy).shape == energy.shape
-        and not knowledge.empty_feature(energy).any()
-    )
-    assert knowledge.choose("v2s", energy) is energy
-    with pytest.raises(ValueError, match="v2a"):
-        knowledge.choose("v2a", energy)
-
-
-def test_fusion_passes_gradients_to_gate_and_energy():
-    logits, energy = torch.zeros(1, 3, requires_grad=True), torch.rand(1, 20, requires_grad=True)
-    knowledge.fuse(logits.softmax(-1), energy).sum().backward()
-    assert logits.grad[0, gate.V2S] > 0 > logits.grad[0, gate.TTS]
-    torch.testing.assert_close(energy.grad, torch.full((1, 20), 1 / 3))

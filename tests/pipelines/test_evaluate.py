@@ -16,7 +16,7 @@ from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.media.audio import write_wav
 from deepaudio.pipelines import judging, tables
 from deepaudio.pipelines.columns import columns
-from deepaudio.pipelines.evaluate import EvalOptions, evaluate, read_summary, write_tables
+from deepaudio.pipelines.evaluate import EvalOptions, evaluate, write_tables
 from deepaudio.pipelines.judging import Shelf, Unavailable
 from deepaudio.pipelines.rows import Rows, read_items
 from deepaudio.pipelines.systems import Folder, Shuffled, Truth, folder_system
@@ -294,7 +294,9 @@ def test_resume_keeps_what_is_done_and_notices_a_new_output(place):
     (root / "out/items.jsonl").rename(root / "out/items.jsonl.part")
     (root / "out/items.jsonl.part").write_text("\n".join(lines[:3]) + '\n{"id": "u3", "sy')
     second = evaluate(items, systems, FEW, root / "out", shelf=shelf)
-    assert ear.heard == count + 2 and second == first == read_summary(root / "out")
+    assert ear.heard == count + 2 and second == first == json.loads(
+        (root / "out/summary.json").read_text()
+    )
     write_wav(root / "made/u4.wav", sound(1.3, 300.0), RATE)
     third = evaluate(items, systems, FEW, root / "out", shelf=shelf)
     assert ear.heard == count + 3 and third != first

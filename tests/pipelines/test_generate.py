@@ -5,10 +5,9 @@ import torch
 
 import deepaudio
 from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.devices import device_of
 from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
-from deepaudio.models.mof import knowledge
-from deepaudio.models.mof.gate import DIRECTIONS
-from deepaudio.pipelines.deepaudio import DeepAudio, device_of
+from deepaudio.pipelines.deepaudio import DeepAudio
 from deepaudio.pipelines.text_to_speech import TextToSpeech
 
 FORBIDDEN = {"v2a": "tts", "tts": "v2a"}
@@ -40,15 +39,6 @@ def test_each_direction_uses_its_modules_alone(model, silent_clip, voice, instru
     if direction == "v2s":
         assert len(energy) == round(seconds * FRAME_RATE)
         assert float(energy.mean()) > 0.8, "the slice lies under the voiced stretch"
-
-
-def test_soft_fusion_agrees_with_the_hard_choice_at_a_certain_gate():
-    energy = torch.rand(1, 50)
-    for index, direction in enumerate(DIRECTIONS):
-        if direction == "v2a":
-            continue
-        certain = torch.eye(len(DIRECTIONS))[index : index + 1]
-        assert torch.equal(knowledge.fuse(certain, energy), knowledge.choose(direction, energy))
 
 
 def test_a_direction_names_what_it_lacks(model, silent_clip, voice):

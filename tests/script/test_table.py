@@ -1,7 +1,5 @@
 """Tables: CSV, JSON, lst; round trips; errors that name row, column or pointer."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -58,12 +56,6 @@ def test_delimiters(delimiter):
 )
 def test_bad_csv_names_row_and_column(text, words):
     assert words in refused(text, "csv").message
-
-
-def test_exported_cells_cannot_be_formulas():
-    lines = [Line("1", 1.0, 2.0, "@SUM", "=1+1"), Line("2", None, None, None, "-5 degrees")]
-    cells = list(csv.reader(io.StringIO(emit.to_csv(lines))))
-    assert cells[1][3] == "'@SUM" and cells[1][4] == "'=1+1" and cells[2][4] == "'-5 degrees"
 
 
 @pytest.mark.parametrize(

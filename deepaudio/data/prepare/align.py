@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deepaudio.audio.content import Anchors, Phone, Utterance
-from deepaudio.errors import ToolError
+from deepaudio.libraries import needed
 
 ARPABET = {
     "A": "EY", "I": "AY", "O": "OW", "Q": "OW", "W": "AW", "Y": "OY", "ʤ": "JH", "ʧ": "CH", "ʣ": "Z", "ʦ": "S",
@@ -32,14 +32,8 @@ class Aligner:
     """Forced alignment of an utterance on 16 kHz speech."""
 
     def __init__(self) -> None:
-        try:
+        with needed():
             import pocketsphinx
-        except ImportError as error:
-            raise ToolError(
-                "align.missing",
-                "pocketsphinx is not installed",
-                hint="pip install 'deepaudio[teachers]'",
-            ) from error
         self._sphinx = pocketsphinx
         self._decoder = None
         self._known: dict[str, str] = {}

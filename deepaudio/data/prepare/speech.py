@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torchaudio.functional as AF
 from safetensors.torch import save_file
@@ -127,11 +126,3 @@ def write_shard(
     save_file(tensors, path.with_suffix(".safetensors"))
     path.with_suffix(".json").write_text(json.dumps(index))
     return len(index)
-
-
-def to_tensor(samples: np.ndarray, sample_rate: int) -> Tensor:
-    """(s) or (s channels) samples -> mono float32 at 24 kHz."""
-    waveform = torch.from_numpy(np.asarray(samples, np.float32))
-    if waveform.ndim == 2:
-        waveform = waveform.mean(1)
-    return AF.resample(waveform, sample_rate, SAMPLE_RATE)

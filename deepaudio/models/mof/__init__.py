@@ -1,1 +1,1 @@
-"""M_mof: the gate over directions and the knowledge it fuses."""
+"""M_mof: the gate over directions (eq. 9)."""
