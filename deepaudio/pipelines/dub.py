@@ -93,7 +93,7 @@ def _dub(
         original=None if original is None else wave_contour(original),
         kept=kept if extras.cache else None,
         on_plan=_refuse_overflow if extras.strict else None,
-        rehearse=extras.dry_run,
+        dry_run=extras.dry_run,
         progress=progress,
     )
     kept.tidy()
@@ -131,12 +131,13 @@ def _dub(
         track.sound.sample_rate,
         output,
         audio="add" if track.mode == "add" else "replace",
-        language=next((line.language for line in script.lines if line.language), None),
+        language=_language(script),
         strict=extras.strict,
         keep_temp=extras.keep_temp,
         remux_fix=extras.remux_fix,
     )
-    notes += [note for note in made.notes if note not in notes]
+    warnings += [note for note in made.notes if note not in info.notes]
+    warnings += soundtrack.losses(info, track.mode, job.mix.bed)
     loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
@@ -216,6 +217,13 @@ def _bed(
         direction="v2a",
     )
     return Wave.of(made.waveform, made.sample_rate), made.sampling
+
+
+def _language(script: Script) -> str:
+    """ISO 639-2 code of the dub: what the script says, else Chinese where it is written so, else English."""
+    declared = next((line.language for line in script.lines if line.language), None)
+    chinese = any("\u4e00" <= c <= "\u9fff" for line in script.lines for c in line.text)
+    return declared or ("zho" if chinese else "eng")
 
 
 def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:
