@@ -72,6 +72,7 @@ def _dub(
         speakers=[name for name in voices if name],
         duration=info.duration,
         clamp=job.fit.clamp,
+        encoding=extras.encoding,
         speak_sdh=extras.speak_sdh,
         allow_empty=extras.allow_empty,
     )

@@ -56,6 +56,7 @@ def dub(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and plan; speak and write nothing.")
     ] = False,
+    encoding: opt.Encoding = None,
     speak_sdh: opt.SpeakSdh = False,
     strict: opt.Strict = False,
     allow_damaged: opt.AllowDamaged = False,
@@ -114,7 +115,7 @@ def dub(
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     opt.prepare(offline)
     if manifest is None:
-        script, text = opt.source(script, text)
+        script, text = opt.source(script, text, encoding)
     job = DubJob(
         clip=clip or Path(),
         script=script,
@@ -141,6 +142,7 @@ def dub(
             keep_temp=keep_temp,
             remux_fix=remux_fix,
             cache=cache,
+            encoding=encoding,
             speak_sdh=speak_sdh,
         ),
     )
