@@ -98,6 +98,8 @@ def _fit(stage, recipe, folder, device, progress, stop) -> Path:
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
+    if recipe.compile:
+        compiled(stage.model)
     rng = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     own_step = getattr(stage, "step", None)
@@ -196,6 +198,13 @@ def fast_bfloat16() -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
+def compiled(model: nn.Module) -> None:
+    """Compile in place what is called for every batch; names of parameters and the state dict stay as they are."""
+    model.compile()
+    if hasattr(model, "encode"):
+        model.encode = torch.compile(model.encode)
+
+
 def _fingerprint(recipe: Recipe) -> str:
     """What must agree between the run in a folder and its resume: all but where, how long and how often."""
     free = {
@@ -206,6 +215,7 @@ def _fingerprint(recipe: Recipe) -> str:
         "device",
         "steps",
         "checkpoint_activations",
+        "compile",
     }
     return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
 
