@@ -21,6 +21,7 @@ from deepaudio.pipelines.options import (
     Quality,
     SampleOptions,
 )
+from deepaudio.pipelines.options import PRESET as DEFAULT_PRESET
 
 
 def _steps(engine: EngineDefaults) -> str:
@@ -28,6 +29,7 @@ def _steps(engine: EngineDefaults) -> str:
 
 
 SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
+PRESET = DEFAULT_PRESET
 MAX_STDIN = 8_000_000
 
 # --- how the command talks
@@ -67,7 +69,9 @@ Negative = Annotated[str, typer.Option(help="What it must not sound like.")]
 # --- who speaks what
 Script = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option(help=f"File with the lines to speak: {script_formats()}."),
+    typer.Option(
+        help="File with the lines to speak: text, SRT, VTT, ASS or SSA, TTML, CSV or TSV, JSON, .lst."
+    ),
 ]
 Text = Annotated[
     Optional[str],  # noqa: UP045
@@ -126,7 +130,10 @@ MinSpeed = Annotated[float, typer.Option(help="Slowest pace of a line.", min=0.5
 MaxSpeed = Annotated[float, typer.Option(help="Fastest pace of a line.", min=1.0, max=3.0)]
 Pause = Annotated[float, typer.Option(help="Seconds between untimed lines.", min=0, max=60)]
 Clamp = Annotated[
-    bool, typer.Option("--clamp", help="Shorten cues that run past the end of the clip.")
+    bool,
+    typer.Option(
+        "--clamp", help="Shorten cues that run past the end of the clip, leave out those after it."
+    ),
 ]
 Audio = Annotated[
     AudioMode,

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
+from deepaudio.devices import device_of, dtype_of
 from deepaudio.pipelines import full_size
-from deepaudio.pipelines.deepaudio import device_of, dtype_of
 from deepaudio.pipelines.mm_video_to_audio import MMVideoToAudio
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.sight import FullFeatures

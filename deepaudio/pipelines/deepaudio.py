@@ -167,7 +167,8 @@ class DeepAudio:
                 duration = features.duration
                 sampling["energy"] = self.v2a.energy_sampling(options)
                 energy = self.v2a.energy(features, options).cpu().float()
-            plan = plan_lines(script, self._pace(voices), duration, energy, original, fit)
+            pace, margin = self._pace(voices), self.tts.margin
+            plan = plan_lines(script, pace, duration, energy, original, fit, margin)
             plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)

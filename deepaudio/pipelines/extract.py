@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepaudio.data.manifest import Item, read_manifest
+from deepaudio.devices import device_of, dtype_of
 from deepaudio.errors import InputError
 from deepaudio.pipelines import full_size
 from deepaudio.pipelines import training_window as window
-from deepaudio.pipelines.deepaudio import device_of, dtype_of
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.training_window import Model
 from deepaudio.presets import official

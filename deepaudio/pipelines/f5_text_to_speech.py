@@ -54,6 +54,7 @@ class F5TextToSpeech:
 
     sample_rate = SAMPLE_RATE
     defaults = F5_TTS
+    margin = 0.0  # what is asked for is filled from end to end
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident

@@ -91,8 +91,10 @@ class FitOptions:
 
     min_speed: float = 0.85
     max_speed: float = 1.3
-    pause: float = 0.35
-    clamp: bool = False  # cut cues that run past the clip's end instead of refusing them
+    pause: float = 0.6
+    clamp: bool = (
+        False  # shorten or leave out cues that run past the clip's end instead of refusing them
+    )
 
     def __post_init__(self):
         if not 0.5 <= self.min_speed <= 1.0 <= self.max_speed <= 3.0:

@@ -1,22 +1,25 @@
 """When each line is spoken: the script's own times, the slots of a clip, or one line after the other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 
 from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import script as scripts
+from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.timing import active_span
 from deepaudio.errors import InputError
 from deepaudio.pipelines.options import FitOptions
 from deepaudio.pipelines.video_to_speech import PlannedLine
-from deepaudio.script import Script, fit
+from deepaudio.script import Script, check, fit
+from deepaudio.script.cue import Skipped
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Lines with their moments on a track of `duration` seconds, the rule that chose them, and what to report."""
+    """When each line is spoken on a track of `duration` seconds, the rule that chose it, and what to report."""
 
     lines: tuple[PlannedLine, ...]
     duration: float
@@ -41,28 +44,36 @@ def plan_lines(
     energy: Float[Tensor, " n"] | None,
     original: Float[Tensor, " m"] | None,
     options: FitOptions,
+    margin: float = 0.0,
 ) -> Plan:
     """Slots in a clip of `duration` seconds, or without a clip the lines at their own pace.
 
-    Lines without times take the voiced stretches of what the picture shows; where it shows no speech, those of the
-    clip's own sound. Raises InputError when the whole script cannot be spoken within the clip even at the fastest pace.
+    Lines without times take the voiced stretches of what the video shows; where it shows no speech, those of the
+    clip's own audio. Within its slot a line is spoken while somebody is seen to speak. `natural_duration` is that of
+    the speech from its first sound to its last, `margin` the quiet that a voice keeps around it.
+    Raises InputError for a line outside the clip (without `clamp`), and when the whole script cannot be spoken within the clip
+    even at the fastest pace.
     """
     if duration is None:
-        return in_sequence(script, natural_duration, options)
+        return in_sequence(script, natural_duration, options, margin)
+    notes: list[str] = []
+    skipped: list[Skipped] = []
+    lines = check.inside_clip(list(script.lines), duration, options.clamp, notes, skipped)
+    script = replace(script, lines=tuple(lines))
     lines = [line for line in script.lines if line.dub]
     natural = [natural_duration(line.text) for line in lines]
     _check_length(script, natural, duration, options)
-    witness, name = energy, "the picture"
+    witness, name = energy, "the video"
     if (energy is None or not float(energy.max()) > 0) and original is not None:
-        witness, name = original, "the original sound"
+        witness, name = original, "the original audio"
     placed = fit.place(
         lines,
         duration,
         natural,
         energy=witness,
+        mouth=None if energy is None else lambda slot: _spoken_part(energy, slot),
         min_speed=options.min_speed,
         max_speed=options.max_speed,
-        clamp=options.clamp,
     )
     planned = tuple(
         PlannedLine(
@@ -73,13 +84,31 @@ def plan_lines(
             duration=p.duration,
             slot_start=p.slot[0],
             slot_end=p.slot[1],
-            speed=p.speed,
+            speed=p.speed * p.line.speed,
             overflow=p.overflow,
         )
         for p in placed.placements
     )
     rule = placed.rule.replace("voiced stretches", f"voiced stretches of {name}")
-    return Plan(planned, duration, rule)
+    notes += [
+        f"line {p.line.id} goes on for {p.borrowed:.2f} s after the mouth has stopped"
+        for p in placed.placements
+        if p.borrowed > 0.005
+    ]
+    return Plan(planned, duration, rule, tuple(notes))
+
+
+def _spoken_part(
+    energy: Float[Tensor, " n"], slot: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Seconds of a slot in which the contour of the video is not silent; None where all of it is."""
+    first = round(slot[0] * FRAME_RATE)
+    part = energy[first : round(slot[1] * FRAME_RATE)]
+    if len(part) == 0 or not float(part.max()) > 0:
+        return None
+    begin, end = active_span(part)
+    start = max(slot[0], (first + begin) / FRAME_RATE)
+    return start, max(start, min(slot[1], (first + end) / FRAME_RATE))
 
 
 def _check_length(
@@ -101,10 +130,13 @@ def _check_length(
 
 
 def in_sequence(
-    script: Script, natural_duration: Callable[[str], float], options: FitOptions
+    script: Script,
+    natural_duration: Callable[[str], float],
+    options: FitOptions,
+    margin: float = 0.0,
 ) -> Plan:
     """Every line at its natural pace; a timed line waits for its time, the others for a pause."""
-    clock, lines, notes = 0.0, [], []
+    clock, lines, notes = margin, [], []
     for line in script.lines:
         length = natural_duration(line.text) / line.speed
         start = clock if line.start is None else max(clock, line.start)
@@ -119,5 +151,5 @@ def in_sequence(
         )
         clock = start + length + options.pause
     rule = "the script's times" if script.timed else "one line after the other"
-    end = lines[-1].start + lines[-1].duration if lines else 0.0
+    end = lines[-1].start + lines[-1].duration + margin if lines else 0.0
     return Plan(tuple(lines), end, rule, tuple(notes))

@@ -32,7 +32,7 @@ from deepaudio.pipelines.options import MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
-EDGE = 0.06  # seconds of quiet kept before and after a line
+EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
 SHARE = 0.4  # how much of it is taken
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
@@ -57,6 +57,7 @@ class TextToSpeech:
 
     sample_rate = SAMPLE_RATE
     defaults = MINI_SPEECH
+    margin = EDGE
 
     def __init__(
         self,
@@ -83,8 +84,8 @@ class TextToSpeech:
         return cls(network, load_vocoder(preset / "vocoder"), load_ear(preset / "voice"), device)
 
     def natural_duration(self, text: str) -> float:
-        """Seconds that `text` takes at an unhurried pace."""
-        return sum(_length(s) for s in self.encode(text)) + 2 * EDGE
+        """Seconds that `text` takes at an unhurried pace, from its first sound to its last."""
+        return sum(_length(s) for s in self.encode(text)) - SENTENCE_PAUSE
 
     @torch.inference_mode()
     def speak(
@@ -98,15 +99,15 @@ class TextToSpeech:
     ) -> Float[Tensor, " s"]:
         """Speech in the voice of `reference`, round(duration * 24000) samples when `duration` is given.
 
-        `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
+        It fills them but for `margin` seconds of quiet at both ends. `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
         speech at RMS 0.1. Raises InputError for text without a sound.
         """
         options = self.defaults.fill(options)
         sentences = self.encode(text)
         natural = self.natural_duration(text)
-        seconds = natural if duration is None else duration
+        seconds = natural + 2 * EDGE if duration is None else duration
         samples = max(HOP, round(seconds * SAMPLE_RATE))
-        pieces = _pieces(sentences, seconds / natural)
+        pieces = _pieces(sentences, max(0.0, seconds - 2 * EDGE) / natural)
         shares = np.cumsum([0.0] + [sum(_length(s) for s in piece) for piece in pieces])
         edges = [round(samples * share / shares[-1]) for share in shares]
         voice = self._voice(reference)
@@ -141,15 +142,28 @@ class TextToSpeech:
     def _piece(
         self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions
     ) -> Tensor:
-        mel, own_energy, timbre = voice
-        n_ref, n = len(mel), n_frames(samples)
+        mel, _, timbre = voice
+        n = n_frames(samples)
         whole = join(piece)
-        anchors = place(piece, n, energy)
+        anchors = place(piece, n)
         content = lay(whole, anchors, n, timbre.middle)
-        content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
         drawn = sketch(taught(whole.spectra), anchors, n * HOP, timbre)[:n]
         if energy is not None and float(energy.max()) > 0:
             drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
+        spoken_mel = drawn
+        if options.steps:
+            spoken_mel = self._refined(drawn, content, voice, energy, options)
+        spoken_mel = coloured(spoken_mel, unstandardize(mel))
+        waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
+        return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
+
+    def _refined(
+        self, drawn: Tensor, content: Tensor, voice, energy: Tensor | None, options: SampleOptions
+    ) -> Float[Tensor, "n c"]:
+        """The drawn mel (n c) with part of the timbre that the flow adds to it."""
+        mel, own_energy, _ = voice
+        n_ref, n = len(mel), len(drawn)
+        content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
@@ -162,12 +176,7 @@ class TextToSpeech:
         )
         begin = rough(torch.cat([mel, standardize(drawn)]), noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
-        spoken_mel = softly(
-            unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY, share=SHARE
-        )
-        spoken_mel = coloured(spoken_mel, unstandardize(mel))
-        waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
-        return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
+        return softly(unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY, share=SHARE)
 
     def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
         on_device = lambda value: value[None].to(self.device)  # noqa: E731
@@ -218,8 +227,8 @@ def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utter
     return pieces
 
 
-def place(piece: list[Utterance], n: int, energy: Tensor | None) -> Anchors:
-    """Phone times of sentences that fill `n` frames, or the part of them in which `energy` is not silent."""
+def place(piece: list[Utterance], n: int) -> Anchors:
+    """Phone times of sentences that fill `n` frames but for the quiet edges."""
     teacher = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
     real = np.zeros_like(teacher)
     clock, index = 0.0, 0
@@ -229,8 +238,4 @@ def place(piece: list[Utterance], n: int, energy: Tensor | None) -> Anchors:
         clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
     end = n / FRAME_RATE
     first, last = EDGE, max(end - EDGE, end / 2)
-    if energy is not None and float(energy.max()) > 0:
-        begin, stop = active_span(energy)
-        if (stop - begin) / FRAME_RATE > 0.4 * real[-1, 1]:
-            first, last = begin / FRAME_RATE, stop / FRAME_RATE
     return Anchors(first + real * (last - first) / real[-1, 1], teacher)

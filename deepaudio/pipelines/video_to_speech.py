@@ -34,7 +34,7 @@ class Kept(Protocol):
 
 @dataclass(frozen=True)
 class PlannedLine:
-    """A line with the moment it starts and the length it is given, seconds; `slot_end` is how far it could have gone."""
+    """A line with the seconds at which its first sound starts and for which it is spoken, within its slot."""
 
     id: str
     text: str
@@ -103,13 +103,14 @@ def speak_lines(
     for index, line in enumerate(plan):
         voice = voices[line.speaker]
         seed = line_seed(options.seed, line)
-        slice_ = None if energy is None else energy_slice(energy, line.start, line.duration)
+        asked = line.duration + 2 * tts.margin
+        slice_ = None if energy is None else energy_slice(energy, line.start - tts.margin, asked)
         key = line_key(line, voice, slice_, replace(options, seed=seed))
         part = kept.get(key) if kept else None
         fresh = part is None
         if fresh:
             own = replace(options, seed=seed)
-            part = _spoken(tts, line.text, voice, own, duration=line.duration, energy=slice_)
+            part = _spoken(tts, line.text, voice, own, duration=asked, energy=slice_)
             check_finite(part, f"the speech of line {line.id}")
             if not _sounds(part):
                 message = f"the model gave silence for line {line.id}"
@@ -124,7 +125,7 @@ def speak_lines(
                 text=line.text,
                 speaker=line.speaker,
                 start=line.start,
-                end=line.start + len(part) / rate,
+                end=line.start + line.duration,
                 slot_start=line.slot_start,
                 slot_end=line.slot_end,
                 speed=line.speed,
@@ -136,21 +137,27 @@ def speak_lines(
         )
         if progress:
             progress("speech", index + 1, len(plan))
-    starts = (
-        max(0.0, min(line.start, duration - len(p) / rate))
-        for line, p in zip(plan, parts, strict=True)
-    )
-    events = [Event(start, part) for start, part in zip(starts, parts, strict=True)]
+    events = [
+        _inside(line.start - tts.margin, part, duration, rate)
+        for line, part in zip(plan, parts, strict=True)
+    ]
     track = timeline(events, duration, rate)
     return Speech(track, rate, tuple(spoken), tuple(parts))
 
 
+def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int) -> Event:
+    """A line on the track, without what of its quiet margins is outside."""
+    before = max(0, round(-start * rate))
+    room = round(duration * rate) - round(max(0.0, start) * rate)
+    return Event(max(0.0, start), part[before : before + room])
+
+
 def energy_slice(energy: Float[Tensor, " n"], start: float, duration: float) -> Float[Tensor, " m"]:
-    """The part of a clip's contour under a line; zeros beyond the clip."""
+    """The part of a clip's contour under a line; zeros outside the clip."""
     first = round(start * FRAME_RATE)
     count = max(1, round(duration * FRAME_RATE))
-    padded = torch.nn.functional.pad(energy, (0, max(0, first + count - len(energy))))
-    return padded[first : first + count]
+    padded = torch.nn.functional.pad(energy, (max(0, -first), max(0, first + count - len(energy))))
+    return padded[max(0, first) : max(0, first) + count]
 
 
 def line_seed(seed: int, line: PlannedLine) -> int:

@@ -1,22 +1,24 @@
-"""Where each line goes: slots for lines without times, and the pace at which a line fits its slot. Pure."""
+"""When each line is spoken: slots for lines without times, and the pace at which a line fits its slot. Pure."""
 
 import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.script.cue import Line
-from deepaudio.script.slots import assign, proportional, voiced_stretches
+from deepaudio.script.slots import Slot, assign, proportional, voiced_stretches
 
 GAP = 0.06
 """Seconds left free in front of the next line when one takes the gap behind it."""
+LEAST_SEEN = 0.4
+"""A mouth that moves for a smaller part of what a line takes says nothing about it."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A line with its final times. The speech is to last `end - start` seconds."""
+    """A line with its final times: its first sound at `start`, its last one ends at `end`."""
 
     line: Line
     start: float
@@ -30,6 +32,8 @@ class Placement:
     slot: tuple[float, float]
     rule: str
     """Where the slot comes from: "script", "voiced stretches" or "proportional"."""
+    borrowed: float = 0.0
+    """Seconds spoken after the mouth has stopped."""
 
     @property
     def duration(self) -> float:
@@ -38,15 +42,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """All lines in order, and what the report should say."""
+    """All lines in order, and where their slots come from."""
 
     placements: tuple[Placement, ...]
     rule: str
-    warnings: tuple[str, ...]
-
-    @property
-    def overflow(self) -> float:
-        return sum(placement.overflow for placement in self.placements)
 
 
 def place(
@@ -56,18 +55,19 @@ def place(
     *,
     energy: Float[Tensor, "n"] | None = None,
     energy_rate: float = 93.75,
+    mouth: Callable[[Slot], Slot | None] | None = None,
     min_speed: float,
     max_speed: float,
-    clamp: bool = False,
 ) -> FitPlan:
-    """Give every line its time in a clip of `duration` seconds.
+    """Give every line its time in a clip of `duration` seconds; `natural` are the lengths of the speech at its own pace.
 
     Lines with times keep their starts. Lines without get slots between those: the voiced stretches of `energy` (a contour of
     the whole clip at `energy_rate` Hz), shared by how long each line lasts naturally; without energy in proportion to that.
     A line fills its slot, but is not slowed below min_speed: silence follows it then. One that is too long takes the free gap behind
-    the slot, then is quickened up to max_speed; what still does not fit is reported as overflow. Order is kept, no two lines
-    overlap unless the script itself lets two speakers overlap, and all lie inside the clip.
-    A timed line outside the clip raises InputError, or is moved inside with `clamp`.
+    the slot, then is quickened up to max_speed; what still does not fit is reported as overflow. `mouth` gives the part of a slot
+    in which somebody is seen to speak, if that is known: it takes the place of the slot, and a line that is too long for it is
+    quickened first and takes the gap behind it only where max_speed is not enough. Order is kept, no two lines overlap unless the
+    script itself lets two speakers overlap, and all are inside the clip, as those with times must be (`check.inside_clip`).
     """
     if len(natural) != len(lines):
         raise ValueError(f"{len(lines)} lines but {len(natural)} natural durations")
@@ -76,38 +76,19 @@ def place(
     if duration <= 0:
         raise ValueError(f"a clip of {duration} s")
     natural = [max(float(n), 0.05) / line.speed for n, line in zip(natural, lines, strict=True)]
-    warnings: list[str] = []
-    bounded = [_inside(line, duration, clamp, warnings) for line in lines]
-    spaces, rules = _slots(bounded, duration, natural, energy, energy_rate, max_speed)
-    spaces = _apart(bounded, spaces)
+    spaces, rules = _slots(lines, duration, natural, energy, energy_rate, max_speed)
+    spaces = _apart(lines, spaces)
     starts = sorted(start for start, _ in spaces)
     placements = []
     for line, space, length, rule in zip(lines, spaces, natural, rules, strict=True):
         later = bisect.bisect_right(starts, space[0])
         limit = min(starts[later] - GAP, duration) if later < len(starts) else duration
         room = max(space[1], limit)
-        placements.append(_fitted(line, space, room, length, min_speed, max_speed, rule))
-    for placed in placements:
-        if placed.overflow > 0.005:
-            warnings.append(
-                f"cue {placed.line.id} does not fit: {placed.natural:.2f} s of speech for {placed.duration:.2f} s, "
-                f"{placed.speed:.2f} times its own pace"
-            )
-    found = sorted(set(rules))
-    return FitPlan(tuple(placements), " and ".join(found), tuple(warnings))
-
-
-def _inside(line: Line, duration: float, clamp: bool, warnings: list[str]) -> Line:
-    """The line with its times in [0, duration]."""
-    latest = line.end if line.end is not None else line.start
-    if latest is None or (latest <= duration and line.start < duration):
-        return line
-    if not clamp:
-        message = f"at {line.start:.2f} s to {latest:.2f} s, after the end of the clip at {duration:.2f} s"
-        raise line.error("script.line_outside_clip", message, "shorten it, or use --clamp")
-    start = min(line.start, max(0.0, duration - 0.1))
-    warnings.append(f"cue {line.id} is moved inside the clip of {duration:.2f} s")
-    return replace(line, start=start, end=None if line.end is None else duration)
+        seen = mouth(space) if mouth else None
+        if seen is not None and seen[1] - seen[0] < LEAST_SEEN * length:
+            seen = None
+        placements.append(_fitted(line, space, seen, room, length, min_speed, max_speed, rule))
+    return FitPlan(tuple(placements), " and ".join(sorted(set(rules))))
 
 
 def _slots(lines, duration, natural, energy, energy_rate, max_speed):
@@ -184,15 +165,26 @@ def _timed_slot(
     return line.start, max(end, min(line.start + 0.02, duration))
 
 
-def _fitted(line, space, room, natural, min_speed, max_speed, rule) -> Placement:
-    start, end = space
+def _fitted(line, space, seen, room, natural, min_speed, max_speed, rule) -> Placement:
+    start, end = seen or space
     length = end - start
+    borrowed = 0.0
     if natural < min_speed * length:  # a short text in a long slot: silence follows
         length = natural / min_speed
-    elif natural > length:  # the free gap behind the slot first, then a quicker pace
+    elif (
+        seen is None and natural > length
+    ):  # the free gap behind the slot first, then a quicker pace
         length = min(natural, max(room - start, length))
+    elif (
+        natural > max_speed * length
+    ):  # as fast as may be, then the gap behind the mouth, then the slot before it
+        length = natural / max_speed
+        start = max(min(start, room - length), min(start, space[0]))
+        length = min(length, room - start)
+        borrowed = max(0.0, start + length - end)
     speed = natural / length
     overflow = max(0.0, natural / max_speed - length)
     if speed <= max_speed * (1 + 1e-9):
         overflow = 0.0
-    return Placement(line, start, start + length, natural, speed, overflow, space, rule)
+    end = start + length
+    return Placement(line, start, end, natural, speed, overflow, space, rule, borrowed)

@@ -80,7 +80,7 @@ def eval(
     """Score predictions, or a preset's, against a manifest; every failure is counted and named."""
     console = Console("eval", json, verbose, quiet)
     opt.prepare(offline)
-    from deepaudio.pipelines.deepaudio import device_of
+    from deepaudio.devices import device_of
     from deepaudio.pipelines.evaluate import EvalOptions, evaluate, write_tables
     from deepaudio.pipelines.rows import Rows, read_items, systems_of
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from deepaudio.media.probe import probe
 from deepaudio.pipelines import batch as batches
 from deepaudio.pipelines import deepaudio as whole
 from deepaudio.pipelines.options import INSTRUCTIONS
+from deepaudio.script.reader import FORMATS
 from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,18 +61,24 @@ def test_dub_json_is_one_object(run, silent_clip, voice, tmp_path):
     assert (facts["ok"], facts["command"], facts["direction"]) == (True, "dub", "v2s")
     assert Path(facts["output"]) == tmp_path / "o.mkv" and probe(tmp_path / "o.mkv").has_audio
     record = json.loads(Path(facts["record"]).read_text())
-    assert record["arguments"]["options"] == {
-        "steps": 16,
-        "guidance_scale": 2.0,
-        "seed": 5,
-        "sway": -1.0,
-    }
+    asked = {"steps": None, "guidance_scale": None, "seed": 5, "sway": None, "quality": "normal"}
+    assert record["arguments"]["options"] == asked
+    used = {"steps": 16, "guidance_scale": 1.5, "seed": 5, "sway": 0.0, "quality": "normal"}
+    assert record["sampling"]["speech"] == used
 
 
 def test_quality_steps_and_settings(run, silent_clip, voice, model, tmp_path):
     run("dub", silent_clip, "--text", "Hi.", "--ref", voice, "--quality", "draft")
     run("dub", silent_clip, "--text", "Ho.", "--ref", voice, "--quality", "draft", "--steps", 3)
     assert [call[4].steps for call in model.tts.calls] == [8, 3]
+
+
+def test_the_help_names_every_script_format_and_the_steps_of_each_quality():
+    done = CliRunner().invoke(build(), ["dub", "--help"])
+    words = " ".join(done.stdout.split())
+    for kind in {*FORMATS.values()}:
+        assert re.search(rf"\b{kind}\b", words, re.IGNORECASE), kind
+    assert "draft 0, normal 1, high 4 for speech of mini" in words
 
 
 def test_dub_script_with_speakers(run, silent_clip, voice, tmp_path):
@@ -90,7 +98,9 @@ def test_dub_script_with_speakers(run, silent_clip, voice, tmp_path):
         "--json",
     )
     lines = json.loads(done.stdout)["lines"]
-    assert [(x["speaker"], x["start"]) for x in lines] == [("MARA", 0.5), ("JON", 2.0)]
+    assert [(x["speaker"], x["start"]) for x in lines] == [("MARA", 0.971), ("JON", 2.005)], (
+        "with the mouth, within their cues"
+    )
 
 
 def test_errors_pass_through_typer(run, silent_clip, voice):
@@ -104,7 +114,7 @@ def test_errors_pass_through_typer(run, silent_clip, voice):
 
 def test_dry_run_shows_the_plan(run, silent_clip, voice):
     done = run("dub", silent_clip, "--text", "We should leave.", "--ref", voice, "--dry-run")
-    assert "slots from voiced stretches of the picture" in done.stderr
+    assert "slots from voiced stretches of the video" in done.stderr
     assert done.stdout == "", "no path of a file that is not there"
 
 

@@ -12,6 +12,7 @@ from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_wav
 from deepaudio.media.probe import probe
 from deepaudio.pipelines.deepaudio import DeepAudio
+from deepaudio.pipelines.options import EngineDefaults
 from deepaudio.pipelines.route import DIRECTIONS, Route
 from deepaudio.pipelines.watched import watched
 
@@ -26,6 +27,8 @@ class StandInVoice:
     """A tone whose pitch comes from the seed, as long as asked for; remembers what it was asked."""
 
     sample_rate = RATE
+    defaults = EngineDefaults(guidance_scale=1.5)
+    margin = 0.0
 
     def __init__(self):
         self.calls = []
@@ -47,9 +50,14 @@ class StandInSight:
     """Speech is seen in the middle half of every clip; the scene hisses."""
 
     sample_rate = RATE
+    defaults = EngineDefaults()
 
     def __init__(self):
         self.looks = 0
+        self.calls = []
+
+    def energy_sampling(self, options):
+        return self.defaults.fill(options)
 
     def features(self, clip, progress=None):
         self.looks += 1
@@ -58,12 +66,14 @@ class StandInSight:
         return Features(info.duration)
 
     def energy(self, features, options):
+        self.calls.append(("energy", self.energy_sampling(options)))
         n = round(features.duration * FRAME_RATE)
         contour = torch.zeros(n)
         contour[n // 4 : 3 * n // 4] = 1.0
         return contour
 
     def sound(self, features, prompt, negative, options):
+        self.calls.append(("sound", options))
         rng = torch.Generator().manual_seed(options.seed)
         return 0.05 * torch.randn(round(features.duration * RATE), generator=rng)
 

@@ -53,7 +53,7 @@ def test_a_silent_clip_gets_a_track(model, job):
     assert abs(soundtrack.measured(done.output, None)["lufs"] + 23.0) < 0.5
     (line,) = done.facts["lines"]
     assert 0.9 < line["start"] < 1.1 and line["end"] <= 3.1, "the voiced stretch is 1 to 3 s"
-    assert done.facts["rule"] == "voiced stretches of the picture"
+    assert done.facts["rule"] == "voiced stretches of the video"
     assert done.facts["audio"] == "replace"
 
 
@@ -252,7 +252,7 @@ def test_tts_reads_aloud(model, voice, tmp_path):
     done = read_aloud(model, job)
     waveform, rate = read_native(done.output)
     natural = [model.tts.natural_duration(t) for t in ("One.", "Two words.")]
-    assert waveform.shape[1] / rate == pytest.approx(sum(natural) + 0.35, abs=0.01)
+    assert waveform.shape[1] / rate == pytest.approx(sum(natural) + FitOptions().pause, abs=0.01)
     faster = read_aloud(model, replace(job, speed=2.0, fit=FitOptions(pause=0.0)))
     assert faster.facts["duration"] == pytest.approx(sum(natural) / 2, abs=0.01)
     with pytest.raises(UsageError, match="sound file"):

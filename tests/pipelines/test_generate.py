@@ -5,8 +5,9 @@ import torch
 
 import deepaudio
 from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.devices import device_of
 from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
-from deepaudio.pipelines.deepaudio import DeepAudio, device_of
+from deepaudio.pipelines.deepaudio import DeepAudio
 from deepaudio.pipelines.text_to_speech import TextToSpeech
 
 FORBIDDEN = {"v2a": "tts", "tts": "v2a"}

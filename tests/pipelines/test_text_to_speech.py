@@ -4,7 +4,6 @@ import pytest
 import soundfile
 import torch
 
-from deepaudio.audio.energy import energy_contour
 from deepaudio.errors import InputError
 from deepaudio.pipelines.deepaudio import preset_folder
 from deepaudio.pipelines.options import SampleOptions
@@ -36,7 +35,7 @@ def test_length_is_exact(tts, voice, duration):
 
 def test_natural_duration_grows_with_the_text(tts):
     assert (
-        0.3
+        0.2
         < tts.natural_duration("Yes.")
         < tts.natural_duration(LINE)
         < tts.natural_duration(f"{LINE} {LINE}")
@@ -51,18 +50,29 @@ def test_same_seed_same_bits_and_another_seed_another_sound(tts, voice):
     assert not torch.equal(first, other)
 
 
-def test_speech_stays_inside_the_contour(tts, voice):
-    energy = torch.zeros(300)
-    energy[100:250] = 1.0
-    speech = tts.speak(LINE, voice, duration=3.2, energy=energy, options=OPTIONS)
-    heard = energy_contour(speech, 24000, 300)
-    assert heard[:85].mean() < 0.1 * heard[100:250].mean()
+def test_steps_quality_and_guidance_act(tts, voice):
+    spoken = {
+        name: tts.speak(LINE, voice, options=SampleOptions(seed=3, **given))
+        for name, given in {
+            "draft": {"quality": "draft"},
+            "normal": {},
+            "one step": {"steps": 1},
+            "high": {"quality": "high"},
+            "guided": {"guidance_scale": 2.0},
+        }.items()
+    }
+    assert torch.equal(spoken["normal"], spoken["one step"])
+    del spoken["one step"]
+    names = list(spoken)
+    for i, name in enumerate(names):
+        for other in names[i + 1 :]:
+            assert not torch.equal(spoken[name], spoken[other]), f"{name} is {other}"
 
 
 def test_several_sentences_in_one_breath_keep_their_length(tts, voice):
     text = " ".join(f"{LINE} Could you tell me where the nearest station is?" for _ in range(3))
     speech = tts.speak(text, voice, options=OPTIONS)
-    assert abs(len(speech) / 24000 - tts.natural_duration(text)) < 0.01
+    assert abs(len(speech) / 24000 - tts.natural_duration(text) - 2 * tts.margin) < 0.01
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "♪"])
