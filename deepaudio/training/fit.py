@@ -5,7 +5,6 @@ model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init
 """
 
 import dataclasses
-import hashlib
 import logging
 import math
 import os
@@ -28,6 +27,8 @@ from deepaudio import checkpoint
 from deepaudio.devices import device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
+from deepaudio.training.changes import fingerprint, note_change
+from deepaudio.training.compiled import compiled
 from deepaudio.training.ema import Ema
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
@@ -75,8 +76,12 @@ def fit(
     recipe: Recipe,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    change: bool = False,
 ) -> Path:
     """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
+
+    With `change` a run goes on although its recipe is another one now (more data, another learning rate); the run folder
+    keeps what was changed when.
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
     ToolError for a device that is not there,
@@ -87,14 +92,14 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _fit(stage, recipe, folder, device, progress, stop)
+            return _fit(stage, recipe, folder, device, progress, stop, change)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, device, progress, stop) -> Path:
+def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
@@ -105,7 +110,7 @@ def _fit(stage, recipe, folder, device, progress, stop) -> Path:
     own_step = getattr(stage, "step", None)
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
-    step = _restore(folder, recipe, stage, optimiser, ema, rng)
+    step = _restore(folder, recipe, stage, optimiser, ema, rng, change)
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     batches = stage.batches(rng)
     skipped = 0
@@ -198,29 +203,7 @@ def fast_bfloat16() -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def compiled(model: nn.Module) -> None:
-    """Compile in place what is called for every batch; names of parameters and the state dict stay as they are."""
-    model.compile()
-    if hasattr(model, "encode"):
-        model.encode = torch.compile(model.encode)
-
-
-def _fingerprint(recipe: Recipe) -> str:
-    """What must agree between the run in a folder and its resume: all but where, how long and how often."""
-    free = {
-        "output",
-        "minutes",
-        "save_every",
-        "log_every",
-        "device",
-        "steps",
-        "checkpoint_activations",
-        "compile",
-    }
-    return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
-
-
-def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
+def _restore(folder: Path, recipe, stage, optimiser, ema, rng, change) -> int:
     """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
     if (folder / "last.partial").is_dir():
         log.warning("a save that was broken off is removed: %s", folder / "last.partial")
@@ -232,12 +215,14 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     if not last.is_dir():
         return 0
     state, weights, shadow = _read(last, bool(ema))
-    if state["recipe"] != _fingerprint(recipe):
-        raise InputError(
-            "train.recipe_changed",
-            f"{folder} holds a run of another recipe",
-            hint="choose another output=, or delete the folder",
-        )
+    if state["recipe"] != fingerprint(recipe):
+        if not change:
+            raise InputError(
+                "train.recipe_changed",
+                f"{folder} holds a run of another recipe",
+                hint="choose another output=, or delete the folder, or go on with --change",
+            )
+        note_change(folder, recipe, state["step"])
     stage.model.load_state_dict(weights)
     rng.set_state(state["rng"])
     torch.set_rng_state(state["torch_rng"])
@@ -279,7 +264,7 @@ def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
         "step": step,
         "rng": rng.get_state(),
         "torch_rng": torch.get_rng_state(),
-        "recipe": _fingerprint(recipe),
+        "recipe": fingerprint(recipe),
     }
     if torch.cuda.is_available():
         state["cuda_rng"] = torch.cuda.get_rng_state_all()
