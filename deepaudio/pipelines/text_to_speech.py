@@ -28,7 +28,7 @@ from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.ear import load_ear
-from deepaudio.pipelines.options import MINI_SPEECH, SampleOptions
+from deepaudio.pipelines.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
@@ -53,10 +53,13 @@ class Reference:
 
 
 class TextToSpeech:
-    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`."""
+    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
+
+    The network's config says where its flow starts: at a sketch of the line, of which it corrects the slow part, or (`prior`)
+    at noise, with the sketch as a condition; then all of the mel is the flow's.
+    """
 
     sample_rate = SAMPLE_RATE
-    defaults = MINI_SPEECH
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.ear = ear
         self.network = network.eval().to(self.device)
+        self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
@@ -75,11 +79,14 @@ class TextToSpeech:
         self._voice = functools.lru_cache(maxsize=16)(self._heard)
 
     @classmethod
-    def load(cls, preset: Path, device: torch.device | str = "cpu") -> "TextToSpeech":
-        """The module from `preset`/tts, /vocoder and /voice. Raises WeightsError for missing or wrong weights."""
-        config, state = checkpoint.load(preset / "tts")
+    def load(
+        cls, preset: Path, device: torch.device | str = "cpu", tts: Path | None = None
+    ) -> "TextToSpeech":
+        """The module from `preset`/tts (or `tts`), /vocoder and /voice. WeightsError for missing or wrong weights."""
+        folder = tts or preset / "tts"
+        config, state = checkpoint.load(folder)
         network = dit.Model(build(dit.Config, config, "tts"))
-        checkpoint.load_into(network, state, str(preset / "tts"))
+        checkpoint.load_into(network, state, str(folder))
         return cls(network, load_vocoder(preset / "vocoder"), load_ear(preset / "voice"), device)
 
     def natural_duration(self, text: str) -> float:
@@ -160,11 +167,15 @@ class TextToSpeech:
         noise = torch.randn(
             n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
         )
-        begin = rough(torch.cat([mel, standardize(drawn)]), noise)
+        guess = torch.cat([mel, standardize(drawn)])
+        if self.network.config.prior:
+            content, begin = torch.cat([content, guess], -1), noise
+        else:
+            begin = rough(guess, noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
-        spoken_mel = softly(
-            unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY, share=SHARE
-        )
+        spoken_mel = unstandardize(generated[n_ref:]).cpu()
+        if not self.network.config.prior:
+            spoken_mel = softly(spoken_mel, drawn, width=STEADY, share=SHARE)
         spoken_mel = coloured(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
