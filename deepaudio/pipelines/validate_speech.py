@@ -1,10 +1,11 @@
 """How far a run of the speech module is: its flow loss on held-out talkers, and what judges say of 24 sentences.
 
-    python -m deepaudio.pipelines.validate_speech RUN/model VOICES.jsonl ROWS.jsonl --shards val --step 9000 --hours 1.5
+    python -m deepaudio.pipelines.validate_speech RUN/model VOICES.jsonl ROWS.jsonl --shards val
     python -m deepaudio.pipelines.validate_speech --plot ROWS.jsonl curves.svg
 
 VOICES holds one recording (`audio`, `speaker`) of each held-out talker, the shards others of held-out talkers. One row is
-appended to ROWS for each call: the same sentences, voices, times and noise every time. Needs the extra `judges`.
+appended to ROWS for each call: the same sentences, voices, times and noise every time. Step and core-hours are those that
+training wrote beside the model folder. Needs the extra `judges`.
 """
 
 import argparse
@@ -108,7 +109,9 @@ def validate(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     """The row of a model folder."""
     tts = TextToSpeech.load(preset_folder(given.preset), tts=folder)
     options = tts.defaults.fill(SampleOptions(steps=given.steps, guidance_scale=given.guidance))
-    row = {"step": given.step, "hours": given.hours}
+    progress = folder.parent / "progress.json"
+    row = {"step": 0, "hours": 0.0}
+    row |= json.loads(progress.read_text()) if progress.is_file() else {}
     row |= {"steps": options.steps, "guidance": options.guidance_scale}
     if given.shards:
         row |= flow_loss(tts.network, given.shards)
@@ -126,8 +129,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--shards", nargs="*", default=(), help="speech shards of held-out talkers")
     parser.add_argument("--preset", default="mini", help="of the vocoder and the voice")
-    parser.add_argument("--step", type=int, default=0, help="updates so far")
-    parser.add_argument("--hours", type=float, default=0.0, help="core-hours so far")
     parser.add_argument("--steps", type=int, help="of the solver")
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--sounds", type=Path, help="folder for what was said")

@@ -1,11 +1,12 @@
 """The one training loop: batches and losses come from a stage, everything else is here.
 
 A run folder holds `last/` (weights, optimiser, step, RNG: what a resume needs) and `model/` (config.json +
-model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read).
+model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read). `progress.json` holds the step and the hours of all calls together.
 """
 
 import dataclasses
 import hashlib
+import json
 import logging
 import math
 import os
@@ -34,6 +35,7 @@ from deepaudio.training.recompute import recompute
 
 log = logging.getLogger(__name__)
 Batch = Any
+PROGRESS = "progress.json"
 SKIPS_AT_MOST = 10  # updates in a row without a finite gradient
 
 
@@ -106,6 +108,7 @@ def _fit(stage, recipe, folder, device, progress, stop) -> Path:
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
     step = _restore(folder, recipe, stage, optimiser, ema, rng)
+    before = _hours(folder) if step else 0.0
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     batches = stage.batches(rng)
     skipped = 0
@@ -138,6 +141,8 @@ def _fit(stage, recipe, folder, device, progress, stop) -> Path:
         if step % recipe.save_every == 0 or step == recipe.steps or over:
             try:
                 _save(folder, recipe, stage, optimiser, ema, rng, step)
+                hours = before + (time.monotonic() - started) / 3600
+                (folder / PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
             except (OSError, SafetensorError) as error:
                 raise ResourceError(
                     "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
@@ -250,6 +255,14 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     if "stage" in state:
         stage.restore(state["stage"])
     return state["step"]
+
+
+def _hours(folder: Path) -> float:
+    """Of the calls before this one; 0 where nothing readable says so."""
+    try:
+        return float(json.loads((folder / PROGRESS).read_text())["hours"])
+    except (OSError, ValueError, KeyError):
+        return 0.0
 
 
 def _read(

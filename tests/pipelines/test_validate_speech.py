@@ -95,13 +95,14 @@ def test_a_call_adds_a_row_and_rows_are_drawn(tmp_path, monkeypatch, network):
         lambda tts, voices, options, sounds: asked.append(options) or {"wer": 0.1},
     )
     names = [str(tmp_path / name) for name in ("model", "voices.jsonl", "rows.jsonl")]
-    for step in ("10", "20"):
-        more = ["--step", step, "--hours", step, "--steps", "3", "--shards", smoke.NAME]
+    for step in (10, 20):
+        (tmp_path / "progress.json").write_text(json.dumps({"step": step, "hours": step / 10}))
+        more = ["--steps", "3", "--shards", smoke.NAME]
         assert validate_speech.main([*names, *more]) == 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert [(r["step"], r["hours"], r["steps"], r["wer"]) for r in rows] == [
-        (10, 10.0, 3, 0.1),
-        (20, 20.0, 3, 0.1),
+        (10, 1.0, 3, 0.1),
+        (20, 2.0, 3, 0.1),
     ]
     assert rows[0]["flow"] == rows[1]["flow"] and asked[0].steps == 3
     assert validate_speech.main(["--plot", names[2], str(tmp_path / "curves.svg")]) == 0
