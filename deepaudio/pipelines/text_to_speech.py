@@ -20,6 +20,7 @@ from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.sketch import HOP, Ear, Voice, sketch, taught
 from deepaudio.audio.timing import active_span
 from deepaudio.config import build
+from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
@@ -71,6 +72,7 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.ear = ear
         self.network = network.eval().to(self.device)
+        self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
         self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
@@ -197,7 +199,8 @@ class TextToSpeech:
             options.guidance_scale,
         )
         grid = sway(linear(options.steps), options.sway)
-        return euler(field, on_device(begin), grid.to(self.device))[0].float()
+        with self.sampling():
+            return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
 def _length(sentence: Utterance) -> float:

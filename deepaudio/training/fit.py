@@ -13,7 +13,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from types import MappingProxyType
@@ -26,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepaudio import checkpoint
-from deepaudio.devices import device_of
+from deepaudio.devices import autocast, device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.ema import Ema
@@ -187,20 +186,6 @@ def _update(
     if taken:
         optimiser.step()
     return total / weight, {**parts, "norm": float(norm)}, taken
-
-
-def autocast(device: torch.device, dtype: str) -> Callable:
-    """Makes the context in which `dtype` is computed with; float32 on processors without bfloat16 arithmetic."""
-    if device.type == "cpu" and dtype == "bfloat16" and not fast_bfloat16():
-        dtype = "float32"
-    if dtype == "float32":
-        return nullcontext
-    return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def compiled(model: nn.Module) -> None:
