@@ -1,17 +1,17 @@
 """The one training loop: batches and losses come from a stage, everything else is here.
 
 A run folder holds `last/` (weights, optimiser, step, RNG: what a resume needs) and `model/` (config.json +
-model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read).
+model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read). `progress.json` holds the step and the hours of all calls together.
 """
 
 import dataclasses
+import json
 import logging
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepaudio import checkpoint
-from deepaudio.devices import device_of
+from deepaudio.devices import autocast, device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.changes import fingerprint, note_change
@@ -35,6 +35,7 @@ from deepaudio.training.recompute import recompute
 
 log = logging.getLogger(__name__)
 Batch = Any
+PROGRESS = "progress.json"
 SKIPS_AT_MOST = 10  # updates in a row without a finite gradient
 
 
@@ -111,6 +112,7 @@ def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
     step = _restore(folder, recipe, stage, optimiser, ema, rng, change)
+    before = _hours(folder) if step else 0.0
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     batches = stage.batches(rng)
     skipped = 0
@@ -143,6 +145,8 @@ def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
         if step % recipe.save_every == 0 or step == recipe.steps or over:
             try:
                 _save(folder, recipe, stage, optimiser, ema, rng, step)
+                hours = before + (time.monotonic() - started) / 3600
+                (folder / PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
             except (OSError, SafetensorError) as error:
                 raise ResourceError(
                     "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
@@ -189,20 +193,6 @@ def _update(
     return total / weight, {**parts, "norm": float(norm)}, taken
 
 
-def autocast(device: torch.device, dtype: str) -> Callable:
-    """Makes the context in which `dtype` is computed with; float32 on processors without bfloat16 arithmetic."""
-    if device.type == "cpu" and dtype == "bfloat16" and not fast_bfloat16():
-        dtype = "float32"
-    if dtype == "float32":
-        return nullcontext
-    return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
 def _restore(folder: Path, recipe, stage, optimiser, ema, rng, change) -> int:
     """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
     if (folder / "last.partial").is_dir():
@@ -235,6 +225,14 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng, change) -> int:
     if "stage" in state:
         stage.restore(state["stage"])
     return state["step"]
+
+
+def _hours(folder: Path) -> float:
+    """Of the calls before this one; 0 where nothing readable says so."""
+    try:
+        return float(json.loads((folder / PROGRESS).read_text())["hours"])
+    except (OSError, ValueError, KeyError):
+        return 0.0
 
 
 def _read(
