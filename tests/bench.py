@@ -1,6 +1,6 @@
 """The figures of an embedded preset, measured by the judges: `make bench`; Dub 1.0, 2.0 and 3.0 in one table: `make table`.
 
-    python -m tests.bench [--only gate tts voices v2s foley speed] [--limit N] [--out runs/bench]
+    python -m tests.bench [--only gate tts spoken voices v2s foley speed] [--limit N] [--out runs/bench]
     python -m tests.bench --only dubs pairs [--limit N] [--out runs/table]
 
 Every table is one that `deepaudio eval` makes; this only lays out the sets, adds the few figures
@@ -33,10 +33,10 @@ from deepaudio.pipelines.judging import Shelf
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.predict import VARIANTS, predict
 from deepaudio.pipelines.systems import Shuffled, Truth
-from tests import bench_sets, bench_tables
+from tests import bench_sets, bench_spoken, bench_tables
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("gate", "tts", "voices", "v2s", "foley", "speed")
+PARTS = ("gate", "tts", "spoken", "voices", "v2s", "foley", "speed")
 MORE_PARTS = ("dubs", "pairs")  # only when asked for
 V2S_METRICS = (
     "wer", "wer_pooled", "speaker_similarity", "prompt_similarity", "mcd", "mcd_sl", "mos",
@@ -118,6 +118,10 @@ class Bench:
         cells = self.table("tts", "tts", items, [self.predicted("tts", items, "tts")], metrics)
         value = cells["whole"][f"wer_pooled[{JUDGE}]"]
         self.note("WER, example voice", value, "at most 0.15", _at_most(value, 0.15))
+
+    def spoken(self) -> None:
+        """Numbers, signs, addresses and sounds as they are written, against the words they stand for."""
+        bench_spoken.measure(self)
 
     def voices(self) -> None:
         """Five sentences in each of ten real unseen voices."""

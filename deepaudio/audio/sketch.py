@@ -108,6 +108,12 @@ def taught(spectra: Spectra) -> World:
     return analyse(sound, pitch_between(heard, place))
 
 
+def heard_span(teacher: World) -> tuple[float, float]:
+    """Seconds at which the first row begins and the last one ends that is within 35 dB of the loudest."""
+    rows = np.flatnonzero(active(teacher.envelope))
+    return float(rows[0] * PERIOD), float((rows[-1] + 1) * PERIOD)
+
+
 def laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarray]:
     """The teacher at the times of `anchors`, and where (n) nothing is said."""
     times = np.arange(int(samples / RATE / PERIOD) + 1) * PERIOD

@@ -6,6 +6,7 @@ natural durations, and the frames are read off at any phone times.
 """
 
 import functools
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -25,12 +26,25 @@ from deepaudio.audio.content import (
 )
 from deepaudio.errors import InputError
 from deepaudio.libraries import needed
+from deepaudio.text.spoken import spoken
 
 UNIT = 0.025  # seconds per unit of the teacher's duration predictor
 LEAD = 0.0625  # seconds by which its sounds come before its durations say (forced alignment of its own speech: 64 ms)
 TAIL = 0.2  # seconds of silence inside its last sound before a sentence ends (measured likewise)
 _FLOOR = 1e-5
 _WORD_GAP = set(' ;:,.!?—…"()“”')
+
+
+_FOREIGN = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"\b[A-Z](?:-[A-Z])+\b")  # the teacher spells what has points: A.M, F.B.I
+_LETTER_A = re.compile(r"\bA(?= (?:oh|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)\b)")  # fmt: skip
+
+
+def _only_latin(word: str | re.Match) -> str:
+    """The word, or nothing where it has letters of another script: the teacher would misread them."""
+    word = word if isinstance(word, str) else word.group()
+    latin = all(unicodedata.name(c, "").startswith(("LATIN", "MODIFIER")) for c in word)
+    return word if latin else ""
 
 
 def _with_durations(model: bytes) -> bytes:
@@ -51,8 +65,10 @@ class ContentEncoder:
     def __init__(self) -> None:
         with needed():
             import onnxruntime
+            from hibari.g2p import G2P
             from hibari.tts import Hibari
-        self._teacher = Hibari()
+        g2p = G2P()  # its own reading of abbreviations is off: it takes the "no." of "I said no." for a number
+        self._teacher = Hibari(g2p=lambda sentence: g2p(sentence, normalize_text=False))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -63,20 +79,18 @@ class ContentEncoder:
         )
 
     def phonemize(self, text: str) -> list[str]:
-        """Phoneme strings (the teacher's alphabet), one per sentence."""
-        plain = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
-        return self._teacher.phonemize(plain)
+        """Phoneme strings (the teacher's alphabet) of the spoken words, one per sentence."""
+        words = _FOREIGN.sub(_only_latin, spoken(text).words)
+        words = re.sub(
+            r"\s+(?=[.,;:!?\s]|$)", "", _LETTERS.sub(lambda m: m.group().replace("-", "."), words)
+        )
+        return self._teacher.phonemize(_LETTER_A.sub("[A](/ˈA/)", words))
 
     def unspoken(self, text: str) -> list[str]:
-        """Characters without an English sound, each once: signs are left out, letters of other scripts misread."""
-        found, five = [], self.phonemize("5")
-        for c in dict.fromkeys(unicodedata.normalize("NFKC", text)):
-            kind = unicodedata.category(c)[0]
-            foreign = kind == "L" and not unicodedata.name(c, "").startswith("LATIN")
-            sign = kind in "NS" and not c.isascii()  # heard beside a number, if at all: €5, 5°
-            if foreign or (sign and self.phonemize(f"{c}5") == self.phonemize(f"5{c}") == five):
-                found.append(c)
-        return found
+        """What has no English sound, each once: signs and words of other scripts are left out, words without vowels spelled."""
+        found = spoken(text)
+        foreign = [w for w in _FOREIGN.findall(found.words) if not _only_latin(w)]
+        return list(dict.fromkeys([*foreign, *found.missed]))
 
     def encode(self, text: str) -> Utterance:
         """All sentences of `text`, one after the other."""

@@ -33,12 +33,12 @@ class Batched:
     kept: list[Path] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     total: int = 0
-    rehearsed: bool = False
+    dry_run: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json` and for the error of a batch with failures."""
         planned = {"dry_run": True, "planned": [str(p) for p in self.planned]}
-        return (planned if self.rehearsed else {}) | {
+        return (planned if self.dry_run else {}) | {
             "items": self.total,
             "done": [str(p) for p in self.done],
             "kept": [str(p) for p in self.kept],
@@ -51,7 +51,7 @@ class Batched:
             first = self.failed[0]["error"]["message"]
             message = f"{len(self.failed)} of {self.total} items failed; the first: {first}"
             hint = "--resume does the rest; failed.jsonl can be fed back"
-            hint = None if self.rehearsed else hint
+            hint = None if self.dry_run else hint
             raise BatchError("batch.failed", message, hint, **self.as_dict())
 
 
@@ -62,7 +62,7 @@ def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> B
     index, count = parse_shard(batch.shard)
     items = read_manifest(batch.manifest, base, batch.out_dir)
     items = [item for number, item in enumerate(items) if number % count == index]
-    result = Batched(total=len(items), rehearsed=base.extras.dry_run)
+    result = Batched(total=len(items), dry_run=base.extras.dry_run)
     waiting: list[Item] = []
     for item in items:
         if item.error is not None:
@@ -73,7 +73,7 @@ def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> B
             waiting.append(item)
     if not (result.failed and not batch.keep_going):
         _work(batch, waiting, result, progress)
-    if result.rehearsed:
+    if result.dry_run:
         return result
     batch.out_dir.mkdir(parents=True, exist_ok=True)
     suffix = f".{index + 1}-{count}" if count > 1 else ""
@@ -122,7 +122,7 @@ def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress |
     outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
-            (result.planned if result.rehearsed else result.done).append(item.job.output)
+            (result.planned if result.dry_run else result.done).append(item.job.output)
         else:
             _fail(result, item, error)
         if progress:

@@ -138,14 +138,14 @@ class DeepAudio:
         original: Tensor | None = None,
         kept: Kept | None = None,
         on_plan: Callable[[Plan], None] | None = None,
-        rehearse: bool = False,
+        dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Result:
         """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
 
         `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
         someone speaks; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
-        it by raising; with `rehearse` the lines are planned and not spoken.
+        it by raising; with `dry_run` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
         route = self.route(instruction)
@@ -172,7 +172,7 @@ class DeepAudio:
             plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
-            if rehearse:
+            if dry_run:
                 empty = torch.zeros(0)
                 rate = self.tts.sample_rate
                 return Result(empty, rate, taken, route, sampling, energy, plan=plan)

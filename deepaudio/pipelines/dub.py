@@ -92,7 +92,7 @@ def _dub(
         original=None if original is None else wave_contour(original),
         kept=kept if extras.cache else None,
         on_plan=_refuse_overflow if extras.strict else None,
-        rehearse=extras.dry_run,
+        dry_run=extras.dry_run,
         progress=progress,
     )
     kept.tidy()

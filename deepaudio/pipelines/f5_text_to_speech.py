@@ -2,6 +2,7 @@
 
 import logging
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from deepaudio.pipelines.resident import Resident
 from deepaudio.pipelines.text_to_speech import Reference
 from deepaudio.text import f5_duration
 from deepaudio.text.f5_tokenizer import F5Tokenizer
+from deepaudio.text.spoken import spoken
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class F5TextToSpeech:
         voices = [self._voice(reference) for reference in references]
 
         def seconds(text: str) -> float:
-            text = text.strip()
+            text = _words(text)
             frames = [
                 f5_duration.speech_frames(v.n_frames, v.text, text, roomy=False) for v in voices
             ]
@@ -77,11 +79,13 @@ class F5TextToSpeech:
 
     def natural_duration(self, text: str) -> float:
         """Seconds that `text` takes at an unhurried pace."""
-        return f5_duration.n_bytes(text.strip()) / BYTES_PER_SECOND + 2 * EDGE_SECONDS
+        return f5_duration.n_bytes(_words(text)) / BYTES_PER_SECOND + 2 * EDGE_SECONDS
 
     def unspoken(self, text: str) -> list[str]:
-        """Tokens that the vocabulary lacks: a pause takes their place."""
-        return self.resident.get("vocabulary")[0].unknown(text.strip())
+        """What has no words or would be spelled, and tokens that the vocabulary lacks: a pause takes their place."""
+        missed = spoken(text).missed if _is_latin(text) else ()
+        unknown = self.resident.get("vocabulary")[0].unknown(_words(text))
+        return list(dict.fromkeys([*missed, *unknown]))
 
     @torch.inference_mode()
     def speak(
@@ -99,7 +103,7 @@ class F5TextToSpeech:
         spoken in chunks, each with its own part of the duration and the contour, and cross-faded. Raises InputError for
         an empty text and for a reference that is silent or whose text is not known.
         """
-        text = text.strip()
+        text = _words(text)
         if not text:
             raise InputError("text.empty", "no text to speak")
         voice = self._voice(reference)
@@ -190,6 +194,15 @@ class F5TextToSpeech:
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples]
 
 
+def _words(text: str) -> str:
+    """The spoken words of a text; one in another script keeps its writing, whose reading the tokens know."""
+    return spoken(text).words if _is_latin(text) else text.strip()
+
+
+def _is_latin(text: str) -> bool:
+    return all(unicodedata.name(c, "LATIN").startswith("LATIN") for c in text if c.isalpha())
+
+
 def _prepared(reference: Reference) -> _Voice:
     """Trimmed and levelled; the energy is that of the reference after this, not of the recording before."""
     waveform = AF.resample(
@@ -203,7 +216,7 @@ def _prepared(reference: Reference) -> _Voice:
     return _Voice(
         log_mel(prepared.waveform[None])[0],
         energy_contour(prepared.waveform, SAMPLE_RATE, len(prepared.waveform) // HOP),
-        f5_duration.closed(text),
+        f5_duration.closed(_words(text)),
         prepared.gain_back,
     )
 

@@ -17,7 +17,7 @@ from deepaudio.audio.content import Anchors, Utterance, join, lay
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
-from deepaudio.audio.sketch import HOP, Ear, Voice, sketch, taught
+from deepaudio.audio.sketch import HOP, Ear, Voice, heard_span, sketch, taught
 from deepaudio.audio.timing import active_span
 from deepaudio.config import build
 from deepaudio.devices import autocast
@@ -36,6 +36,8 @@ SAMPLE_RATE = 24_000
 EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
 SHARE = 0.4  # how much of it is taken
+LATE = 0.015  # seconds by which the sound of a line begins after its first row of the sketch that can be heard (measured)
+SHORTEST = 0.03  # seconds that the first and the last sound keep
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_HEARD, MAX_REFERENCE = (
     15.0,
@@ -155,9 +157,10 @@ class TextToSpeech:
         mel, _, timbre = voice
         n = n_frames(samples)
         whole = join(piece)
-        anchors = place(piece, n)
+        teacher = taught(whole.spectra)
+        anchors = place(piece, n, heard_span(teacher))
         content = lay(whole, anchors, n, timbre.middle)
-        drawn = sketch(taught(whole.spectra), anchors, n * HOP, timbre)[:n]
+        drawn = sketch(teacher, anchors, n * HOP, timbre)[:n]
         if energy is not None and float(energy.max()) > 0:
             drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken_mel = drawn
@@ -245,8 +248,12 @@ def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utter
     return pieces
 
 
-def place(piece: list[Utterance], n: int) -> Anchors:
-    """Phone times of sentences that fill `n` frames but for the quiet edges."""
+def place(piece: list[Utterance], n: int, heard: tuple[float, float]) -> Anchors:
+    """Phone times of sentences that fill `n` frames but for the quiet edges.
+
+    `heard` are the teacher's seconds between which its speech can be heard: what is silent in the first and the last
+    phone, such as the closure of a "t", falls into the edges.
+    """
     teacher = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
     real = np.zeros_like(teacher)
     clock, index = 0.0, 0
@@ -256,4 +263,11 @@ def place(piece: list[Utterance], n: int) -> Anchors:
         clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
     end = n / FRAME_RATE
     first, last = EDGE, max(end - EDGE, end / 2)
-    return Anchors(first + real * (last - first) / real[-1, 1], teacher)
+    real = first + real * (last - first) / real[-1, 1]
+    teacher[0, 0] = min(heard[0] + LATE, teacher[0, 1] - SHORTEST)
+    teacher[-1, 1] = max(heard[1], teacher[-1, 0] + SHORTEST)
+    before, after = np.array([[-EDGE / 2, 0.0]]), np.array([[0.0, EDGE / 2]])
+    return Anchors(
+        np.concatenate([real[0, 0] + before, real, real[-1, 1] + after]),
+        np.concatenate([teacher[0, 0] + before, teacher, teacher[-1, 1] + after]),
+    )

@@ -16,6 +16,7 @@ from deepaudio.errors import ResourceError
 from deepaudio.pipelines.options import SampleOptions
 from deepaudio.pipelines.text_to_speech import TextToSpeech
 from deepaudio.pipelines.voices import Voice
+from deepaudio.text.spoken import spoken
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +172,7 @@ def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: Sa
     digest = hashlib.sha256()
     facts = (
         line.text,
+        spoken(line.text).words,
         round(line.duration, 6),
         voice.sha256,
         voice.reference.text,

@@ -6,6 +6,7 @@ import unicodedata
 from typing import NamedTuple
 
 from deepaudio.errors import InputError
+from deepaudio.script import encodings, lyrics
 from deepaudio.script.cue import MAX_BYTES, MAX_CHARS, Skipped
 
 _BOMS = (
@@ -20,13 +21,13 @@ _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
+_UNMARKED = "unmarked"
 _LINE_END = re.compile("\r\n|\r|\x85|\u2028|\u2029")
 _SUBTITLE_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,200}>|<\d[\d:.]{3,20}>")
 _OVERRIDE = re.compile(r"\{\\[^{}\n]{0,300}\}")  # of ASS, which SRT and VTT files carry as well
 _PLAIN_TAG = re.compile(r"</?(?:i|b|u|s|em|strong|font|span|br)\b[^<>\n]{0,200}>", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,300}\]")
 _PARENTHESES = re.compile(r"\([^()\n]{0,300}\)")
-_LYRIC = re.compile(r"[♪♫♬][^♪♫♬\n]*[♪♫♬]?")
 _SPACES = re.compile(r"\s+")
 
 
@@ -37,14 +38,17 @@ class Decoded(NamedTuple):
 
 
 def decode(content: bytes, encoding: str | None = None) -> Decoded:
-    """Text of a script file: by its byte order mark, else UTF-8, UTF-16 without a mark, or Windows-1252.
+    """Text of a script file: by its byte order mark, else UTF-8, UTF-16 without a mark, or a Western code page.
 
-    Raises InputError with the byte offset of what cannot be decoded, and for files beyond the limits.
+    Raises InputError with the byte offset of what cannot be decoded, for a text that reads like another code page
+    (Windows-1251, Shift-JIS and so on: the guess is named), and for files beyond the limits.
     """
     if len(content) > MAX_BYTES:
         message = f"the script has {len(content)} bytes; at most {MAX_BYTES}"
         raise InputError("script.limits", message, "split it into several scripts")
     names = [encoding] if encoding else _guesses(content)
+    if names == [_UNMARKED]:
+        return _unmarked(content)
     problem: UnicodeDecodeError | None = None
     for name in names:
         try:
@@ -88,7 +92,28 @@ def _guesses(content: bytes) -> list[str]:
         if max(even, odd) * 5 > len(content):
             return ["utf-16-le" if odd > even else "utf-16-be"]
         return ["utf-8"]
-    return ["utf-8", "cp1252"]
+    return [_UNMARKED]
+
+
+def _unmarked(content: bytes) -> Decoded:
+    """UTF-8, else the code page that the letters speak for, if it is one of a language that can be spoken."""
+    try:
+        return normalised(content.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError as error:
+        offset = error.start
+    found = encodings.guess(content)
+    if found is None:
+        message = f"the script is not UTF-8 or cp1252 text: byte {offset} cannot be decoded"
+        raise InputError("script.encoding", message, "save it as UTF-8", offset=offset)
+    if not found.western:
+        message = f"the script is not UTF-8 (byte {offset}); it reads like {found.name} ({found.language})"
+        hint = f"--encoding {found.codec} if it is, or save it as UTF-8"
+        raise InputError("script.encoding", message, hint, offset=offset, guess=found.codec)
+    text = normalised(content.decode(found.codec), found.codec)
+    if found.codec != "cp1252":
+        warning = f"the script is read as {found.name}; --encoding NAME for another one"
+        text = text._replace(warnings=[warning, *text.warnings])
+    return text
 
 
 def strip_tags(text: str, subtitle: bool) -> str:
@@ -110,7 +135,8 @@ def without_sounds(text: str, row: int, subtitle: bool) -> tuple[str, list[Skipp
 
         return note
 
-    text = _LYRIC.sub(leave_out("lyrics"), text)
+    text, songs = lyrics.split(text)
+    skipped += [Skipped(row, song, "lyrics") for song in songs]
     text = _BRACKETS.sub(leave_out("sound in brackets"), text)
     if subtitle:
         rows = []
@@ -127,7 +153,7 @@ def without_sounds(text: str, row: int, subtitle: bool) -> tuple[str, list[Skipp
 
 def one_line(text: str) -> str:
     """Spaces and line breaks folded, dialogue dashes at the start of rows removed."""
-    rows = (re.sub(r"^\s*[-–—]\s+", "", row) for row in text.split("\n"))
+    rows = (re.sub(r"^\s*(?:[-–—]\s+|[-‐–](?=[^\W\d]))", "", row) for row in text.split("\n"))
     return _SPACES.sub(" ", " ".join(rows)).strip()
 
 

@@ -1,35 +1,26 @@
 """One entry for every script format."""
 
 import os
-import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 from deepaudio.errors import InputError
-from deepaudio.script import check, clean, plain, subtitles, table, ttml
-from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script
+from deepaudio.script import ass, check, clean, plain, subtitles, table, ttml
+from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script, Skipped
+from deepaudio.script.sniff import FORMATS, kind_of
 
-FORMATS = {
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".srt": "srt",
-    ".vtt": "vtt",
-    ".ass": "ass",
-    ".ssa": "ass",
-    ".ttml": "ttml",
-    ".dfxp": "ttml",
-    ".xml": "ttml",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "json",
-    ".lst": "lst",
-}
-_OTHERS = {
-    "MicroDVD, which counts frames": re.compile(r"\{\d+\}\{\d*\}"),
-    "SAMI": re.compile(r"<sami\b", re.IGNORECASE),
-    "RTF": re.compile(r"\{\\rtf"),
-}
+_USUAL = (
+    "sound in brackets",
+    "comment",
+    "drawing",
+    "NOTE",
+    "STYLE",
+    "REGION",
+    "nothing to speak",
+    "no text",
+)
+_USUAL += ("after the end of the clip",)  # which has a warning of its own
 
 
 def read(
@@ -45,14 +36,14 @@ def read(
 ) -> Script:
     """Read a script from a file, or from the text itself if `source` is a str that names no file.
 
-    `format` is one of text, srt, vtt, ass, ttml, csv, json, lst, else taken from the name and the content. `speakers` are the
+    `format` is one of text, srt, vtt, ass, ttml, csv, json, lst, else taken from the content, then the name. `speakers` are the
     known voices: they decide what counts as a name in plain text (see `speakers.check_speakers` for the check).
     With `duration`, the length of the clip in seconds, cues beyond it are an error, or shortened with `clamp`.
     """
     found = _content(source, encoding)
-    kind = format or _kind(source, found.text)
+    kind, note = (format, None) if format else kind_of(found.text, _suffix(source))
     lines, skipped, warnings = _parse(kind, found.text, speakers, speak_sdh)
-    warnings = [*found.warnings, *warnings]
+    warnings = [*found.warnings, *filter(None, [note]), *warnings]
     if len(lines) > MAX_LINES:
         message = f"the script has {len(lines)} lines; at most {MAX_LINES}"
         raise InputError("script.limits", message, "split it into several scripts")
@@ -61,8 +52,8 @@ def read(
         lines = check.inside_clip(lines, duration, clamp, warnings, skipped)
     lines = check.without_overlaps(lines, warnings)
     if not lines and not allow_empty:
-        reasons = f" ({len(skipped)} items are not spoken)" if skipped else ""
-        raise InputError("script.empty", f"no lines to speak in the script{reasons}")
+        raise InputError("script.empty", f"no lines to speak in the script{_left_out(skipped)}")
+    warnings += _unusual(skipped)
     return Script(tuple(lines), found.encoding, tuple(skipped), tuple(warnings), kind)
 
 
@@ -72,7 +63,7 @@ def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> Parsed:
         "text": plain.parse,
         "srt": subtitles.parse_srt,
         "vtt": subtitles.parse_vtt,
-        "ass": subtitles.parse_ass,
+        "ass": ass.parse_ass,
         "ttml": ttml.parse_ttml,
         "csv": table.parse_csv,
         "json": table.parse_json,
@@ -113,24 +104,31 @@ def _names_file(source: str) -> bool:
     return os.path.lexists(source)
 
 
-def _kind(source: str | os.PathLike, text: str) -> str:
-    """By content where the content is unmistakable, else by the name."""
-    start = text[:2000].lstrip()
-    if start.startswith("WEBVTT"):
-        return "vtt"
-    if start.startswith("[Script Info]"):
-        return "ass"
-    named = isinstance(source, os.PathLike) or _names_file(source)
-    if named and (kind := FORMATS.get(os.path.splitext(os.fspath(source))[1].lower())):
-        return kind
-    if start.startswith("<") and "<tt" in start:
-        return "ttml"
-    if start.startswith("{") and '"lines"' in start:
-        return "json"
-    if "-->" in text[:5000]:
-        return "srt"
-    for name, pattern in _OTHERS.items():
-        if pattern.match(start):
-            message = f"the script looks like {name}, which is not read"
-            raise InputError("script.format", message, "convert it to SRT or plain text")
-    return "text"
+def _suffix(source: str | os.PathLike) -> str | None:
+    """The end of the file's name; None for a text."""
+    if isinstance(source, str) and not _names_file(source):
+        return None
+    return os.path.splitext(os.fspath(source))[1]
+
+
+def _left_out(skipped: list[Skipped]) -> str:
+    """What of an empty script is not spoken: its first items with line and reason."""
+    if not skipped:
+        return ""
+    first = [f"line {s.row}, {_quoted(s.text)}: {s.reason}" for s in skipped[:3]]
+    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    return f" ({'; '.join(first)}{more})"
+
+
+def _unusual(skipped: list[Skipped]) -> list[str]:
+    """One warning for cues that are left out for what they are, not for a tag or a sound in brackets."""
+    reasons = Counter(s.reason.partition(",")[0] for s in skipped if s.reason not in _USUAL)
+    if not reasons:
+        return []
+    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    return [f"not spoken: {listed}; the record lists them"]
+
+
+def _quoted(text: str) -> str:
+    """A short text in quotes on one row."""
+    return repr(" ".join(text.split())[:40])

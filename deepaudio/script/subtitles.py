@@ -1,36 +1,27 @@
-"""Subtitles: SRT and WebVTT by one linear scan that keeps line numbers, ASS and SSA through pysubs2."""
+"""Subtitles: SRT and WebVTT by one linear scan that keeps line numbers; cues of every format to lines."""
 
 import re
-import warnings
-from collections.abc import Iterator
-from typing import NamedTuple
-
-import pysubs2
 
 from deepaudio.errors import InputError
-from deepaudio.script import clean
-from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
+from deepaudio.script import clean, lyrics, rolling
+from deepaudio.script.cue import MAX_CHARS_PER_LINE, Line, Parsed, Skipped
+from deepaudio.script.rows import Cue, scan
 from deepaudio.script.speakers import accepted_names, split_name
-from deepaudio.script.times import parse_clock
+from deepaudio.script.turns import Turn, named_rows, shared, turns
 
-_ARROW = re.compile(r"^\s*(-?[\d:.,]+)\s*-->\s*(-?[\d:.,]+)(?:\s.*)?$")
 _VOICE = re.compile(r"<v(?:\.[^\s>]{0,60})?\s+([^<>\n]{1,80})>")
-
-
-class Cue(NamedTuple):
-    """A cue before its text is cleaned; `row` is the line of its times."""
-
-    row: int
-    id: str
-    start: float
-    end: float
-    speaker: str | None
-    text: str
 
 
 def parse_srt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     """Lines of a SubRip file."""
-    return spoken_lines(list(_scan(text.split("\n"), [])), known, speak_sdh)
+    skipped: list[Skipped] = []
+    cues = list(scan(text.split("\n"), skipped))
+    if not cues and text.strip():
+        message = "the script holds no row of times: it is no SubRip file"
+        hint = "a row of times is 00:00:01,500 --> 00:00:03,000; name a plain text .txt"
+        raise InputError("script.format", message, hint)
+    lines, left_out, words = spoken_lines(cues, known, speak_sdh)
+    return Parsed(lines, skipped + left_out, words)
 
 
 def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
@@ -40,126 +31,72 @@ def parse_vtt(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
         raise InputError("script.vtt", "line 1: a WebVTT file begins with WEBVTT", line=1)
     skipped: list[Skipped] = []
     cues: list[Cue] = []
-    for cue in _scan(rows, skipped, vtt=True):
+    for cue in scan(rows, skipped, vtt=True):
         cues += _voices(cue)
     lines, left_out, words = spoken_lines(cues, known, speak_sdh)
     return Parsed(lines, skipped + left_out, words)
 
 
-def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
-    """Lines of an ASS or SSA file: dialogue events without override tags; comments and drawings are left out."""
-    rows = [
-        n for n, row in enumerate(text.split("\n"), 1) if re.match(r"(?:Dialogue|Comment):", row)
-    ]
-    if len(rows) > MAX_LINES:
-        raise _too_many(len(rows))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of fields that are not used here
-            file = pysubs2.SSAFile.from_string(text, format_="ass")
-    except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, UnicodeError) as error:
-        raise InputError("script.ass", f"not a valid ASS file: {error}") from error
-    skipped: list[Skipped] = []
-    cues: list[Cue] = []
-    for number, event in enumerate(file.events, 1):
-        row = rows[number - 1] if len(rows) == len(file.events) else 0
-        if event.is_comment or event.is_drawing:
-            reason = "comment" if event.is_comment else "drawing"
-            skipped.append(Skipped(row, event.text[:200], reason))
-            continue
-        speaker = event.name.strip() or None
-        times = event.start / 1000, event.end / 1000
-        cues.append(Cue(row, str(number), *times, speaker, event.plaintext))
-    lines, left_out, words = spoken_lines(cues, known, speak_sdh)
-    return Parsed(lines, skipped + left_out, words)
-
-
 def spoken_lines(cues: list[Cue], known=(), speak_sdh: bool = False) -> Parsed:
-    """Cues to lines: mark-up removed, speakers taken from the front of the text, sounds left out."""
+    """Cues to lines: mark-up removed, what is shown twice said once, speakers told apart, sounds and songs left out."""
     skipped: list[Skipped] = []
     for cue in cues:
         if len(cue.text) > 10 * MAX_CHARS_PER_LINE:
             message = f"line {cue.row}, cue {cue.id}: {len(cue.text)} characters in one cue"
             raise InputError("script.limits", message, line=cue.row)
     texts = [clean.strip_tags(cue.text, subtitle=True).strip(" \n") for cue in cues]
-    plain = [re.sub(r"^\s*[-–—]\s+", "", text) for text in texts]
-    names = accepted_names(plain, known)
+    cues, texts = rolling.once(cues, texts, skipped)
+    if not speak_sdh:
+        texts = _without_songs(cues, texts, skipped)
+    names = accepted_names((row for text in texts for row in named_rows(text)), known)
+    names |= _side_by_side(texts)
     lines: list[Line] = []
-    for cue, text, bare in zip(cues, texts, plain, strict=True):
-        speaker = cue.speaker
-        name, rest = split_name(bare)
-        if speaker is None and name in names:
-            speaker, text = name, rest
-        if not speak_sdh:
-            text, left_out = clean.without_sounds(text, cue.row, subtitle=True)
-            skipped += left_out
-        text = clean.one_line(text)
-        if clean.has_words(text):
-            lines.append(Line(cue.id, cue.start, cue.end, speaker, text, row=cue.row))
-        else:
-            skipped.append(Skipped(cue.row, text, "nothing to speak"))
+    for cue, text in zip(cues, texts, strict=True):
+        spoken: list[Turn] = []
+        for turn in turns(text, names, cue.speaker):
+            words = turn.text
+            if not speak_sdh:
+                words, left_out = clean.without_sounds(words, cue.row, subtitle=True)
+                skipped += left_out
+            words = clean.one_line(words)
+            if clean.has_words(words):
+                spoken.append(Turn(turn.speaker, words))
+        if not spoken and text.strip():
+            skipped.append(Skipped(cue.row, clean.one_line(text), "nothing to speak"))
+        lines += _lines(cue, spoken)
     return Parsed(lines, skipped, [])
 
 
-def _scan(rows: list[str], skipped: list[Skipped], vtt: bool = False) -> Iterator[Cue]:
-    """Cues in file order: a row with an arrow, then text up to the next one."""
-    starts = [n for n, row in enumerate(rows) if "-->" in row]
-    if vtt:
-        starts = _outside_notes(rows, starts, skipped)
-    if len(starts) > MAX_LINES:
-        raise _too_many(len(starts))
-    for position, start in enumerate(starts):
-        end = starts[position + 1] if position + 1 < len(starts) else len(rows)
-        following = _id_row(rows, end) if end < len(rows) else end
-        body = rows[start + 1 : max(following, start + 1)]
-        if vtt and "" in (stripped := [row.strip() for row in body]):
-            body = body[: stripped.index("")]
-        id_row = _id_row(rows, start)
-        name = rows[id_row].strip()[:80] if id_row < start else str(position + 1)
-        yield Cue(
-            start + 1,
-            name,
-            *_arrow(rows[start], start + 1, name),
-            None,
-            "\n".join(body).strip("\n"),
-        )
+def _side_by_side(texts: list[str]) -> set[str]:
+    """Names of cues in which several rows have one in front: that is no "Note: ..."."""
+    found: set[str] = set()
+    for text in texts:
+        names = {name for name, _ in map(split_name, named_rows(text)) if name}
+        found |= names if len(names) > 1 else set()
+    return found
 
 
-def _id_row(rows: list[str], start: int) -> int:
-    """The row of the number or name above a row of times, or `start` itself if there is none."""
-    above = start - 1
-    if above < 0 or not rows[above].strip() or "-->" in rows[above]:
-        return start
-    first = above == 0 or not rows[above - 1].strip()
-    return above if first and not rows[above].startswith("WEBVTT") else start
+def _lines(cue: Cue, spoken: list[Turn]) -> list[Line]:
+    """One line a turn; several share the cue's time by the length of their words."""
+    if len(spoken) == 1:
+        name, text = spoken[0]
+        return [Line(cue.id, cue.start, cue.end, name, text, row=cue.row)]
+    spans = shared(cue.start, cue.end, [len(turn.text) for turn in spoken])
+    return [
+        Line(f"{cue.id}.{number}", start, end, turn.speaker, turn.text, row=cue.row)
+        for number, (turn, (start, end)) in enumerate(zip(spoken, spans, strict=True), 1)
+    ]
 
 
-def _outside_notes(rows: list[str], starts: list[int], skipped: list[Skipped]) -> list[int]:
-    hidden: set[int] = set()
-    number = 0
-    while number < len(rows):
-        if re.match(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)", rows[number]):
-            begin = number
-            while number < len(rows) and rows[number].strip():
-                hidden.add(number)
-                number += 1
-            skipped.append(
-                Skipped(begin + 1, "\n".join(rows[begin:number])[:200], rows[begin].split()[0])
-            )
-        number += 1
-    return [n for n in starts if n not in hidden]
-
-
-def _arrow(row: str, number: int, name: str) -> tuple[float, float]:
-    match = _ARROW.match(row[:400])
-    if not match:
-        message = f"line {number}, cue {name}: not a row of times: {row.strip()[:60]!r}"
-        raise InputError("script.time", message, line=number, cue=name)
-    try:
-        return parse_clock(match[1]), parse_clock(match[2])
-    except ValueError as error:
-        message = f"line {number}, cue {name}: {error}"
-        raise InputError("script.time", message, line=number, cue=name) from error
+def _without_songs(cues: list[Cue], texts: list[str], skipped: list[Skipped]) -> list[str]:
+    texts = [lyrics.marks(text, hashes=True) for text in texts]
+    inside = lyrics.running(texts, [(cue.start, cue.end) for cue in cues])
+    made = []
+    for cue, text, in_song in zip(cues, texts, inside, strict=True):
+        rest, songs = ("", [" ".join(text.split())]) if in_song else lyrics.split(text)
+        skipped += [Skipped(cue.row, song, "lyrics") for song in songs]
+        made.append(rest)
+    return made
 
 
 def _voices(cue: Cue) -> list[Cue]:
@@ -171,17 +108,9 @@ def _voices(cue: Cue) -> list[Cue]:
     if len(spans) < 2:
         return [
             cue._replace(speaker=name.strip() if name else None, text=text) for name, text in spans
-        ]
-    total = sum(len(text) for _, text in spans)
-    made, start = [], cue.start
-    for number, (name, text) in enumerate(spans, 1):
-        end = start + (cue.end - cue.start) * len(text) / total
-        speaker = name.strip() if name else None
-        made.append(Cue(cue.row, f"{cue.id}.{number}", start, end, speaker, text))
-        start = end
-    return made
-
-
-def _too_many(count: int) -> InputError:
-    message = f"the script has {count} cues; at most {MAX_LINES}"
-    return InputError("script.limits", message, "split it into several scripts")
+        ] or [cue]
+    times = shared(cue.start, cue.end, [len(text) for _, text in spans])
+    return [
+        Cue(cue.row, f"{cue.id}.{n}", *time, name.strip() if name else None, text)
+        for n, ((name, text), time) in enumerate(zip(spans, times, strict=True), 1)
+    ]

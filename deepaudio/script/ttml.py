@@ -6,7 +6,8 @@ from xml.parsers import expat
 
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Parsed
-from deepaudio.script.subtitles import Cue, spoken_lines
+from deepaudio.script.rows import Cue
+from deepaudio.script.subtitles import spoken_lines
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 20 * MAX_LINES
