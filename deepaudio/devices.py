@@ -1,5 +1,8 @@
 """Where networks run, and in which precision."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from deepaudio.errors import ToolError
@@ -21,3 +24,17 @@ def dtype_of(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+
+
+def autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager]:
+    """Makes the context in which `dtype` is computed with; float32 on processors without bfloat16 arithmetic."""
+    if device.type == "cpu" and dtype == "bfloat16" and not fast_bfloat16():
+        dtype = "float32"
+    if dtype == "float32":
+        return nullcontext
+    return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -1,6 +1,7 @@
 """The one training loop, on a network of six numbers: resume, accumulation, interruption, averages, schedules."""
 
 import itertools
+import json
 import logging
 import shutil
 import threading
@@ -111,6 +112,20 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, killed_at, ema):
     fit(Toy(), recipe(tmp_path / "parts", ema=ema), lambda state: steps.append(state.step))
     assert steps[0] == killed_at // 5 * 5 + 1 if killed_at % 5 else steps[0] in (1, 6)
     assert_equal(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_hours_of_all_calls_are_added_up(tmp_path, monkeypatch):
+    clock = iter(range(0, 1_000_000, 360))  # each look at the clock takes a tenth of an hour
+    monkeypatch.setattr("deepaudio.training.fit.time.process_time", lambda: next(clock))
+
+    def hours(**changes):
+        fit(Toy(), recipe(tmp_path, **changes))
+        return json.loads((tmp_path / "progress.json").read_text())
+
+    first = hours(steps=5)
+    assert first["step"] == 5 and first["hours"] > 0.05
+    second = hours(steps=10)
+    assert second["step"] == 10 and second["hours"] > first["hours"] + 0.05
 
 
 def test_accumulation_equals_the_big_batch(tmp_path):

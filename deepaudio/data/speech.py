@@ -1,27 +1,33 @@
 """In-context pairs for the speech module: a few seconds of a voice, then what the same voice says next."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from deepaudio.audio.adapt import following, softly, without_floor
+from deepaudio.audio.adapt import active_frames, following, softly, without_floor
 from deepaudio.audio.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.pitch import median_pitch
 from deepaudio.data import smoke
 from deepaudio.data.shard import read_shard
+from deepaudio.data.shards import shards_at
 
 FRAME_RATE = 93.75
+MARGIN = 12  # frames of silence that are left where silent ends are cut off
 
 
 @dataclass(frozen=True)
 class SpeechData:
-    """Which shards, how often each, and the lengths in seconds that a batch draws from."""
+    """Which shards, how often each, and the lengths in seconds that a batch draws from.
+
+    A name may end in `*`: all shards that begin so are one source.
+    """
 
     shards: tuple[str, ...]
     weights: tuple[float, ...] = ()
@@ -33,6 +39,11 @@ class SpeechData:
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
     energies: str | None = None  # safetensors of contours by key that take the place of the real
     follows: float = 0.0  # share of the targets whose sketch has been given the level of the energy
+    target: Literal["smooth", "full"] = (
+        "smooth"  # the timbre of the recording on the sketch, or all of it
+    )
+    frames: int = 0  # of every batch, prompt and target together, as one shape is compiled once; 0: as they come
+    colour: float = 0.0  # deviation in nepers of another microphone: random smooth curves added to all of a pair
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -64,7 +75,7 @@ class _Entry(NamedTuple):
 class SpeechShards:
     """All shards in memory, without the steady noise of recordings; draws in-context pairs.
 
-    The target is the sketch with the timbre of the recording: its smooth part is all that a small model can learn.
+    A `smooth` target is the sketch with the timbre of the recording, a `full` one the recording without its silent ends.
 
     Raises InputError for a missing shard.
     """
@@ -72,7 +83,15 @@ class SpeechShards:
     def __init__(self, data: SpeechData):
         self.data = data
         predicted = load_file(data.energies) if data.energies else {}
-        self.sources = [_read(Path(name), predicted) for name in data.shards]
+        full = data.target == "full"
+        self.sources = [
+            [
+                _trimmed(entry) if full else entry
+                for place in _places(name)
+                for entry in _read(place, predicted)
+            ]
+            for name in data.shards
+        ]
         weights = data.weights or tuple(sum(len(e.mel) for e in source) for source in self.sources)
         self.weights = torch.tensor(weights, dtype=torch.double)
         self.voices = [_by_speaker(source) for source in self.sources]
@@ -83,22 +102,28 @@ class SpeechShards:
         n_prompt = _between(d.prompt_min, d.prompt_max, rng)
         n_target = _between(d.target_min, d.target_max, rng)
         pairs = [self._pair(n_prompt, n_target, rng) for _ in range(d.batch_items)]
-        return _collate(pairs)
+        return _collate(pairs, d.frames)
 
     def _pair(self, n_prompt: int, n_target: int, rng: torch.Generator) -> tuple[_Entry, _Entry]:
         source = int(torch.multinomial(self.weights, 1, generator=rng))
         entry = self.sources[source][_below(len(self.sources[source]), rng)]
         others = self.voices[source][entry.speaker]
         n = len(entry.mel)
+        if self.data.frames:
+            n_prompt = _between(self.data.prompt_min, self.data.prompt_max, rng)
         if len(others) > 1 and (n < 2 * n_prompt or _below(2, rng)):
             prompt = others[_below(len(others), rng)]
-            prompt, target = _crop(prompt, n_prompt, rng), _crop(entry, n_target, rng)
+            if prompt is entry:
+                prompt = next(other for other in others if other is not entry)
+            prompt, target = _crop(prompt, n_prompt, rng), entry
         else:
             # each half is sketched in the voice of the other
             halves = _cut(entry, 0, n // 2), _cut(entry, n // 2, n)
             first = _below(2, rng)
             prompt = _crop(halves[first], n_prompt, rng)
-            target = _crop(halves[1 - first], n_target, rng)
+            target = halves[1 - first]
+        room = self.data.frames - len(prompt.mel) if self.data.frames else n_target
+        target = _crop(target, room, rng)
         level = pitch_level(median_pitch(prompt.pitch) or median_pitch(entry.pitch))
         content = target.content.clone()
         content[:, PITCH] += level * (content[:, VOICING] > 0.5)
@@ -106,8 +131,33 @@ class SpeechShards:
         sketch = target.sketch
         if float(torch.rand((), generator=rng)) < self.data.follows:
             sketch = following(sketch, energy)
-        mel = softly(target.mel, sketch)
+        mel = target.mel if self.data.target == "full" else softly(target.mel, sketch)
+        if self.data.colour:
+            curve = _colour(mel.shape[1], self.data.colour, rng)
+            prompt = prompt._replace(mel=prompt.mel + curve)
+            mel, sketch = mel + curve, sketch + curve
         return prompt, target._replace(mel=mel, content=content, energy=energy, sketch=sketch)
+
+
+def _places(name: str) -> list[Path]:
+    if name == smoke.NAME:
+        return [Path(name)]
+    return shards_at(name, "docs/training.md says how to make it")
+
+
+def _trimmed(entry: _Entry) -> _Entry:
+    """Without its silent ends, but for a few frames."""
+    heard = active_frames(entry.mel.float()).nonzero()[:, 0]
+    first, last = max(0, int(heard[0]) - MARGIN), int(heard[-1]) + 1 + MARGIN
+    return _Entry(entry.speaker, *(value[first:last] for value in entry[1:]))
+
+
+def _colour(n_mels: int, deviation: float, rng: torch.Generator) -> Tensor:
+    """(c) a slow curve over the mel axis: four cosines, the faster the weaker."""
+    order = torch.arange(1, 5)
+    place = (torch.arange(n_mels) + 0.5) * math.pi / n_mels
+    share = deviation * torch.randn(4, generator=rng) / order
+    return share @ torch.cos(order[:, None] * place)
 
 
 def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
@@ -162,8 +212,8 @@ def _peak(energy: Tensor) -> Tensor:
     return energy / energy.max().clamp(min=1e-3)
 
 
-def _collate(pairs: list[tuple[_Entry, _Entry]]) -> SpeechBatch:
-    n = max(len(p.mel) + len(t.mel) for p, t in pairs)
+def _collate(pairs: list[tuple[_Entry, _Entry]], frames: int = 0) -> SpeechBatch:
+    n = frames or max(len(p.mel) + len(t.mel) for p, t in pairs)
     rows = []
     for prompt, target in pairs:
         a, b = len(prompt.mel), len(target.mel)

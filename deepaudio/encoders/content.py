@@ -108,12 +108,20 @@ class ContentEncoder:
         """One sentence; word numbers count from 0."""
         spectra, units = self.spectra(phonemes)
         frames = content_features(spectra.harmonic, spectra.noise, spectra.residual, spectra.f0)
-        symbols = ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
-        return Utterance(frames, _as_heard(_phones(symbols, units * UNIT)), spectra)
+        phones = phones_of(self.symbols(phonemes), units * UNIT)
+        return Utterance(frames, _as_heard(phones), spectra)
+
+    def symbols(self, phonemes: str) -> list[str]:
+        """What the teacher reads of a sentence: its symbols between two pads."""
+        return ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
+
+    def ids(self, phonemes: str) -> list[int]:
+        """The numbers of `symbols` in the teacher's alphabet, which is also Kokoro's."""
+        return list(self._teacher.ids(phonemes))
 
     def spectra(self, phonemes: str) -> tuple[Spectra, np.ndarray]:
         """What the teacher would turn into sound, and its duration units per symbol (pads included)."""
-        ids = self._teacher.ids(phonemes)
+        ids = self.ids(phonemes)
         feed = {"ids": np.asarray([ids], np.int64), "speed": np.ones(1, np.float32)}
         *parts, units = self._session.run(None, feed)
         return Spectra(*(part[0] for part in parts)), np.asarray(units).reshape(-1)
@@ -146,7 +154,7 @@ def content_features(
     return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
 
 
-def _phones(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
+def phones_of(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
     """Tile the teacher's time with phones; stress marks join the sound after them, length marks the one before."""
     phones: list[Phone] = []
     word, clock, lead, in_word = -1, 0.0, None, False

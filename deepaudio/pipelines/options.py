@@ -79,6 +79,10 @@ MINI_SOUND = EngineDefaults()
 MINI_SPEECH = EngineDefaults(
     MappingProxyType({"draft": 0, "normal": 1, "high": 4}), guidance_scale=1.0, sway=-1.0
 )
+# a flow of mini's speech that starts at noise: its steps and its guidance are heard
+MINI_FLOW = EngineDefaults(
+    MappingProxyType({"draft": 4, "normal": 8, "high": 16}), guidance_scale=1.5, sway=-1.0
+)
 # the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
 MMAUDIO = EngineDefaults(guidance_scale=4.5)
 F5_TTS = EngineDefaults(guidance_scale=3.0, sway=-1.0)

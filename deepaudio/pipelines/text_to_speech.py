@@ -20,6 +20,7 @@ from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.sketch import HOP, Ear, Voice, heard_span, sketch, taught
 from deepaudio.audio.timing import active_span
 from deepaudio.config import build
+from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
@@ -28,7 +29,7 @@ from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.tts import dit
 from deepaudio.pipelines.ear import load_ear
-from deepaudio.pipelines.options import MINI_SPEECH, SampleOptions
+from deepaudio.pipelines.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.vocoder import load_vocoder
 
 SAMPLE_RATE = 24_000
@@ -55,7 +56,11 @@ class Reference:
 
 
 class TextToSpeech:
-    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`."""
+    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
+
+    The network's config says where its flow starts: at a sketch of the line, of which it corrects the slow part, or (`prior`)
+    at noise, with the sketch as a condition; then all of the mel is the flow's.
+    """
 
     sample_rate = SAMPLE_RATE
     defaults = MINI_SPEECH
@@ -71,6 +76,8 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.ear = ear
         self.network = network.eval().to(self.device)
+        self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
+        self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
@@ -78,11 +85,14 @@ class TextToSpeech:
         self._voice = functools.lru_cache(maxsize=16)(self._heard)
 
     @classmethod
-    def load(cls, preset: Path, device: torch.device | str = "cpu") -> "TextToSpeech":
-        """The module from `preset`/tts, /vocoder and /voice. Raises WeightsError for missing or wrong weights."""
-        config, state = checkpoint.load(preset / "tts")
+    def load(
+        cls, preset: Path, device: torch.device | str = "cpu", tts: Path | None = None
+    ) -> "TextToSpeech":
+        """The module from `preset`/tts (or `tts`), /vocoder and /voice. WeightsError for missing or wrong weights."""
+        folder = tts or preset / "tts"
+        config, state = checkpoint.load(folder)
         network = dit.Model(build(dit.Config, config, "tts"))
-        checkpoint.load_into(network, state, str(preset / "tts"))
+        checkpoint.load_into(network, state, str(folder))
         return cls(network, load_vocoder(preset / "vocoder"), load_ear(preset / "voice"), device)
 
     def natural_duration(self, text: str) -> float:
@@ -163,7 +173,7 @@ class TextToSpeech:
     def _refined(
         self, drawn: Tensor, content: Tensor, voice, energy: Tensor | None, options: SampleOptions
     ) -> Float[Tensor, "n c"]:
-        """The drawn mel (n c) with part of the timbre that the flow adds to it."""
+        """The drawn mel (n c) with part of the timbre that the flow adds to it, or the mel of a flow from noise."""
         mel, own_energy, _ = voice
         n_ref, n = len(mel), len(drawn)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
@@ -177,9 +187,16 @@ class TextToSpeech:
         noise = torch.randn(
             n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
         )
-        begin = rough(torch.cat([mel, standardize(drawn)]), noise)
+        guess = torch.cat([mel, standardize(drawn)])
+        if self.network.config.prior:
+            content, begin = torch.cat([content, guess], -1), noise
+        else:
+            begin = rough(guess, noise)
         generated = self._sample(begin, content, spoken, cond, contour, options)
-        return softly(unstandardize(generated[n_ref:]).cpu(), drawn, width=STEADY, share=SHARE)
+        spoken_mel = unstandardize(generated[n_ref:]).cpu()
+        if self.network.config.prior:
+            return spoken_mel
+        return softly(spoken_mel, drawn, width=STEADY, share=SHARE)
 
     def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
         on_device = lambda value: value[None].to(self.device)  # noqa: E731
@@ -198,7 +215,8 @@ class TextToSpeech:
             options.guidance_scale,
         )
         grid = sway(linear(options.steps), options.sway)
-        return euler(field, on_device(begin), grid.to(self.device))[0].float()
+        with self.sampling():
+            return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
 def _length(sentence: Utterance) -> float:

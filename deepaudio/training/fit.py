@@ -1,18 +1,18 @@
 """The one training loop: batches and losses come from a stage, everything else is here.
 
 A run folder holds `last/` (weights, optimiser, step, RNG: what a resume needs) and `model/` (config.json +
-model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read).
+model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read). `progress.json` holds the step and the hours of all
+calls together, on a CPU those of its cores.
 """
 
 import dataclasses
-import hashlib
+import json
 import logging
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from types import MappingProxyType
@@ -25,15 +25,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepaudio import checkpoint
-from deepaudio.devices import device_of
+from deepaudio.devices import autocast, device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
+from deepaudio.training.changes import fingerprint, note_change
+from deepaudio.training.compiled import compiled
 from deepaudio.training.ema import Ema
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
 
 log = logging.getLogger(__name__)
 Batch = Any
+PROGRESS = "progress.json"
 SKIPS_AT_MOST = 10  # updates in a row without a finite gradient
 
 
@@ -75,8 +78,12 @@ def fit(
     recipe: Recipe,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    change: bool = False,
 ) -> Path:
     """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
+
+    With `change` a run goes on although its recipe is another one now (more data, another learning rate); the run folder
+    keeps what was changed when.
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
     ToolError for a device that is not there,
@@ -87,24 +94,30 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _fit(stage, recipe, folder, device, progress, stop)
+            return _fit(stage, recipe, folder, device, progress, stop, change)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, device, progress, stop) -> Path:
+def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
+    if recipe.compile:
+        compiled(stage.model)
     rng = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     own_step = getattr(stage, "step", None)
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
-    step = _restore(folder, recipe, stage, optimiser, ema, rng)
+    step = _restore(folder, recipe, stage, optimiser, ema, rng, change)
+    before = _hours(folder) if step else 0.0
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
+    # a shared processor gives less than an hour in an hour
+    busy = time.process_time if device.type == "cpu" else time.monotonic
+    began = busy()
     batches = stage.batches(rng)
     skipped = 0
     while step < recipe.steps:
@@ -136,6 +149,8 @@ def _fit(stage, recipe, folder, device, progress, stop) -> Path:
         if step % recipe.save_every == 0 or step == recipe.steps or over:
             try:
                 _save(folder, recipe, stage, optimiser, ema, rng, step)
+                hours = before + (busy() - began) / 3600
+                (folder / PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
             except (OSError, SafetensorError) as error:
                 raise ResourceError(
                     "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
@@ -182,35 +197,7 @@ def _update(
     return total / weight, {**parts, "norm": float(norm)}, taken
 
 
-def autocast(device: torch.device, dtype: str) -> Callable:
-    """Makes the context in which `dtype` is computed with; float32 on processors without bfloat16 arithmetic."""
-    if device.type == "cpu" and dtype == "bfloat16" and not fast_bfloat16():
-        dtype = "float32"
-    if dtype == "float32":
-        return nullcontext
-    return lambda: torch.autocast(device.type, dtype=getattr(torch, dtype))
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
-def _fingerprint(recipe: Recipe) -> str:
-    """What must agree between the run in a folder and its resume: all but where, how long and how often."""
-    free = {
-        "output",
-        "minutes",
-        "save_every",
-        "log_every",
-        "device",
-        "steps",
-        "checkpoint_activations",
-    }
-    return hashlib.sha256(recipe.model_dump_json(exclude=free).encode()).hexdigest()
-
-
-def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
+def _restore(folder: Path, recipe, stage, optimiser, ema, rng, change) -> int:
     """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
     if (folder / "last.partial").is_dir():
         log.warning("a save that was broken off is removed: %s", folder / "last.partial")
@@ -222,12 +209,14 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     if not last.is_dir():
         return 0
     state, weights, shadow = _read(last, bool(ema))
-    if state["recipe"] != _fingerprint(recipe):
-        raise InputError(
-            "train.recipe_changed",
-            f"{folder} holds a run of another recipe",
-            hint="choose another output=, or delete the folder",
-        )
+    if state["recipe"] != fingerprint(recipe):
+        if not change:
+            raise InputError(
+                "train.recipe_changed",
+                f"{folder} holds a run of another recipe",
+                hint="choose another output=, or delete the folder, or go on with --change",
+            )
+        note_change(folder, recipe, state["step"])
     stage.model.load_state_dict(weights)
     rng.set_state(state["rng"])
     torch.set_rng_state(state["torch_rng"])
@@ -240,6 +229,14 @@ def _restore(folder: Path, recipe, stage, optimiser, ema, rng) -> int:
     if "stage" in state:
         stage.restore(state["stage"])
     return state["step"]
+
+
+def _hours(folder: Path) -> float:
+    """Of the calls before this one; 0 where nothing readable says so."""
+    try:
+        return float(json.loads((folder / PROGRESS).read_text())["hours"])
+    except (OSError, ValueError, KeyError):
+        return 0.0
 
 
 def _read(
@@ -269,7 +266,7 @@ def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
         "step": step,
         "rng": rng.get_state(),
         "torch_rng": torch.get_rng_state(),
-        "recipe": _fingerprint(recipe),
+        "recipe": fingerprint(recipe),
     }
     if torch.cuda.is_available():
         state["cuda_rng"] = torch.cuda.get_rng_state_all()

@@ -27,6 +27,9 @@ def train(
         Optional[str],  # noqa: UP045
         typer.Option(help="auto, cpu, cuda or mps, instead of the recipe's own."),
     ] = None,
+    change: Annotated[
+        bool, typer.Option("--change", help="Go on with a run although its recipe was another.")
+    ] = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
@@ -58,7 +61,7 @@ def train(
                 )
 
         with _patience() as caught:
-            folder = fit(stage, plan, show, stop=lambda: bool(caught))
+            folder = fit(stage, plan, show, stop=lambda: bool(caught), change=change)
     if caught:
         console.say("interrupted and saved; the same command goes on from here")
         signal.raise_signal(caught[0])

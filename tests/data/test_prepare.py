@@ -8,6 +8,8 @@ from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.data.prepare.grid import grid_held_out, grid_items, read_align, speech_span
 from deepaudio.data.prepare.librispeech import cross_sentence_items, librispeech_items
 from deepaudio.data.prepare.manifest import main as make_manifest
+from deepaudio.data.prepare.speechocean import speechocean_items
+from deepaudio.data.prepare.talkers import of_talkers, talker_held_out
 from deepaudio.data.prepare.v2c import layout_items, lst_items, with_setting
 from deepaudio.data.prepare.vctk import vctk_items
 from deepaudio.data.prepare.vggsound import vggsound_items
@@ -109,6 +111,56 @@ def test_librispeech_layout_and_list(tmp_path):
     (row,) = cross_sentence_items(path, tmp_path)
     assert row.reference == item.audio and row.text == "Gone" and row.extra["seconds"] == 2.0
     assert row.audio.endswith("61/70968/61-70968-0001.flac")
+
+
+def test_librispeech_without_transcripts(tmp_path):
+    (tmp_path / "103-1240-0000.ogg").touch()
+    (item,) = librispeech_items(tmp_path)
+    assert item.text is None and item.speaker == "103" and item.id == "103-1240-0000"
+
+
+def test_speechocean_as_published_and_as_a_list(tmp_path):
+    for split, key, speaker in (("train", "000010011", "0001"), ("test", "000030012", "0003")):
+        folder = tmp_path / "corpus" / split
+        folder.mkdir(parents=True)
+        (folder / "wav.scp").write_text(f"{key}\tWAVE/SPEAKER{speaker}/{key}.WAV\n")
+        (folder / "text").write_text(f"{key}\tWE CALL IT BEAR\n")
+        (folder / "utt2spk").write_text(f"{key} {speaker}\n")
+    first, second = speechocean_items(tmp_path / "corpus")
+    assert (first.id, first.text, first.speaker) == ("000010011", "We call it bear.", "0001")
+    assert second.audio == str(tmp_path / "corpus/WAVE/SPEAKER0003/000030012.WAV")
+    (tmp_path / "corpus/test/text").write_text("")
+    with pytest.raises(InputError, match="no transcript of 000030012"):
+        list(speechocean_items(tmp_path / "corpus"))
+    (tmp_path / "MANIFEST.tsv").write_text(
+        'file\tspeaker\tgender\tage\tseconds\ttranscript\n0001_7.ogg\t0001\tm\t6\t3.4\tSO "MARY" WENT\n'
+    )
+    (item,) = speechocean_items(tmp_path)
+    assert item.audio == str(tmp_path / "0001_7.ogg") and item.text == 'So "mary" went.'
+    with pytest.raises(InputError, match="neither"):
+        list(speechocean_items(tmp_path / "nowhere"))
+
+
+def test_held_out_talkers_never_change(tmp_path):
+    kept = [s for s in map("{:04d}".format, range(1, 60)) if talker_held_out(s)]
+    assert kept == ["0005", "0017", "0019", "0037", "0041", "0045", "0055"]
+    items = [Item(id=s, speaker=s) for s in ("0001", *kept)]
+    assert [i.id for i in of_talkers(items, held_out=True)] == kept
+    assert [i.id for i in of_talkers(items, held_out=False)] == ["0001"]
+    folder = tmp_path / "libri"
+    folder.mkdir()
+    for speaker in ("0001", *kept):
+        (folder / f"{speaker}-1-1.ogg").touch()
+    out = tmp_path / "out.jsonl"
+    assert make_manifest(["librispeech", str(folder), str(out), "--talkers", "held-out"]) == 0
+    assert [item.speaker for item in read_manifest(out)] == kept
+
+
+@needs_media
+def test_sixty_talkers_of_the_real_corpora_are_kept_for_validation():
+    ocean = {item.speaker for item in speechocean_items(MEDIA / "speechocean")}
+    libri = {item.speaker for item in librispeech_items(MEDIA / "libri_trainclean")}
+    assert sum(map(talker_held_out, ocean)) == 32 and sum(map(talker_held_out, libri)) == 28
 
 
 def test_vctk_takes_one_microphone(tmp_path):

@@ -1,12 +1,17 @@
 """The speech module of `mini` as users meet it: exact length, determinism, bad input, the contour is followed."""
 
+from dataclasses import replace
+
 import pytest
 import soundfile
 import torch
 
+from deepaudio.audio.content import DIM
+from deepaudio.audio.mel import log_mel
 from deepaudio.errors import InputError
+from deepaudio.models.tts import dit
 from deepaudio.pipelines.deepaudio import preset_folder
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.text_to_speech import Reference, TextToSpeech
 
 OPTIONS = SampleOptions(steps=2, guidance_scale=1.0, seed=3)
@@ -85,3 +90,40 @@ def test_characters_without_a_sound_are_found(tts):
     assert tts.unspoken("Hello, naïve café: €5, 25°C & 10 %!") == []
     assert tts.unspoken("Hello 世界 ₿ да 😀") == ["世界", "да", "₿", "😀"]
     assert tts.unspoken("Mr. Xkcd said 1½ cups, shh!") == ["Xkcd"]
+
+
+@pytest.fixture(scope="module")
+def flow(tts):
+    """A network whose flow starts at noise and that has learned nothing: it can say no more than its guess, the sketch."""
+    torch.manual_seed(0)
+    config = replace(
+        dit.Config.tiny(),
+        content_dim=DIM + 100,
+        energy=True,
+        prior=True,
+        zero_init=True,
+        prior_spread=0.01,
+    )
+    return TextToSpeech(dit.Model(config), tts.vocoder, tts.ear)
+
+
+def test_the_flow_that_starts_at_noise_ends_at_the_guess_when_it_knows_nothing(tts, flow, voice):
+    assert (tts.defaults, flow.defaults) == (MINI_SPEECH, MINI_FLOW)
+    options = SampleOptions(steps=24, guidance_scale=1.0)
+    said, wanted = (
+        log_mel(one.speak(LINE, voice, duration=2.0, options=options)[None])[0]
+        for one in (flow, tts)
+    )
+    alike = torch.corrcoef(torch.stack([said.flatten(), wanted.flatten()]))[0, 1]
+    assert len(said) == len(wanted) and alike > 0.9
+
+
+def test_steps_quality_and_guidance_are_heard_where_the_flow_starts_at_noise(flow, voice):
+    def said(**options):
+        return flow.speak(LINE, voice, duration=2.0, options=SampleOptions(**options))
+
+    usual = said()
+    assert torch.equal(usual, said(steps=8, guidance_scale=MINI_FLOW.guidance_scale))
+    assert torch.equal(said(quality="draft"), said(steps=4))
+    assert not torch.equal(usual, said(quality="draft"))
+    assert not torch.equal(usual, said(guidance_scale=1.0))

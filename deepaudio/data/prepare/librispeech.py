@@ -10,8 +10,13 @@ SUFFIXES = (".flac", ".wav", ".ogg")
 
 
 def librispeech_items(split: Path) -> Iterator[Item]:
-    """Utterances of SPLIT/SPEAKER/CHAPTER/*.trans.txt with their sound files."""
+    """Utterances of SPLIT/SPEAKER/CHAPTER/*.trans.txt with their sound files, or without text the sounds of a flat folder."""
     transcripts = sorted(split.glob("*/*/*.trans.txt"))
+    flat = sorted(path for path in split.glob("*-*-*") if path.suffix in SUFFIXES)
+    if flat and not transcripts:
+        for sound in flat:
+            yield Item(id=sound.stem, audio=str(sound), speaker=sound.stem.split("-")[0])
+        return
     if not transcripts:
         raise InputError("librispeech.layout", f"no SPEAKER/CHAPTER/*.trans.txt under {split}")
     for index in transcripts:

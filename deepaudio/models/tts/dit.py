@@ -28,7 +28,7 @@ class Config:
     """Sizes and switches; the defaults are F5-TTS Base v0, which DeepAudio-V1 tunes.
 
     v0: `pe_attn_head=1, text_mask_padding=False`; v1: `pe_attn_head=None, text_mask_padding=True,
-    text_positions=8192, zero_init=True`. The last four fields serve the embedded `mini`.
+    text_positions=8192, zero_init=True`. The fields from `content_dim` on serve the embedded `mini`.
     """
 
     dim: int = 1024
@@ -53,6 +53,8 @@ class Config:
     frames_per_token: int = 1
     reference_summary: bool = False
     regression: bool = False
+    prior: bool = False  # the last `mel_dim` of the content are a guess of the mel, and the flow starts at noise
+    prior_spread: float = 0.9  # deviation of the mel from that guess
 
     def __post_init__(self) -> None:
         positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
@@ -101,6 +103,8 @@ class Conditions(NamedTuple):
     energy: Tensor | None  # (b n 1)
     mask: Tensor | None  # (b n) valid frames
     summary: Tensor | None  # (b dim)
+    prior: Tensor | None = None  # (b n c) guess of the mel, zeros where there is none
+    wanted: Tensor | None = None  # (b n) frames that are to be generated
 
 
 class Block(nn.Module):
@@ -191,13 +195,20 @@ class Model(nn.Module):
             cond_mask = cond_mask & ~drop_audio[:, None]
         audio = zero_invalid(cond, cond_mask)
         summary = None if self.summary_embed is None else self.summary_embed(audio, cond_mask)
+        prior = None
+        if c.prior:
+            known = content_mask
+            if drop_text is not None and known is not None:
+                known = known & ~drop_text[:, None]
+            prior = zero_invalid(content[..., -c.mel_dim :], known)
         if content is None:
             filler = self.text_embed.filler(text, cond.shape[1])
             embedding = self.text_embed(text, filler, mask, drop_text)
         else:
             filler = None
             embedding = self.text_embed.from_content(content, content_mask, mask, drop_text)
-        return Conditions(audio, embedding, filler, energy, mask, summary)
+        wanted = content_mask if c.prior else None
+        return Conditions(audio, embedding, filler, energy, mask, summary, prior, wanted)
 
     def null(self, cond: Conditions) -> Conditions:
         """Audio and text dropped; the energy stays, as in DeepAudio-V1."""
@@ -210,12 +221,20 @@ class Model(nn.Module):
             nothing = cond.audio.new_zeros(b, n, self.config.content_dim)
             text = self.text_embed.from_content(nothing, None, cond.mask, dropped)
         summary = None if cond.summary is None else torch.zeros_like(cond.summary)
-        return cond._replace(audio=torch.zeros_like(cond.audio), text=text, summary=summary)
+        prior = None if cond.prior is None else torch.zeros_like(cond.prior)
+        return cond._replace(
+            audio=torch.zeros_like(cond.audio), text=text, summary=summary, prior=prior
+        )
 
     def forward(
         self, x_t: Float[Tensor, "b n c"], t: Float[Tensor, "..."], cond: Conditions
     ) -> Float[Tensor, "b n c"]:
         """Velocity at time `t`, one value or one per item; zero on frames that are not valid."""
+        if cond.prior is not None:
+            return self._from_prior(x_t, t.expand(x_t.shape[0]), cond)
+        return self._velocity(x_t, t, cond)
+
+    def _velocity(self, x_t: Tensor, t: Tensor, cond: Conditions) -> Tensor:
         k, n = self.config.frames_per_token, x_t.shape[1]
         emb = self.time_embed(t.expand(x_t.shape[0]))
         if cond.summary is not None:
@@ -231,6 +250,20 @@ class Model(nn.Module):
         x = self.proj_out(modulate(F.layer_norm(x, x.shape[-1:], eps=1e-6), shift, scale))
         v = rearrange(x, "b m (k c) -> b (m k) c", k=k)[:, :n]
         return zero_invalid(v, cond.mask)
+
+    def _from_prior(self, x_t: Tensor, t: Tensor, cond: Conditions) -> Tensor:
+        """Velocity towards the guess, corrected by the network, which reads and says values of deviation 1.
+
+        If the mel were the guess and independent noise of deviation s, then rest = (x_t - t guess) / scale would have
+        deviation 1 and the best velocity would be guess + (t s^2 - (1 - t)) rest / scale (preconditioning of Karras et
+        al. 2022, about a guess instead of zero). A network that says nothing gives the guess back.
+        """
+        s, t_ = self.config.prior_spread, t[:, None, None].float()
+        scale = ((t_ * s) ** 2 + (1 - t_) ** 2).sqrt()
+        rest = zero_invalid((x_t - t_ * cond.prior) / scale, cond.wanted)
+        said = self._velocity(rest, t, cond).float()
+        v = cond.prior + ((t_ * s * s - (1 - t_)) * rest + s * said) / scale
+        return zero_invalid(zero_invalid(v, cond.wanted), cond.mask)
 
     def regress(self, cond: Conditions) -> Float[Tensor, "b n c"]:
         """Mel predicted from the text embedding alone, for an auxiliary loss."""

@@ -1,6 +1,7 @@
 """Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
 
-The flow of `mini` starts at a sketch of the line (`deepaudio.audio.sketch`) with a little noise instead of at noise alone.
+The flow of `mini` starts at a sketch of the line (`deepaudio.audio.sketch`) with a little noise; with `model.prior` it starts at
+noise alone, as in the paper, and the sketch is one more condition.
 """
 
 from collections.abc import Iterator
@@ -58,9 +59,13 @@ class SpeechStage:
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
         noise = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
-        x0, x1 = rough(standardize(batch.sketch), noise), standardize(batch.mel)
+        sketch, x1, content = standardize(batch.sketch), standardize(batch.mel), batch.content
+        if self.config.prior:
+            x0, content = noise, torch.cat([content, sketch], -1)
+        else:
+            x0 = rough(sketch, noise)
         cond = self.model.encode(
-            content=batch.content,
+            content=content,
             content_mask=batch.target,
             cond=x1 * batch.prompt[..., None],
             cond_mask=batch.prompt,

@@ -15,13 +15,13 @@ from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, SourceVocos
 from deepaudio.config import build as build_config
 from deepaudio.data.vocoder import Bank, Segments, segments
+from deepaudio.devices import autocast
 from deepaudio.training.discriminators import (
     Discriminators,
     fooling_loss,
     judge_loss,
     matching_loss,
 )
-from deepaudio.training.fit import autocast
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
 
