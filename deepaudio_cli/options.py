@@ -138,19 +138,23 @@ Clamp = Annotated[
 Audio = Annotated[
     AudioMode,
     typer.Option(
-        help="replace the clip's sound, mix over it, or add a second track; "
-        "auto mixes when the clip has sound."
+        help="replace the clip's audio, mix over it, or add a second track; "
+        "auto mixes when the clip has audio."
     ),
 ]
 BedName = Annotated[
-    Bed, typer.Option(help="What lies under a mix: the kept sound, generated foley, or none.")
+    Bed,
+    typer.Option(
+        help="What is under the lines of a mix: the clip's audio, generated foley, or none."
+    ),
 ]
 Duck = Annotated[
-    float, typer.Option(metavar="DB", help="How far the bed steps back under lines.", min=0, max=60)
+    float,
+    typer.Option(metavar="DB", help="How much quieter the bed is under lines.", min=0, max=60),
 ]
 Loudness = Annotated[
     LoudnessName,
-    typer.Option(help="-23 LUFS, -14, -16, as loud as the original, or as it comes."),
+    typer.Option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
 ]
 
 # --- what is written

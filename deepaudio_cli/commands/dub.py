@@ -65,17 +65,18 @@ def dub(
     ] = False,
     video_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Which picture, counted from 0.", min=0),
+        typer.Option(help="Video stream to dub: its index in the file, from 0.", min=0),
     ] = None,
     audio_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Which sound, counted from 0.", min=0),
+        typer.Option(help="Audio stream to use: its index in the file, from 0.", min=0),
     ] = None,
     keep_temp: Annotated[
         bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
     remux_fix: Annotated[
-        bool, typer.Option("--remux-fix", help="Write new decoding times for broken ones.")
+        bool,
+        typer.Option("--remux-fix", help="Regenerate decoding times (DTS) that are out of order."),
     ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse lines that were spoken before.")
@@ -109,7 +110,7 @@ def dub(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Dub a clip: lines from a script, voices from short recordings, timing from the picture."""
+    """Dub a clip: lines from a script, voices from short recordings, timing from the video."""
     console = Console("dub", json, verbose, quiet)
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")

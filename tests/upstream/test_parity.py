@@ -46,7 +46,9 @@ def test_f5_sample(kind, name):
     if kind == "deepaudio-v2s":
         energy = torch.rand(1, 90, 1, generator=torch.Generator().manual_seed(5))[0, :, 0]
     noise = torch.randn(90, 100, generator=torch.Generator().manual_seed(11))
-    options = F5_TTS.fill(SampleOptions(steps=8, guidance_scale=3.0))  # upstream counts this strength as 2
+    options = F5_TTS.fill(
+        SampleOptions(steps=8, guidance_scale=3.0)
+    )  # upstream counts this strength as 2
     mel = sample(network, log_mel(numbers["wav"])[0], numbers["text"][0], energy, noise, options)
     assert_equal_to_upstream(mel, numbers["out.sample"][0])
 
