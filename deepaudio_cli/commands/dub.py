@@ -65,11 +65,11 @@ def dub(
     ] = False,
     video_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Video stream to dub: its index in the file, from 0.", min=0),
+        typer.Option(help="Video stream to dub, counted from 0 among the video streams.", min=0),
     ] = None,
     audio_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Audio stream to use: its index in the file, from 0.", min=0),
+        typer.Option(help="Audio stream to use, counted from 0 among the audio streams.", min=0),
     ] = None,
     keep_temp: Annotated[
         bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
