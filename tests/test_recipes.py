@@ -28,13 +28,14 @@ EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
     "tts/f5-base",
+    "tts/mini-flow",
     "mof/flan-t5",
 }
 
 
 def test_the_shelf_is_complete():
     assert set(shelf.names()) == EXPECTED
-    assert len(shelf.names()) == len(list(ROOT.rglob("*.yaml"))) == 24
+    assert len(shelf.names()) == len(list(ROOT.rglob("*.yaml"))) == 25
     assert not [p for p in ROOT.rglob("*") if p.is_file() and p.suffix != ".yaml"]
 
 

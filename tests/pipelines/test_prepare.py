@@ -73,13 +73,13 @@ def test_missing_styles_and_lines_are_named(tmp_path, caplog):
 def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path):
     (style,) = many_voices.mixed(styles(tmp_path), 1)
     style = style._replace(table=0.1 * style.table)  # noise that is not too far from a voice
-    (spoken,) = many_voices.said(["Put the blue cup on the shelf."], [style], 1)
+    (spoken,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [style], 1)
     phones = [p for p in spoken.utterance.phones if p.word >= 0]
     assert len(spoken.anchors.real) == len(spoken.anchors.teacher) == len(phones)
     assert (np.diff(spoken.anchors.real.ravel()) >= -1e-6).all()
     assert spoken.anchors.real[-1, 1] <= len(spoken.waveform) / 24000
     higher = style._replace(pitch=1.5)
-    (moved,) = many_voices.said(["Put the blue cup on the shelf."], [higher], 1)
+    (moved,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [higher], 1)
     assert len(moved.waveform) == len(spoken.waveform), "pitch does not move times"
     assert not torch.equal(moved.waveform, spoken.waveform)
     (tmp_path / "lines.txt").write_text("Put the blue cup on the shelf.\n")
