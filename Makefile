@@ -63,10 +63,11 @@ wheel: $(VENV)/.installed-test ## build the wheel, install it with pip into an e
 		&& $$elsewhere/env/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt build/wheel/*.whl \
 		&& cd $$elsewhere && env -u PYTHONPATH env/bin/deepaudio dub clip.mp4 --script lines.txt --ref voice.wav
 
-constraints: $(VENV)/.made ## write constraints.txt anew: the newest versions that pyproject.toml allows
+constraints: $(VENV)/.made ## write constraints.txt anew (the newest versions that pyproject.toml allows), then let pip check it
 	@$(BIN)/python -m pip install --disable-pip-version-check -q 'uv>=0.9,<0.14'
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --all-extras --upgrade --no-annotate \
 		--no-emit-index-url --custom-compile-command "make constraints" pyproject.toml -o constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q --dry-run -c constraints.txt '.[test,judges,teachers]'
 
 latest: ## a fresh environment with the newest versions that pyproject.toml allows, then the quicker tests
 	$(PYTHON) -m venv --clear .venv-latest

@@ -101,3 +101,9 @@ def of_system(error: BaseException) -> DeepAudioError | None:
         hint = "close other programs, take a shorter clip, --low-memory or --device cpu"
         return ResourceError("resource.memory", message, hint)
     return None
+
+
+BACKSLASHES = (
+    "in JSON a backslash is written twice, C:\\\\clips\\\\a.mp4; slashes work too: C:/clips/a.mp4"
+)
+"""Hint for a Windows path in a manifest or script."""

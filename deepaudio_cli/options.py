@@ -138,25 +138,36 @@ Clamp = Annotated[
 Audio = Annotated[
     AudioMode,
     typer.Option(
-        help="replace the clip's sound, mix over it, or add a second track; "
-        "auto mixes when the clip has sound."
+        help="replace the clip's audio, mix over it, or add a second track; "
+        "auto mixes when the clip has audio."
     ),
 ]
 BedName = Annotated[
-    Bed, typer.Option(help="What lies under a mix: the kept sound, generated foley, or none.")
+    Bed,
+    typer.Option(
+        help="What is under the lines of a mix: the clip's audio, generated foley, or none."
+    ),
 ]
 Duck = Annotated[
-    float, typer.Option(metavar="DB", help="How far the bed steps back under lines.", min=0, max=60)
+    float,
+    typer.Option(metavar="DB", help="How much quieter the bed is under lines.", min=0, max=60),
 ]
 Loudness = Annotated[
     LoudnessName,
-    typer.Option(help="-23 LUFS, -14, -16, as loud as the original, or as it comes."),
+    typer.Option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
 ]
 
 # --- what is written
 Output = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("-o", "--output", help="Where to write; by default beside the input."),
+]
+Encoding = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the script, e.g. cp1251; by default it is found from the content.",
+    ),
 ]
 SpeakSdh = Annotated[
     bool, typer.Option("--speak-sdh", help="Speak what is in brackets, e.g. [door slams].")
@@ -191,20 +202,23 @@ def cast(
     return Cast(ref, ref_text, tuple(pairs), file)
 
 
-def source(script: Path | None, text: str | None) -> tuple[Path | None, str | None]:
+def source(
+    script: Path | None, text: str | None, encoding: str | None = None
+) -> tuple[Path | None, str | None]:
     """The script or the text, `-` read from standard input; UsageError unless exactly one is given."""
     if (script is None) == (text is None):
         raise UsageError("script.which", "give either --script FILE or --text TEXT")
+    if script is None and encoding is not None:
+        message = "--encoding is for a script file; --text is text already"
+        raise UsageError("script.encoding", message, "leave --encoding out")
     if script is None or str(script) != "-":
         return script, text
     content = sys.stdin.buffer.read(MAX_STDIN + 1)
     if len(content) > MAX_STDIN:
         raise InputError("script.limits", f"more than {MAX_STDIN} bytes on standard input")
-    try:
-        return None, content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"standard input is not UTF-8 at byte {error.start}"
-        raise InputError("script.encoding", message) from error
+    from deepaudio.script.clean import decode
+
+    return None, decode(content, encoding).text
 
 
 def look_for(clip: Path | None, voices: Cast | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from deepaudio.errors import InputError
+from deepaudio.errors import BACKSLASHES, InputError
 
 PATH_FIELDS = ("audio", "video", "reference", "reference_video")
 
@@ -110,7 +110,7 @@ def _parse(line: str, number: int, path: Path) -> Item:
         raise InputError(
             "manifest.json",
             f"{path.name}:{number}: not JSON ({error.msg})",
-            hint="one JSON object a line",
+            hint=BACKSLASHES if "escape" in error.msg else "one JSON object a line",
             line=number,
         ) from error
     if not isinstance(row, dict) or "id" not in row:

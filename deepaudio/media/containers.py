@@ -121,7 +121,9 @@ _AVI = Container(
         "mpeg4 mjpeg msmpeg4v3 msmpeg4v2 h263 rawvideo huffyuv ffv1 dvvideo mpeg1video mpeg2video"
     ),
     audio=_names("mp3 mp2 ac3 pcm_s16le"),
-    encoders=("libmp3lame", "pcm_s16le"),
+    encoders=(
+        "pcm_s16le",
+    ),  # no edit lists: the delay of an MP3 encoder would move sound and frames
     free_times=False,
 )
 _ASF = Container(

@@ -102,7 +102,17 @@ def mux(
     finally:
         with suppress(FileNotFoundError):
             raw.unlink()
-    return Muxed(place, duration, encoder, (*info.notes, *plans.notes))
+    return Muxed(place, duration, encoder, (*info.notes, *plans.notes, *_coarser(info, encoder)))
+
+
+def _coarser(info: ClipInfo, encoder: str) -> list[str]:
+    """That a clip with lossless audio gets a lossy track, in words."""
+    if info.audio_stream is None or encoder in LOSSLESS:
+        return []
+    codec = info.stream(info.audio_stream).codec
+    if not codec.startswith("pcm_") and codec not in ("flac", "alac", "truehd", "mlp"):
+        return []
+    return [f"the new audio is encoded as {encoder}, the clip's is {codec}; .mkv keeps it lossless"]
 
 
 def space_for(info: ClipInfo, channels: int, n_samples: int) -> int:

@@ -72,6 +72,7 @@ def _dub(
         speakers=[name for name in voices if name],
         duration=info.duration,
         clamp=job.fit.clamp,
+        encoding=extras.encoding,
         speak_sdh=extras.speak_sdh,
         allow_empty=extras.allow_empty,
     )
@@ -130,12 +131,13 @@ def _dub(
         track.sound.sample_rate,
         output,
         audio="add" if track.mode == "add" else "replace",
-        language=next((line.language for line in script.lines if line.language), None),
+        language=_language(script),
         strict=extras.strict,
         keep_temp=extras.keep_temp,
         remux_fix=extras.remux_fix,
     )
-    notes += [note for note in made.notes if note not in notes]
+    warnings += [note for note in made.notes if note not in info.notes]
+    warnings += soundtrack.losses(info, track.mode, job.mix.bed)
     loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
@@ -215,6 +217,13 @@ def _bed(
         direction="v2a",
     )
     return Wave.of(made.waveform, made.sample_rate), made.sampling
+
+
+def _language(script: Script) -> str:
+    """ISO 639-2 code of the dub: what the script says, else Chinese where it is written so, else English."""
+    declared = next((line.language for line in script.lines if line.language), None)
+    chinese = any("\u4e00" <= c <= "\u9fff" for line in script.lines for c in line.text)
+    return declared or ("zho" if chinese else "eng")
 
 
 def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:

@@ -51,7 +51,8 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         audio = "add" if track.mode == "add" else "replace"
         made = mux(info, track.sound, track.sound.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
-        notes += [note for note in made.notes if note not in notes]
+        warnings += [note for note in made.notes if note not in info.notes]
+        warnings += soundtrack.losses(info, track.mode)
     loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {

@@ -46,6 +46,7 @@ class Extras:
     allow_empty: bool = False
     keep_temp: bool = False
     remux_fix: bool = False  # new decoding times for a clip whose own cannot be copied
+    encoding: str | None = None  # of the script; None finds it from the content
     speak_sdh: bool = False  # speak what is in brackets
     cache: bool = True  # lines spoken before are not spoken again
 
@@ -92,6 +93,7 @@ class SpeakJob:
 
     text: str | None = None
     script: Path | None = None
+    encoding: str | None = None  # of the script; None finds it from the content
     cast: Cast = Cast()
     output: Path = Path("speech.wav")
     instruction: str = INSTRUCTIONS["tts"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from deepaudio.discover import suggest
-from deepaudio.errors import DeepAudioError, InputError
+from deepaudio.errors import BACKSLASHES, DeepAudioError, InputError
 from deepaudio.pipelines.jobs import Cast, DubJob
 from deepaudio.pipelines.names import beside
 from deepaudio.pipelines.options import AudioMode, Bed, LoudnessName
@@ -66,8 +66,9 @@ def _item(number: int, text: str, path: Path, base: DubJob) -> Item:
         if not isinstance(row, dict):
             raise ValueError("not an object")
     except (ValueError, RecursionError) as error:
+        hint = BACKSLASHES if "escape" in str(error) else None
         wrong = InputError(
-            "manifest.row", f"line {number}: not a JSON object: {error}", line=number
+            "manifest.row", f"line {number}: not a JSON object: {error}", hint, line=number
         )
         return Item(number, {"line": text[:200]}, error=wrong)
     try:
@@ -97,6 +98,7 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
     for key in FILES:
         if key in row:
             made[key] = os.path.join(folder, row[key])
+            _check_backslashes(key, row[key], made[key], number)
     if "voices" in row:
         if not isinstance(row["voices"], dict) or not all(
             isinstance(v, str) for v in row["voices"].values()
@@ -106,6 +108,16 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
             )
         made["voices"] = {name: os.path.join(folder, file) for name, file in row["voices"].items()}
     return made
+
+
+def _check_backslashes(key: str, given: str, path: str, number: int) -> None:
+    """A Windows path is no path elsewhere, and with single backslashes JSON reads some of it as control characters."""
+    control = any(c < " " for c in given)
+    suspect = control or ("\\" in given and os.sep == "/")
+    if suspect and not os.path.lexists(path):
+        what = "has control characters, from single backslashes" if control else "has backslashes"
+        message = f"line {number}: '{key}' {what}: {given!r}"
+        raise InputError("manifest.path", message, BACKSLASHES, line=number)
 
 
 def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:

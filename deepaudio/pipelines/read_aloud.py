@@ -27,7 +27,8 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     inputs = [job.script, job.cast.file, *(voice.path for voice in voices.values())]
     output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
-    script = as_script(source, speakers=[name for name in voices if name])
+    known = [name for name in voices if name]
+    script = as_script(source, speakers=known, encoding=job.encoding)
     script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))
     route = agree(model, job.instruction, "tts", job.policy)
     clock.lap("checks")

@@ -46,6 +46,25 @@ def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
     )
 
 
+def losses(info: ClipInfo, mode: str, bed: str = "keep") -> list[str]:
+    """What of the clip's own audio the output does not carry as it was, in words; `mode` is that of the track."""
+    if mode == "add" or not info.has_audio:
+        return []
+    used = info.audio_stream if mode == "mix" and bed == "keep" else None
+    found = []
+    for stream in info.streams:
+        if stream.kind != "audio":
+            continue
+        facts = ", ".join(filter(None, (stream.codec, stream.language, stream.title)))
+        name = f"audio stream {stream.index} ({facts})"
+        if stream.index != used:
+            found.append(f"{name} is left out; --audio add keeps it as a track")
+        elif stream.channels > 2:
+            folded = "stereo" if stream.channels == SIX else "mono"
+            found.append(f"{name}: its {stream.channels} channels are mixed down to {folded}")
+    return found
+
+
 def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
     """Channels and sample rate that `compose` will give to a mono voice of that rate in this clip."""
     if not (info.has_audio and options.bed == "keep" and options.audio in ("auto", "mix")):

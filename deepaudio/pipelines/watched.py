@@ -16,7 +16,7 @@ def watched(
     total = math.ceil(info.duration)
     for frame in frames(info, size=size):
         if progress and frame.time < total:
-            progress("seconds of picture", int(frame.time), total)
+            progress("seconds of video", int(frame.time), total)
         yield frame
     if progress:
-        progress("seconds of picture", total, total)
+        progress("seconds of video", total, total)

@@ -11,12 +11,17 @@ from deepaudio.script.times import parse_clock
 
 _TIMES = re.compile(r"\[\s*(-?[\d:.,]+)\s*(?:(?:-->|[-–—])\s*(-?[\d:.,]+)\s*)?\]\s*(.*)", re.DOTALL)
 
+_CLOCK = re.compile(
+    r"\s*[\[(]?(\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?)[\])]?(?:\s*$|(?:\s*[-–—|]\s*|\s+)(\S.*))"
+)
+
 
 def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) -> Parsed:
     """Lines of `MARA: text`, `[MARA] text`, `[00:01.2-00:03.0] text`, or only text; `#` begins a comment line."""
     rows: list[tuple[int, float | None, float | None, str]] = []
     skipped: list[Skipped] = []
-    for number, content in enumerate(text.split("\n"), 1):
+    contents, warnings = _bracketed(text.split("\n"))
+    for number, content in enumerate(contents, 1):
         content = content.strip()
         if len(rows) + len(skipped) > MAX_LINES:
             message = f"the script has more than {MAX_LINES} lines"
@@ -34,7 +39,6 @@ def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) ->
                 skipped.append(Skipped(number, content, "no text"))
     names = accepted_names((row[3] for row in rows), known)
     lines: list[Line] = []
-    warnings: list[str] = []
     for number, start, end, content in rows:
         speaker, spoken = split_name(content)
         if speaker not in names:
@@ -53,6 +57,31 @@ def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) ->
         elif spoken:
             skipped.append(Skipped(number, spoken, "nothing to speak"))
     return Parsed(lines, skipped, warnings)
+
+
+def _bracketed(contents: list[str]) -> tuple[list[str], list[str]]:
+    """Rows of a transcript with its times in brackets: `0:05` above each utterance, or in front of all of them.
+
+    A single such row is somebody who says a time.
+    """
+    found = [_CLOCK.fullmatch(content) for content in contents]
+    alone = [match is not None and not match[2] for match in found]
+    words = [bool(c.strip()) and not c.lstrip().startswith("#") for c in contents]
+    in_front = [match is not None and bool(match[2]) for match in found]
+    above = sum(alone) > 1 and any(w and not a for w, a in zip(words, alone, strict=True))
+    if not above and not (sum(in_front) > 1 and in_front == words):
+        return contents, []
+    made, start = [], ""
+    for content, match, is_time, is_front in zip(contents, found, alone, in_front, strict=True):
+        if above and is_time:
+            start = match[1]
+            made.append("")
+        elif not above and is_front:
+            made.append(f"[{match[1]}] {match[2]}")
+        else:
+            made.append(f"[{start}] {content}" if start and content.strip() else content)
+            start = "" if content.strip() else start
+    return made, ["rows of times are taken for the starts of the lines behind them"]
 
 
 def _times(content: str, row: int) -> tuple[float | None, float | None, str]:

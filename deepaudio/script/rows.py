@@ -4,12 +4,12 @@ What looks like a row of times but is none is an error with its line. Numbers an
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Skipped
+from deepaudio.script.timerows import broken, is_number, plain, times_of
 from deepaudio.script.times import parse_clock
 
 
@@ -22,81 +22,6 @@ class Cue(NamedTuple):
     end: float
     speaker: str | None
     text: str
-
-
-_POINT = r" ?[.,;] ?"
-_CLOCK = rf"-? ?\d{{1,6}}(?:(?: ?: ?)\d{{1,6}}){{1,3}}(?:{_POINT}\d{{1,9}})?"
-_POINTED = r"\d{1,3}\.\d{2}\.\d{2}[.,]\d{1,3}"  # 00.00.01,500
-_SECONDS = r"-?\d{1,6}[.,]\d{1,9}"
-_TIME = rf"(?:{_POINTED}|{_CLOCK}|{_SECONDS})"
-_ARROW = r"(?:(?:[-=] ?){1,4}[>»]{1,2}|[→➔➜⇒⟶»])"
-_NUMBER = r"[#(\[]?\d{1,7}[.):\]-]?"
-_TAGS = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>|\{\\?[^{}\n]{0,80}\}")
-_TIMES = re.compile(
-    rf"(?:({_NUMBER})\s+)?[\[(]?({_TIME})[\])]?\s*{_ARROW}\s*[\[(]?({_TIME})[\])]?(?:\s+(.*))?"
-)
-_WHOLE = rf"\d{{1,3}} ?: ?\d{{2}} ?: ?\d{{2}}(?:{_POINT}\d{{1,9}}|:\d{{3}})?|\d{{1,3}}:\d{{2}}[.,:;]\d{{3}}"
-_ARROWLESS = re.compile(
-    rf"(?:({_NUMBER})\s+)?[\[(]?({_WHOLE})[\])]?(?:[^\w:]{{1,8}}| to )[\[(]?({_WHOLE})[\])]?()"
-)
-_ALONE = re.compile(r"\d{1,3}:\d{2}:\d{2}")
-_STRICT = re.compile(rf"(?:({_NUMBER})\s+)?(-?[\d:.,]+)\s*-->\s*(-?[\d:.,]+)(?:\s(.*))?")
-_FULL = re.compile(rf"(?<![\d:]){_CLOCK}(?![\d:])")
-_PRECISE = re.compile(r"(?=[\d.;, ]*:)\d{1,3}(?:\s?[:.;,]\s?\d{1,3}){2,3}(?![\d:])")
-_SAID = re.compile(r"\W*\d{1,2}:\d{2}[.,!?]*(?: ?- ?\d{1,2}:\d{2}[.!?]*)?\W*|\W*\d{1,4}:\d{1,4}\W*")
-_BROKEN_ARROW = re.compile(r"-\s?-\s?>|->|[→⇒⟶➔➜]")
-_ID = re.compile(_NUMBER)
-_SETTING = re.compile(r"(?:align|position|line|size|vertical|region|[XY][12]):\S*", re.IGNORECASE)
-
-
-def plain(row: str) -> str:
-    """A row as its structure is read: full-width forms, dashes and spaces in plain ASCII, no tags around it."""
-    row = unicodedata.normalize("NFKC", row)
-    row = re.sub("[‐‑‒–—―−─]", "-", row)
-    return re.sub(r"\s+", " ", _TAGS.sub(" ", row)).strip()
-
-
-def times_of(row: str) -> re.Match | None:
-    """The two times of a row that holds nothing but times (a number before, settings behind), else None."""
-    if len(row) > 400 or not any(c.isdigit() for c in row):
-        return None
-    text = plain(row)
-    match = _STRICT.fullmatch(text) or _TIMES.fullmatch(text) or _ARROWLESS.fullmatch(text)
-    if match is None:
-        return None
-    seconds_only = not all(":" in match[n] or re.fullmatch(_POINTED, match[n]) for n in (2, 3))
-    if seconds_only and "-->" not in text:
-        return None
-    behind = (match[4] or "").strip()
-    if "-->" in text or not behind or _SETTING.match(behind):
-        return match
-    return None
-
-
-def broken(row: str, below_times: bool = False) -> bool:
-    """Whether a row can only be a damaged row of times: a precise time beside nothing but signs, or beside an arrow."""
-    if len(row) > 400:
-        row = row[:400]
-    if not any(c.isdigit() for c in row):
-        return False
-    text = plain(row)
-    if "-->" in text and re.search(r"\d ?[:.,] ?\d", text):
-        return True
-    rest = _PRECISE.sub("", text)
-    if _ALONE.fullmatch(text):
-        return not below_times
-    if rest != text and (_BROKEN_ARROW.search(text) or sum(c.isalpha() for c in rest) < 4):
-        return True
-    if sum(c.isalpha() for c in text) < 2 and ":" in text:
-        many = sum(c.isdigit() for c in text) > 3 or text.count(":") > 1
-        return (many or text.startswith(("00", "0:0"))) and not _SAID.fullmatch(text)
-    arrow, time = _BROKEN_ARROW.search(text), _FULL.search(text)
-    return bool(arrow and time and sum(c.isalpha() for c in text) < 4)
-
-
-def is_number(row: str) -> bool:
-    """Whether a row is a cue number and nothing else."""
-    return len(row) < 40 and bool(_ID.fullmatch(plain(row)))
 
 
 def scan(rows: list[str], skipped: list[Skipped], vtt: bool = False) -> Iterator[Cue]:
@@ -116,7 +41,10 @@ def scan(rows: list[str], skipped: list[Skipped], vtt: bool = False) -> Iterator
     if len(starts) > MAX_LINES:
         message = f"the script has {len(starts)} cues; at most {MAX_LINES}"
         raise InputError("script.limits", message, "split it into several scripts")
-    numbered = sum(_has_number(rows, n) for n in starts) * 2 >= len(starts) > 0
+    fresh = [
+        n for n in starts if n == 0 or not times_of(rows[n - 1])
+    ]  # not the second of two equal rows
+    numbered = sum(_has_number(rows, n) for n in fresh) * 2 >= len(fresh) > 0
     tops, last = [], 0
     for n in starts:
         tops.append(_top(rows, n, numbered, vtt, last + 1))
@@ -144,7 +72,10 @@ def _has_number(rows: list[str], start: int) -> bool:
     above = start - 1
     while above > 0 and not rows[above].strip() and start - above < 4:
         above -= 1
-    return above >= 0 and is_number(rows[above])
+    if above < 0:
+        return False
+    after_blank = above == 0 or not rows[above - 1].strip()
+    return is_number(rows[above]) or (after_blank and _soiled(rows[above], 0, sure=True))
 
 
 def _top(rows: list[str], start: int, numbered: bool, vtt: bool, expected: int) -> int:

@@ -3,8 +3,8 @@
 import re
 
 from deepaudio.errors import InputError
-from deepaudio.script import rows
 from deepaudio.script.table import COLUMNS
+from deepaudio.script.timerows import broken, times_of
 
 FORMATS = {
     ".txt": "text",
@@ -97,7 +97,7 @@ def _srt(text: str) -> str | None:
 
 def _has_times(text: str) -> bool:
     head = text.split("\n", _ROWS)[:_ROWS]
-    return any(rows.times_of(row) or ("-->" in row and rows.broken(row)) for row in head)
+    return any(times_of(row) or ("-->" in row and broken(row)) for row in head)
 
 
 def _is_table(start: str) -> bool:

@@ -7,7 +7,7 @@ import math
 import re
 from typing import NamedTuple
 
-from deepaudio.errors import InputError
+from deepaudio.errors import BACKSLASHES, InputError
 from deepaudio.script import clean
 from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
 from deepaudio.script.times import parse_clock
@@ -119,7 +119,8 @@ def load_json(text: str) -> object:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse, parse_int=whole)
     except json.JSONDecodeError as error:
         message = f"line {error.lineno}, column {error.colno}: {error.msg}"
-        raise InputError("script.json", message, line=error.lineno) from error
+        hint = BACKSLASHES if "escape" in error.msg else None
+        raise InputError("script.json", message, hint, line=error.lineno) from error
 
 
 def parse_lst(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:

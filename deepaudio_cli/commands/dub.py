@@ -56,6 +56,7 @@ def dub(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and plan; speak and write nothing.")
     ] = False,
+    encoding: opt.Encoding = None,
     speak_sdh: opt.SpeakSdh = False,
     strict: opt.Strict = False,
     allow_damaged: opt.AllowDamaged = False,
@@ -64,17 +65,18 @@ def dub(
     ] = False,
     video_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Which picture, counted from 0.", min=0),
+        typer.Option(help="Video stream to dub, counted from 0 among the video streams.", min=0),
     ] = None,
     audio_stream: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Which sound, counted from 0.", min=0),
+        typer.Option(help="Audio stream to use, counted from 0 among the audio streams.", min=0),
     ] = None,
     keep_temp: Annotated[
         bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
     remux_fix: Annotated[
-        bool, typer.Option("--remux-fix", help="Write new decoding times for broken ones.")
+        bool,
+        typer.Option("--remux-fix", help="Regenerate decoding times (DTS) that are out of order."),
     ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse lines that were spoken before.")
@@ -108,13 +110,13 @@ def dub(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Dub a clip: lines from a script, voices from short recordings, timing from the picture."""
+    """Dub a clip: lines from a script, voices from short recordings, timing from the video."""
     console = Console("dub", json, verbose, quiet)
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     opt.prepare(offline)
     if manifest is None:
-        script, text = opt.source(script, text)
+        script, text = opt.source(script, text, encoding)
     job = DubJob(
         clip=clip or Path(),
         script=script,
@@ -141,6 +143,7 @@ def dub(
             keep_temp=keep_temp,
             remux_fix=remux_fix,
             cache=cache,
+            encoding=encoding,
             speak_sdh=speak_sdh,
         ),
     )

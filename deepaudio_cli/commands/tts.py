@@ -16,6 +16,7 @@ def tts(
     script: opt.Script = None,
     ref: opt.Ref = None,
     ref_text: opt.RefText = None,
+    encoding: opt.Encoding = None,
     voice: opt.VoiceOf = None,
     voices: opt.Voices = None,
     output: opt.Output = None,
@@ -44,7 +45,7 @@ def tts(
     """Read a text or a script aloud in the voice of a short recording."""
     console = Console("tts", json, verbose, quiet)
     opt.prepare(offline)
-    script, text = opt.source(script, text)
+    script, text = opt.source(script, text, encoding)
     cast = opt.cast(ref, ref_text, voice, voices)
     opt.look_for(None, cast)
     from deepaudio.pipelines.deepaudio import load
@@ -53,6 +54,7 @@ def tts(
     job = SpeakJob(
         text=text,
         script=script,
+        encoding=encoding,
         cast=cast,
         output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
         instruction=instruction,

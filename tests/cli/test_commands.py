@@ -103,6 +103,20 @@ def test_dub_script_with_speakers(run, silent_clip, voice, tmp_path):
     )
 
 
+def test_a_script_in_another_encoding_is_refused_and_read_when_it_is_named(run, voice, tmp_path):
+    script = tmp_path / "lines.srt"
+    script.write_bytes(
+        "1\n00:00:00,500 --> 00:00:02,500\nDzie\u0144 dobry, s\u0142ucham.\n".encode("cp1250")
+    )
+    arguments = ("tts", "--script", script, "--ref", voice, "--json")
+    done = run(*arguments)
+    assert done.exception.code == "script.encoding" and "--encoding cp1250" in done.exception.hint
+    done = run(*arguments, "--encoding", "cp1250")
+    assert json.loads(done.stdout)["lines"][0]["text"] == "Dzie\u0144 dobry, s\u0142ucham."
+    done = run("tts", "--text", "Hi.", "--ref", voice, "--encoding", "cp1250")
+    assert isinstance(done.exception, UsageError) and "--text" in done.exception.message
+
+
 def test_errors_pass_through_typer(run, silent_clip, voice):
     done = run(
         "dub", silent_clip, "--text", "Hi.", "--ref", voice, "--instruction", "add the sounds"

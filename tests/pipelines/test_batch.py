@@ -208,3 +208,13 @@ def test_low_memory_reaches_the_model_of_a_batch(made, base, monkeypatch):
     monkeypatch.setattr("deepaudio.pipelines.deepaudio.load", load)
     run_batch(batch, base)
     assert asked["low_memory"]
+
+
+@pytest.mark.parametrize(
+    "clip", ['"C:\\clips\\a.mp4"', '"C:\\\\clips\\\\a.mp4"', '"clips\\temp\\new.mp4"']
+)
+def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
+    (item,) = read_manifest(path, base, tmp_path / "out")
+    assert "line 1" in item.error.message and "written twice" in item.error.hint

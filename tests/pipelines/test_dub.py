@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from deepaudio.errors import (
 )
 from deepaudio.media import ffmpeg
 from deepaudio.media.audio import read_native
-from deepaudio.media.mux import picture_digest, space_for
+from deepaudio.media.mux import mux, picture_digest, space_for
 from deepaudio.media.probe import probe
+from deepaudio.media.video import frames
 from deepaudio.pipelines import soundtrack
 from deepaudio.pipelines.dub import dub
 from deepaudio.pipelines.foley import foley
@@ -353,3 +355,57 @@ def test_a_missing_ffmpeg_is_found_before_anything_is_spoken(model, job, monkeyp
     finally:
         ffmpeg.executable.cache_clear()
     assert not model.tts.calls and files(job.clip.parent) == before
+
+
+@pytest.fixture
+def film(tmp_path):
+    """4 s with surround sound and a commentary."""
+    path = tmp_path / "film.mkv"
+    tone = "sine=frequency={}:sample_rate=48000:duration=4"
+    command = [ffmpeg.executable(), "-v", "error", "-y", "-f", "lavfi", "-i"]
+    command += ["testsrc2=size=96x64:rate=25:duration=4"]
+    command += ["-f", "lavfi", "-i", tone.format(440), "-f", "lavfi", "-i", tone.format(220)]
+    command += ["-map", "0", "-map", "1", "-map", "2", "-c:a:0", "ac3", "-ac:a:0", "6"]
+    command += ["-c:a:1", "aac", "-metadata:s:a:1", "language=eng"]
+    command += ["-metadata:s:a:1", "title=Commentary", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def test_what_is_dropped_or_folded_is_said_and_the_dub_has_its_language(model, job, film):
+    tracks = {}
+    for mode in ("auto", "replace", "add"):
+        done = dub(model, replace(job, clip=film, mix=MixOptions(audio=mode)))
+        said = " / ".join(done.warnings)
+        assert ("6 channels are mixed down to stereo" in said) == (mode == "auto")
+        assert ("Commentary) is left out" in said) == (mode != "add")
+        assert ("ac3) is left out" in said) == (mode == "replace")
+        sounds = [s for s in probe(done.output).streams if s.kind == "audio"]
+        assert sounds[0].language == "eng"
+        tracks[mode] = len(sounds)
+    assert tracks == {"auto": 1, "replace": 1, "add": 3}
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_in_an_avi_frames_and_sound_stay_in_place(model, job, tmp_path, codec):
+    """AVI has no edit lists, so the delay of an encoder would move the sound and all frames but the first."""
+    clip = tmp_path / "clip.avi"
+    command = [ffmpeg.executable(), "-v", "error", "-y", "-f", "lavfi", "-i"]
+    command += ["testsrc2=size=96x64:rate=25:duration=3", "-f", "lavfi", "-i", "sine=duration=3"]
+    subprocess.run([*command, "-c:v", codec, "-c:a", "pcm_s16le", str(clip)], check=True)
+    click = torch.zeros(3 * 24_000)
+    click[24_000] = 0.9
+    made = mux(clip, click, 24_000, tmp_path / "out.avi")
+    times = [[frame.time for frame in frames(probe(path))] for path in (clip, made.path)]
+    assert times[0] == pytest.approx(times[1], abs=0.001) and len(times[0]) == 75
+    assert made.duration == pytest.approx(3.0, abs=0.001)
+    waveform, rate = read_native(made.path)
+    assert abs(int(waveform[0].abs().argmax()) / rate - 1.0) < 0.01
+
+
+def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_clip, tmp_path):
+    clip = tmp_path / "master.mov"
+    command = [ffmpeg.executable(), "-v", "error", "-i", str(sound_clip), "-c:v", "copy"]
+    subprocess.run([*command, "-c:a", "pcm_s24le", str(clip)], check=True)
+    done = dub(model, replace(job, clip=clip))
+    assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.warnings)

@@ -115,7 +115,7 @@ def test_who_waits_hears_how_much_was_seen(model, silent_clip, voice, instructio
     model.generate(
         instruction, silent_clip, "Hello.", voice, progress=lambda *state: heard.append(state)
     )
-    seen = [(done, total) for what, done, total in heard if what == "seconds of picture"]
+    seen = [(done, total) for what, done, total in heard if what == "seconds of video"]
     assert seen == sorted(seen) and seen[0] == (0, 4) and seen[-1] == (4, 4)
 
 

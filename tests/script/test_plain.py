@@ -120,3 +120,26 @@ def test_nothing_to_speak(text):
         script.read(text, format="text")
     assert error.value.code == "script.empty"
     assert script.read(text, format="text", allow_empty=True).lines == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0:05\nGood morning.\n0:10\nWelcome back.\n",
+        "00:00:05\nGood morning.\n\n00:00:10\nWelcome back.\n",
+        "0:05 Good morning.\n0:10 Welcome back.\n",
+        "(0:05) Good morning.\n(0:10) Welcome back.\n",
+        "00:05 - Good morning.\n00:10 - Welcome back.\n",
+        "[00:05] Good morning.\n[00:10] Welcome back.\n",
+    ],
+)
+def test_times_of_a_transcript_are_not_spoken(text):
+    found = script.read(text, format="text")
+    assert [(x.start, x.text) for x in found.lines] == [(5, "Good morning."), (10, "Welcome back.")]
+
+
+@pytest.mark.parametrize(
+    "text", ["When?\n10:30\nGood.", "10:30 is too late.\nWhy?", "10:30", "10:30\n11:00"]
+)
+def test_times_that_are_said_stay(text):
+    assert [x.text for x in script.read(text, format="text").lines] == text.split("\n")

@@ -14,7 +14,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear
 from deepaudio.pipelines.f5_text_to_speech import sample
-from deepaudio.pipelines.options import SampleOptions
+from deepaudio.pipelines.options import F5_TTS, SampleOptions
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"
 
@@ -46,7 +46,9 @@ def test_f5_sample(kind, name):
     if kind == "deepaudio-v2s":
         energy = torch.rand(1, 90, 1, generator=torch.Generator().manual_seed(5))[0, :, 0]
     noise = torch.randn(90, 100, generator=torch.Generator().manual_seed(11))
-    options = SampleOptions(steps=8, guidance_scale=3.0)  # upstream counts this strength as 2
+    options = F5_TTS.fill(
+        SampleOptions(steps=8, guidance_scale=3.0)
+    )  # upstream counts this strength as 2
     mel = sample(network, log_mel(numbers["wav"])[0], numbers["text"][0], energy, noise, options)
     assert_equal_to_upstream(mel, numbers["out.sample"][0])
 
