@@ -233,6 +233,48 @@ def test_another_recipe_does_not_resume(tmp_path, changes):
     assert all(torch.equal(value, before[name]) for name, value in everything(tmp_path).items())
 
 
+def test_a_run_may_be_told_to_go_on_with_another_recipe(tmp_path, caplog):
+    fit(Toy(), recipe(tmp_path))
+    steps = []
+    with caplog.at_level(logging.WARNING):
+        fit(
+            Toy(),
+            recipe(tmp_path, steps=14, data={"x": 1}),
+            lambda state: steps.append(state.step),
+            change=True,
+        )
+    assert steps == [13, 14] and "step 12 with another recipe: data" in caplog.text
+    (note,) = (tmp_path / "changes.jsonl").read_text().splitlines()
+    assert json.loads(note) == {"step": 12, "changed": {"data": [{}, {"x": 1}]}}
+    fit(Toy(), recipe(tmp_path, steps=15, data={"x": 1}))  # which is its recipe from then on
+
+
+def test_a_compiled_network_is_saved_and_resumed_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepaudio.training.compiled.BACKEND", "eager")  # traced, not translated
+
+    class Encoding(Toy):
+        """A network that is called in the two ways in which stages call theirs."""
+
+        def __init__(self):
+            super().__init__(dropout=0.0)
+            self.model.encode = lambda x: 2 * x
+
+        def loss(self, batch, rng):
+            return super().loss((self.model.encode(batch[0]), batch[1]), rng)
+
+    fit(Encoding(), recipe(tmp_path / "plain"))
+    with pytest.raises(Interrupt):
+        fit(Encoding(), recipe(tmp_path / "fast", compile=True), interrupted_at(7))
+    toy = Encoding()
+    fit(toy, recipe(tmp_path / "fast", compile=True))
+    assert toy.model._compiled_call_impl is not None
+    plain, fast = everything(tmp_path / "plain"), everything(tmp_path / "fast")
+    assert plain.keys() == fast.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(fast[name], value, rtol=1e-4, atol=1e-5)
+    fit(Encoding(), recipe(tmp_path / "fast", steps=13))  # and goes on without
+
+
 def test_saves_that_broke_off_are_mended(tmp_path):
     fit(Toy(), recipe(tmp_path / "whole"))
     run = tmp_path / "run"

@@ -8,15 +8,48 @@ affine mix of the English styles; another seed gives other voices and lines.
 
 import argparse
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deepaudio.data.prepare.many_voices import mixed, read_styles, said
-from deepaudio.data.prepare.speech import write_shard
+import numpy as np
+import torch
+
+from deepaudio.audio.content import Anchors
+from deepaudio.data.prepare.many_voices import Kokoro, Style, mixed, read_styles
+from deepaudio.data.prepare.speech import Spoken, write_shard
+from deepaudio.encoders.content import UNIT, ContentEncoder, phones_of
 from deepaudio.errors import DeepAudioError, InputError
 from deepaudio.pipelines.deepaudio import preset_folder
 from deepaudio.pipelines.ear import load_ear
 
 log = logging.getLogger(__name__)
+LONGEST = 200  # symbols of a line
+
+
+def said(
+    lines: Sequence[str], styles: Sequence[Style], each: int, seed: int = 0
+) -> Iterator[Spoken]:
+    """`each` lines in each style, drawn at random."""
+    kokoro, encoder = Kokoro(), ContentEncoder()
+    rng = np.random.default_rng([seed, 1])
+    for style in styles:
+        for number in rng.choice(len(lines), each, replace=False):
+            text = lines[number]
+            phonemes = encoder.phonemize(text)[0]
+            ids = encoder.ids(phonemes)
+            if len(ids) > LONGEST:
+                continue
+            sound, units = kokoro(ids, style)
+            utterance = encoder.from_phonemes(phonemes)
+            real = phones_of(encoder.symbols(phonemes), units * UNIT)
+            times = [
+                [(p.start, p.end) for p in row if p.word >= 0] for row in (real, utterance.phones)
+            ]
+            if not times[0]:
+                continue
+            key = f"{style.name}-{number:05d}"
+            anchors = Anchors(*map(np.array, times))
+            yield Spoken(key, style.name, text, torch.from_numpy(sound), utterance, anchors)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -257,6 +257,27 @@ def test_zero_init_gives_zero_velocity():
     assert model(x, T, model.encode(**arguments)).abs().max() == 0
 
 
+def test_a_network_that_says_nothing_flows_to_its_guess_as_well_as_can_be():
+    """For data normal about the guess the mean velocity at a point is known in closed form."""
+    spread = 0.7
+    sizes = MINI | {"zero_init": True, "content_dim": 107}
+    model = Model(dataclasses.replace(Config.tiny(), **sizes, prior=True, prior_spread=spread))
+    arguments, x = inputs(model, 20, reference=9)
+    cond, t = model.encode(**arguments), 0.3
+    guess = arguments["content"][..., -100:]
+    # regression of x1 - x0 on x_t = (1 - t) x0 + t x1
+    slope = (t * spread**2 - (1 - t)) / ((t * spread) ** 2 + (1 - t) ** 2)
+    wanted = guess + slope * (x - t * guess)
+    v = model(x, torch.tensor(t), cond)
+    torch.testing.assert_close(v[:, 9:], wanted[:, 9:])
+    assert not v[:, :9].any(), "the reference is not generated"
+    null = model(x, torch.tensor(t), model.null(cond))
+    torch.testing.assert_close(null[:, 9:], slope * x[:, 9:])
+    moved = x.clone()
+    moved[:, :9] += 1
+    assert torch.equal(model(moved, torch.tensor(t), cond), v)
+
+
 def test_every_parameter_is_trained():
     model = network(**MINI, frames_per_token=2, qk_norm=True, long_skip=True)
     arguments, x = inputs(model, 13)

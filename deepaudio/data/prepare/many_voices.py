@@ -10,19 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from deepaudio.audio.content import Anchors
-from deepaudio.data.prepare.speech import Spoken
-from deepaudio.encoders.content import UNIT, ContentEncoder, phones_of
 from deepaudio.errors import InputError
 from deepaudio.libraries import needed
 
-RATE = 24_000
 PARTS = 4  # packages that the weights are spread over
 ROWS, WIDTH = 510, 256  # of a style table: one row for each length of a line
 DURATIONS, F0 = "/encoder/Clip_output_0", "/encoder/F0_proj/Conv_output_0"
-LONGEST = 200  # symbols of a line
 
 
 class Style(NamedTuple):
@@ -48,7 +42,7 @@ class Kokoro:
         )
 
     def __call__(self, ids: Sequence[int], style: Style) -> tuple[np.ndarray, np.ndarray]:
-        """(s) at 24 kHz, and the units of UNIT seconds that each id takes; the first and last id are pads."""
+        """(s) at 24 kHz, and the units of 25 ms that each id takes; the first and last id are pads."""
         feed = {
             "tokens": np.asarray([ids], np.int64),
             "style": style.table[len(ids) - 2][None],
@@ -85,32 +79,6 @@ def mixed(styles: dict[str, np.ndarray], count: int, seed: int = 0) -> Iterator[
         table = np.tensordot(weights.astype(np.float32), tables, 1)
         pitch, pace = np.exp(rng.normal(0, (0.12, 0.1)))
         yield Style(f"mix{seed}-{number:03d}", table, float(pitch), float(pace))
-
-
-def said(
-    lines: Sequence[str], styles: Sequence[Style], each: int, seed: int = 0
-) -> Iterator[Spoken]:
-    """`each` lines in each style, drawn at random."""
-    kokoro, encoder = Kokoro(), ContentEncoder()
-    rng = np.random.default_rng([seed, 1])
-    for style in styles:
-        for number in rng.choice(len(lines), each, replace=False):
-            text = lines[number]
-            phonemes = encoder.phonemize(text)[0]
-            ids = encoder.ids(phonemes)
-            if len(ids) > LONGEST:
-                continue
-            sound, units = kokoro(ids, style)
-            utterance = encoder.from_phonemes(phonemes)
-            real = phones_of(encoder.symbols(phonemes), units * UNIT)
-            times = [
-                [(p.start, p.end) for p in row if p.word >= 0] for row in (real, utterance.phones)
-            ]
-            if not times[0]:
-                continue
-            key = f"{style.name}-{number:05d}"
-            anchors = Anchors(*map(np.array, times))
-            yield Spoken(key, style.name, text, torch.from_numpy(sound), utterance, anchors)
 
 
 def _weights() -> bytes:
