@@ -1,5 +1,6 @@
 """For all tests: one thread, since threads that wait for each other cost more than they bring; nobody's own settings."""
 
+import logging
 import os
 
 import pytest
@@ -13,3 +14,13 @@ def _no_settings(monkeypatch, tmp_path_factory):
     for name in [name for name in os.environ if name.startswith("DEEPAUDIO_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """The command line sets level and handlers of the package's logger; the next test starts without them."""
+    logger = logging.getLogger("deepaudio")
+    before = logger.level, list(logger.handlers), logger.propagate
+    yield
+    level, logger.handlers, logger.propagate = before
+    logger.setLevel(level)
