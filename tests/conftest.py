@@ -17,10 +17,8 @@ def _no_settings(monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was():
-    """The command line sets level and handlers of the package's logger; the next test starts without them."""
+def _plain_logging():
+    """The command line sets the level of the package's logger; each test starts without it."""
     logger = logging.getLogger("deepaudio")
-    before = logger.level, list(logger.handlers), logger.propagate
-    yield
-    level, logger.handlers, logger.propagate = before
-    logger.setLevel(level)
+    logger.setLevel(logging.NOTSET)
+    logger.handlers.clear()
