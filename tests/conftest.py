@@ -18,7 +18,6 @@ def _no_settings(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _plain_logging():
-    """The command line sets the level of the package's logger; each test starts without it."""
-    logger = logging.getLogger("deepaudio")
-    logger.setLevel(logging.NOTSET)
-    logger.handlers.clear()
+    """The command line sets levels of the root's and the package's logger; each test starts without them."""
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("deepaudio").setLevel(logging.NOTSET)
