@@ -159,12 +159,12 @@ class TextToSpeech:
         whole = join(piece)
         teacher = taught(whole.spectra)
         anchors = place(piece, n, heard_span(teacher))
-        content = lay(whole, anchors, n, timbre.middle)
         drawn = sketch(teacher, anchors, n * HOP, timbre)[:n]
         if energy is not None and float(energy.max()) > 0:
             drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken_mel = drawn
         if options.steps:
+            content = lay(whole, anchors, n, timbre.middle)
             spoken_mel = self._refined(drawn, content, voice, energy, options)
         spoken_mel = coloured(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]

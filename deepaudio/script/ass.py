@@ -1,4 +1,4 @@
-"""ASS and SSA through pysubs2: dialogue without its tags; drawings, comments, songs and signs on the picture are left out."""
+"""ASS and SSA through pysubs2: dialogue without its tags; drawings, comments, songs and on-screen signs are left out."""
 
 import re
 import warnings
@@ -98,6 +98,6 @@ def _listed(
         if speak:
             made.append(first._replace(end=max(cue.end for cue in events)))
             continue
-        reason = "sign on the picture" + (f", drawn {count} times" if count > 1 else "")
+        reason = "on-screen sign" + (f", drawn {count} times" if count > 1 else "")
         skipped.append(Skipped(first.row, " ".join(first.text.split())[:200], reason))
     return made

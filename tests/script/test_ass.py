@@ -44,7 +44,7 @@ def test_a_sign_drawn_frame_by_frame_is_listed_once():
     frames = [(1 + 0.04 * n, 1.04 + 0.04 * n, "Default", f"{{\\pos({900 + n},600)}}CITY HALL") for n in range(20)]  # fmt: skip
     spoken, skipped = read((0, 0.9, "Default", "Good morning."), *frames)
     assert spoken == [(0.0, 0.9, "Good morning.")]
-    assert skipped == [("CITY HALL", "sign on the picture, drawn 20 times")]
+    assert skipped == [("CITY HALL", "on-screen sign, drawn 20 times")]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_sign_drawn_frame_by_frame_is_listed_once():
 )
 def test_styles_of_signs(style):
     spoken, skipped = read((1, 2, style, "{\\pos(1,1)}CITY HALL"), (2, 3, "Default", "Come in."))
-    assert [x[2] for x in spoken] == ["Come in."] and skipped == [("CITY HALL", "sign on the picture")]  # fmt: skip
+    assert [x[2] for x in spoken] == ["Come in."] and skipped == [("CITY HALL", "on-screen sign")]  # fmt: skip
 
 
 @pytest.mark.parametrize(
