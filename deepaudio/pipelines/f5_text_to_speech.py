@@ -182,7 +182,7 @@ class F5TextToSpeech:
                 voice.mel.to(device, dtype),
                 ids.to(device),
                 None if contour is None else contour.to(device, dtype),
-                noise.to(device, dtype),
+                options.noise_scale * noise.to(device, dtype),
                 options,
             )
         return mel[voice.n_frames :].float()

@@ -105,6 +105,7 @@ class MMVideoToAudio:
         n = windows[-1].latent.stop
         generator = torch.Generator().manual_seed(options.seed)
         x = torch.randn(1, n, network.config.latent_dim, generator=generator).to(device, dtype)
+        x = options.noise_scale * x
         text, away = texts[:1], texts[1:]
         fields = []
         for window in windows:

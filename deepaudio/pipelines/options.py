@@ -35,6 +35,9 @@ class SampleOptions:
     sway: float | None = None
     """Step grid of F5-TTS: 0 is uniform, -1 puts more steps near the noise."""
     quality: Quality = "normal"
+    noise_scale: float | None = None
+    """Factor on the noise at which the flow begins: the temperature of the prior of Glow-TTS (arXiv 2005.11129) and
+    Grad-TTS (arXiv 2105.06337). Below 1 a sample varies less and keeps nearer to what is most likely."""
 
     def __post_init__(self):
         if self.steps is not None and not 0 <= self.steps <= 1000:
@@ -43,6 +46,8 @@ class SampleOptions:
             raise ValueError(f"guidance_scale must be in 0..50, got {self.guidance_scale}")
         if self.sway is not None and not -1 <= self.sway <= 1:
             raise ValueError(f"sway must be in -1..1, got {self.sway}")
+        if self.noise_scale is not None and not 0 <= self.noise_scale <= 2:
+            raise ValueError(f"noise_scale must be in 0..2, got {self.noise_scale}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be in 0..2**63-1, got {self.seed}")
         if self.quality not in QUALITIES:
@@ -58,18 +63,20 @@ class EngineDefaults:
     )
     guidance_scale: float = 2.0
     sway: float = 0.0
+    noise_scale: float = 1.0
 
     def fill(self, options: SampleOptions) -> SampleOptions:
         """The values that are used: no None is left. UsageError for fewer steps than the engine can take."""
         least = min(1, *self.steps.values())
         if options.steps is not None and options.steps < least:
             raise UsageError("options.steps", f"steps must be at least {least} for this engine")
-        scale, sway = options.guidance_scale, options.sway
+        scale, sway, noise = options.guidance_scale, options.sway, options.noise_scale
         return replace(
             options,
             steps=self.steps[options.quality] if options.steps is None else options.steps,
             guidance_scale=self.guidance_scale if scale is None else scale,
             sway=self.sway if sway is None else sway,
+            noise_scale=self.noise_scale if noise is None else noise,
         )
 
 
@@ -79,9 +86,13 @@ MINI_SOUND = EngineDefaults()
 MINI_SPEECH = EngineDefaults(
     MappingProxyType({"draft": 0, "normal": 1, "high": 4}), guidance_scale=1.0, sway=-1.0
 )
-# a flow of mini's speech that starts at noise: its steps and its guidance are heard
+# a flow of mini's speech that starts at noise: its steps and its guidance are heard, and full noise costs words and
+# quality (docs/mini.md)
 MINI_FLOW = EngineDefaults(
-    MappingProxyType({"draft": 4, "normal": 8, "high": 16}), guidance_scale=1.5, sway=-1.0
+    MappingProxyType({"draft": 4, "normal": 8, "high": 16}),
+    guidance_scale=1.5,
+    sway=-1.0,
+    noise_scale=0.6,
 )
 # the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
 MMAUDIO = EngineDefaults(guidance_scale=4.5)

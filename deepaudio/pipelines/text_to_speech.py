@@ -184,7 +184,7 @@ class TextToSpeech:
             wanted = energy[:n]
             contour[:n_ref] = own_energy[:n_ref]
             contour[n_ref : n_ref + len(wanted)] = wanted / wanted.max().clamp(min=1e-3)
-        noise = torch.randn(
+        noise = options.noise_scale * torch.randn(
             n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
         )
         guess = torch.cat([mel, standardize(drawn)])

@@ -108,11 +108,13 @@ def heard(
 def validate(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     """The row of a model folder."""
     tts = TextToSpeech.load(preset_folder(given.preset), tts=folder)
-    options = tts.defaults.fill(SampleOptions(steps=given.steps, guidance_scale=given.guidance))
+    asked = SampleOptions(given.steps, guidance_scale=given.guidance, noise_scale=given.noise_scale)
+    options = tts.defaults.fill(asked)
     progress = folder.parent / "progress.json"
     row = {"step": 0, "hours": 0.0}
     row |= json.loads(progress.read_text()) if progress.is_file() else {}
     row |= {"steps": options.steps, "guidance": options.guidance_scale}
+    row |= {"noise_scale": options.noise_scale}
     if given.shards:
         row |= flow_loss(tts.network, given.shards)
     return row | heard(tts, list(read_manifest(given.voices)), options, given.sounds)
@@ -131,6 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", default="mini", help="of the vocoder and the voice")
     parser.add_argument("--steps", type=int, help="of the solver")
     parser.add_argument("--guidance", type=float)
+    parser.add_argument("--noise-scale", type=float, help="factor on the noise at the start")
     parser.add_argument("--sounds", type=Path, help="folder for what was said")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -111,7 +111,7 @@ class VideoToAudio:
     ) -> Float[Tensor, "n c"]:
         """Log-mel frames of the sound: Euler from seeded noise, guided away from no video and `negative`."""
         options = self.defaults.fill(options)
-        x = self._noise(features, options.seed)
+        x = options.noise_scale * self._noise(features, options.seed)
         grid = time.sway(time.linear(options.steps), options.sway)
         field = _Windows(self, features, prompt, negative, options.guidance_scale)
         return self._decode(euler(field, x, grid), features.duration)
@@ -130,8 +130,8 @@ class VideoToAudio:
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
 
     def energy_sampling(self, options: SampleOptions) -> SampleOptions:
-        """What `energy` uses whatever is asked for: one step without guidance, the same for every seed."""
-        return SampleOptions(1, 1.0, 0, 0.0, options.quality)
+        """What `energy` uses whatever is asked for: one step without guidance or noise, the same for every seed."""
+        return SampleOptions(1, 1.0, 0, 0.0, options.quality, noise_scale=0.0)
 
     @torch.inference_mode()
     def energy(self, features: ClipFeatures, options: SampleOptions) -> Float[Tensor, " n"]:

@@ -104,7 +104,7 @@ class YSVideoToAudio:
             null = network.null(cond) if options.guidance_scale != 1 else None
             grid = time.sway(time.linear(options.steps), options.sway)
             field = guided(network, cond, null, options.guidance_scale)
-            latent = euler(field, noise.to(device, dtype), grid)
+            latent = euler(field, options.noise_scale * noise.to(device, dtype), grid)
         (codec,) = self.resident.get("codec")
         with self.resident.exact():
             waveform = codec.decode(latent)[0].float().cpu()

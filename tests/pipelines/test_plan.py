@@ -120,7 +120,7 @@ ASKED = [
     SampleOptions(guidance_scale=2.0),
     SampleOptions(guidance_scale=1.0, seed=9),
     SampleOptions(steps=1, guidance_scale=0.0),
-    SampleOptions(sway=0.5),
+    SampleOptions(sway=0.5, noise_scale=0.7),
     SampleOptions(steps=31, guidance_scale=4.5, sway=-1.0, seed=2, quality="high"),
 ]
 
@@ -143,7 +143,7 @@ def test_the_record_holds_what_the_engines_received(model, silent_clip, voice, o
     assert record["lines"][0]["seed"] == speech.seed
     assert record["arguments"]["options"] == asdict(options)
     assert None not in record["sampling"]["speech"].values()
-    for name in ("steps", "guidance_scale", "sway"):
+    for name in ("steps", "guidance_scale", "sway", "noise_scale"):
         if getattr(options, name) is not None:
             assert getattr(speech, name) == getattr(options, name)
 

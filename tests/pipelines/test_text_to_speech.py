@@ -9,7 +9,9 @@ import torch
 from deepaudio.audio.content import DIM
 from deepaudio.audio.mel import log_mel
 from deepaudio.errors import InputError
+from deepaudio.flow.solver import euler
 from deepaudio.models.tts import dit
+from deepaudio.pipelines import text_to_speech
 from deepaudio.pipelines.deepaudio import preset_folder
 from deepaudio.pipelines.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.pipelines.text_to_speech import Reference, TextToSpeech
@@ -127,3 +129,20 @@ def test_steps_quality_and_guidance_are_heard_where_the_flow_starts_at_noise(flo
     assert torch.equal(said(quality="draft"), said(steps=4))
     assert not torch.equal(usual, said(quality="draft"))
     assert not torch.equal(usual, said(guidance_scale=1.0))
+
+
+def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        text_to_speech, "euler", lambda field, x, grid: begun.append(x) or euler(field, x, grid)
+    )
+
+    def said(**options):
+        return flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=2, **options))
+
+    assert torch.equal(said(noise_scale=0.0), said(noise_scale=0.0, seed=1))
+    assert not torch.equal(said(noise_scale=1.0), said(noise_scale=1.0, seed=1))
+    assert torch.equal(said(), said(noise_scale=MINI_FLOW.noise_scale))
+    whole = torch.randn(begun[2].shape[1:], generator=torch.Generator().manual_seed(0))
+    assert not begun[0].any() and torch.equal(begun[2][0], whole)
+    assert torch.equal(begun[4][0], MINI_FLOW.noise_scale * whole)

@@ -97,7 +97,7 @@ def test_a_call_adds_a_row_and_rows_are_drawn(tmp_path, monkeypatch, network):
     names = [str(tmp_path / name) for name in ("model", "voices.jsonl", "rows.jsonl")]
     for step in (10, 20):
         (tmp_path / "progress.json").write_text(json.dumps({"step": step, "hours": step / 10}))
-        more = ["--steps", "3", "--shards", smoke.NAME]
+        more = ["--steps", "3", "--noise-scale", "0.5", "--shards", smoke.NAME]
         assert validate_speech.main([*names, *more]) == 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert [(r["step"], r["hours"], r["steps"], r["wer"]) for r in rows] == [
@@ -105,6 +105,7 @@ def test_a_call_adds_a_row_and_rows_are_drawn(tmp_path, monkeypatch, network):
         (20, 2.0, 3, 0.1),
     ]
     assert rows[0]["flow"] == rows[1]["flow"] and asked[0].steps == 3
+    assert rows[0]["noise_scale"] == asked[0].noise_scale == 0.5
     assert validate_speech.main(["--plot", names[2], str(tmp_path / "curves.svg")]) == 0
     assert (tmp_path / "curves.svg").read_text().count("core-hours") >= 5
     assert validate_speech.main([str(tmp_path / "nothing"), *names[1:]]) != 0
