@@ -1,6 +1,6 @@
 """Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
 
-The flow of `mini` starts at a sketch of the line (`deepaudio.audio.sketch`) with a little noise; with `model.prior` it starts at
+The flow of `mini` starts at a sketch of the line (`deepaudio.audio.prior.draft`) with a little noise; with `model.prior` it starts at
 noise alone, as in the paper, and the sketch is one more condition.
 """
 

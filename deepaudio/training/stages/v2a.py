@@ -14,7 +14,7 @@ from deepaudio import checkpoint
 from deepaudio.codecs import mel_linear
 from deepaudio.config import build as build_config
 from deepaudio.data.stored import StoredData, StoredShards
-from deepaudio.data.synthetic import scenes
+from deepaudio.data.synthetic.clips import scenes
 from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_shard
 from deepaudio.discover import find
 from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
@@ -22,7 +22,7 @@ from deepaudio.encoders.words import encode_words
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
-from deepaudio.training import features
+from deepaudio.prepare import mini_v2a as features
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.stages._stored import StoredStage

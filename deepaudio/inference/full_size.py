@@ -1,0 +1,67 @@
+"""The full-size presets behind the same two modules that `mini` has: V2A and TTS by role, from parts on this machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from deepaudio.errors import WeightsError
+from deepaudio.inference.f5_tts import F5TextToSpeech
+from deepaudio.inference.mmaudio_v2a import MMVideoToAudio
+from deepaudio.inference.networks import Resident
+from deepaudio.inference.yingsound_v2a import YSVideoToAudio
+from deepaudio.presets import official, store
+
+FULL_SIZES = tuple(official.PRESETS)
+
+
+@dataclass(frozen=True)
+class FullSize:
+    """A full-size preset on a device. Both modules share their networks' memory."""
+
+    preset: official.Preset
+    device: torch.device
+    dtype: torch.dtype
+    low_memory: bool = False
+
+    @cached_property
+    def resident(self) -> Resident:
+        return Resident(self.preset, self.device, self.dtype, self.low_memory)
+
+    @cached_property
+    def v2a(self) -> "MMVideoToAudio | YSVideoToAudio":
+        """M_v2a with its encoders, codec and vocoder."""
+        if "sync" in self.preset.parts:
+            return MMVideoToAudio(self.resident)
+        return YSVideoToAudio(self.resident)
+
+    @cached_property
+    def tts(self) -> F5TextToSpeech:
+        """M_tts with its vocoder."""
+        return F5TextToSpeech(self.resident)
+
+
+def find(name: str, roles: Sequence[str] | None = None) -> official.Preset | None:
+    """The full-size preset of that name, with all its parts (or those of `roles`) here; None for any other name.
+
+    Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
+    """
+    preset = official.PRESETS.get(name)
+    if preset is not None:
+        store.require(preset, roles)
+    return preset
+
+
+def load(
+    name: str,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    low_memory: bool = False,
+    roles: Sequence[str] | None = None,
+) -> FullSize:
+    """A full-size preset by name; networks are read when they are first used. `roles`: those that will be used at all."""
+    preset = find(name, roles)
+    if preset is None:
+        raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
+    return FullSize(preset, torch.device(device), dtype, low_memory)
