@@ -36,7 +36,7 @@ class StandInVoice:
     def unspoken(self, text):
         return [c for c in text if c == "\u2603"]
 
-    def natural_duration(self, text):
+    def natural_duration(self, text, references=()):
         return 0.2 + 0.05 * len(text)
 
     def speak(self, text, reference, *, duration=None, energy=None, options=None):

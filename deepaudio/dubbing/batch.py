@@ -94,7 +94,7 @@ def parse_shard(text: str | None) -> tuple[int, int]:
 
 def fingerprint(job: DubJob, batch: Batch) -> str:
     """Changes when the job, one of its files or the weights change."""
-    from deepaudio.inference.model import preset_folder
+    from deepaudio.presets.trained import preset_folder
 
     files = [job.clip, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
     states = [_state(path) for path in files if path is not None]

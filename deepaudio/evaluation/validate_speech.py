@@ -25,13 +25,13 @@ from deepaudio.errors import DeepAudioError
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate, rough
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
-from deepaudio.inference.model import preset_folder
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio, write_wav
 from deepaudio.metrics import wer_pooled
 from deepaudio.metrics.similarity import cosine
 from deepaudio.models.tts import dit
 from deepaudio.options import SampleOptions
+from deepaudio.presets.trained import preset_folder
 from deepaudio.reports.curves import plot
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def heard(
 
 def validate(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     """The row of a model folder."""
-    tts = TextToSpeech.load(preset_folder(given.preset), tts=folder)
+    tts = TextToSpeech.load(preset_folder(given.preset), trained={"tts": folder})
     asked = SampleOptions(given.steps, guidance_scale=given.guidance, noise_scale=given.noise_scale)
     options = tts.defaults.fill(asked)
     progress = folder.parent / "progress.json"

@@ -3,7 +3,7 @@
 import logging
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -62,24 +62,16 @@ class F5TextToSpeech:
         self.resident = resident
         self._voices: dict[int, tuple[Reference, _Voice]] = {}
 
-    def paced_by(self, references: Sequence[Reference]) -> Callable[[str], float]:
-        """`natural_duration` at the mean pace of the references, F5-TTS's rule of duration."""
+    def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
+        """Seconds that `text` takes at the mean pace of `references`, F5-TTS's rule of duration; unhurried without them."""
+        words = _words(text)
         if not references:
-            return self.natural_duration
-        voices = [self._voice(reference) for reference in references]
-
-        def seconds(text: str) -> float:
-            text = _words(text)
-            frames = [
-                f5_duration.speech_frames(v.n_frames, v.text, text, roomy=False) for v in voices
-            ]
-            return sum(frames) / len(frames) * HOP / SAMPLE_RATE + EDGE_SECONDS
-
-        return seconds
-
-    def natural_duration(self, text: str) -> float:
-        """Seconds that `text` takes at an unhurried pace."""
-        return f5_duration.n_bytes(_words(text)) / BYTES_PER_SECOND + 2 * EDGE_SECONDS
+            return f5_duration.n_bytes(words) / BYTES_PER_SECOND + 2 * EDGE_SECONDS
+        frames = [
+            f5_duration.speech_frames(voice.n_frames, voice.text, words, roomy=False)
+            for voice in map(self._voice, references)
+        ]
+        return sum(frames) / len(frames) * HOP / SAMPLE_RATE + EDGE_SECONDS
 
     def unspoken(self, text: str) -> list[str]:
         """What has no words or would be spelled, and tokens that the vocabulary lacks: a pause takes their place."""

@@ -1,8 +1,9 @@
 """The gate in use: an instruction in, a direction and its probabilities out (eq. 8-9)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -36,13 +37,18 @@ class Gate:
         self.encode, self.network = encode, network
 
     @classmethod
-    def load(cls, preset: Path | str, device: torch.device | str = "cpu") -> "Gate":
-        """The gate in `preset`/mof.
+    def load(
+        cls,
+        preset: Path | str,
+        device: torch.device | str = "cpu",
+        trained: Mapping[str, Path] = MappingProxyType({}),
+    ) -> "Gate":
+        """The gate in `preset`/mof, or in the folder that `trained` has under the name mof.
 
         config.json names the text encoder. The weights of `ngrams` lie in model.safetensors with the gate's, those of
         `flan_t5` in the folder `text_encoder` beside it, else in the folder that config.json names.
         """
-        folder = Path(preset) / "mof"
+        folder = trained.get("mof", Path(preset) / "mof")
         config, state = checkpoint.load(folder)
         missing = {"text_encoder", "encoder", "gate"} - config.keys()
         if missing:

@@ -13,7 +13,7 @@ from torch import Tensor
 from deepaudio.audio.energy import FRAME_RATE
 from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
-from deepaudio.inference.mini_tts import TextToSpeech
+from deepaudio.inference.protocols import SpeechModel
 from deepaudio.inference.voices import Voice
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
@@ -84,7 +84,7 @@ class Speech:
 
 
 def speak_lines(
-    tts: TextToSpeech,
+    tts: SpeechModel,
     plan: Sequence[PlannedLine],
     voices: Mapping[str | None, Voice],
     duration: float,
@@ -194,7 +194,7 @@ def check_finite(waveform: Tensor, what: str) -> None:
         raise ResourceError("model.not_finite", f"{what} has NaN or infinite samples", hint)
 
 
-def _spoken(tts: TextToSpeech, text: str, voice: Voice, options: SampleOptions, **given) -> Tensor:
+def _spoken(tts: SpeechModel, text: str, voice: Voice, options: SampleOptions, **given) -> Tensor:
     """The speech of a line; half precision that fails is tried again in full, once, and said so."""
     part = tts.speak(text, voice.reference, options=options, **given)
     kind = next((k for k in ("cuda", "mps", "cpu") if torch.is_autocast_enabled(k)), None)

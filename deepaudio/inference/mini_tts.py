@@ -1,8 +1,10 @@
 """M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -19,7 +21,6 @@ from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
 from deepaudio.audio.prior.draft import HOP, Ear, Voice, heard_span, sketch, taught
 from deepaudio.audio.prior.shaping import coloured, following, softly, without_floor
 from deepaudio.audio.timing import active_span
-from deepaudio.config import build
 from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
@@ -85,17 +86,21 @@ class TextToSpeech:
 
     @classmethod
     def load(
-        cls, preset: Path, device: torch.device | str = "cpu", tts: Path | None = None
+        cls,
+        preset: Path,
+        device: torch.device | str = "cpu",
+        trained: Mapping[str, Path] = MappingProxyType({}),
     ) -> "TextToSpeech":
-        """The module from `preset`/tts (or `tts`), /vocoder and /voice. WeightsError for missing or wrong weights."""
-        folder = tts or preset / "tts"
-        config, state = checkpoint.load(folder)
-        network = dit.Model(build(dit.Config, config, "tts"))
-        checkpoint.load_into(network, state, str(folder))
-        return cls(network, load_vocoder(preset / "vocoder"), load_ear(preset / "voice"), device)
+        """The module from the folders tts, vocoder and voice of `preset`, or from those in `trained` by these names.
 
-    def natural_duration(self, text: str) -> float:
-        """Seconds that `text` takes at an unhurried pace, from its first sound to its last."""
+        WeightsError for missing or wrong weights.
+        """
+        folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
+        network = checkpoint.load_network(folders["tts"], "tts/dit")
+        return cls(network, load_vocoder(folders["vocoder"]), load_ear(folders["voice"]), device)
+
+    def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
+        """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
         return sum(_length(s) for s in self.encode(text)) - SENTENCE_PAUSE
 
     @torch.inference_mode()

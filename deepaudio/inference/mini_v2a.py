@@ -1,8 +1,10 @@
 """Sound for a clip, and the energy contour that V2S takes from it (M_v2a of eq. 1-3) with a preset of `mini`'s kind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,6 @@ from deepaudio import checkpoint
 from deepaudio.audio.energy import FRAME_RATE
 from deepaudio.audio.mel import n_frames
 from deepaudio.codecs import mel_linear
-from deepaudio.config import build
 from deepaudio.encoders.motion import CLIP_RATE, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
 from deepaudio.errors import WeightsError
@@ -24,7 +25,6 @@ from deepaudio.inference.mini_parts import load_vocoder
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames_with_progress
-from deepaudio.models.v2a import mmdit
 from deepaudio.options import MINI_SOUND, SampleOptions
 from deepaudio.progress import Progress
 
@@ -61,8 +61,8 @@ class VideoToAudio:
 
     def __init__(
         self,
-        model: mmdit.Model,
-        codec: mel_linear.Codec,
+        model: nn.Module,
+        codec: mel_linear.Model,
         encoder: MotionEncoder,
         vocoder: nn.Module | None,
         device: torch.device,
@@ -75,17 +75,22 @@ class VideoToAudio:
         self.fold = round(SYNC_RATE * codec.config.fold / codec.config.frame_rate)
 
     @classmethod
-    def load(cls, preset: Path, device: torch.device) -> "VideoToAudio":
-        """From the folders v2a, v2a/codec, face and vocoder of a preset. WeightsError when one is missing or damaged."""
-        values, state = checkpoint.load(preset / "v2a")
-        model = mmdit.Model(build(mmdit.Config, values, "v2a"))
-        checkpoint.load_into(model, state, str(preset / "v2a"))
-        values, state = checkpoint.load(preset / "v2a" / "codec")
-        codec = mel_linear.Codec(build(mel_linear.Config, values, "v2a/codec"))
-        checkpoint.load_into(codec, state, str(preset / "v2a" / "codec"))
-        return cls(
-            model, codec, MotionEncoder(preset / "face"), load_vocoder(preset / "vocoder"), device
-        )
+    def load(
+        cls,
+        preset: Path,
+        device: torch.device | str = "cpu",
+        trained: Mapping[str, Path] = MappingProxyType({}),
+    ) -> "VideoToAudio":
+        """From the folders v2a, v2a/codec, face and vocoder of a preset, or from those in `trained` by these names.
+
+        WeightsError when one is missing or damaged.
+        """
+        roles = ("v2a", "v2a/codec", "face", "vocoder")
+        folders = {role: preset / role for role in roles} | dict(trained)
+        model = checkpoint.load_network(folders["v2a"], "v2a/mmdit")
+        codec = checkpoint.load_network(folders["v2a/codec"], "codecs/mel_linear")
+        vocoder = load_vocoder(folders["vocoder"])
+        return cls(model, codec, MotionEncoder(folders["face"]), vocoder, torch.device(device))
 
     @property
     def sample_rate(self) -> int:

@@ -22,8 +22,7 @@ import torch
 from torch import Tensor
 
 from deepaudio.devices import device_of, dtype_of
-from deepaudio.discover import suggest
-from deepaudio.errors import UsageError, WeightsError
+from deepaudio.errors import UsageError
 from deepaudio.inference.gate import Direction, Gate, Route
 from deepaudio.inference.lines import (
     Kept,
@@ -32,20 +31,18 @@ from deepaudio.inference.lines import (
     speak_lines,
 )
 from deepaudio.inference.memory import sparing
-from deepaudio.inference.mini_tts import TextToSpeech
-from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio
+from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import Plan, as_script, plan_lines
+from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
 from deepaudio.inference.voices import Voice, assign, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.options import PRESET, FitOptions, SampleOptions
-from deepaudio.presets import official, store
+from deepaudio.presets.trained import preset_folder
 from deepaudio.progress import Progress
 from deepaudio.script import Script
 
 log = logging.getLogger(__name__)
-
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
 @dataclass(frozen=True)
@@ -81,35 +78,26 @@ class DeepAudio:
         self.device = device_of(device)
         self.dtype = dtype_of(dtype, self.device)
         self.low_memory = low_memory
-        self._seen: tuple[tuple, ClipFeatures] | None = None
+        self._seen: tuple[tuple, Features] | None = None
 
     @cached_property
-    def _full_size(self):
-        """The paper's sizes, on official weights; None for mini and for folders."""
-        if str(self.preset) not in official.PRESETS:
-            return None
-        from deepaudio.inference import full_size  # its encoders are slow to import
-
-        return full_size.load(self.preset.name, self.device, self.dtype, self.low_memory)
+    def _parts(self) -> Parts:
+        return load_parts(self.preset, self.device, self.dtype, self.low_memory)
 
     @cached_property
     def gate(self) -> Gate:
-        """M_mof; no gate was published, so the full sizes take that of mini."""
-        return Gate.load(PRESETS / PRESET if self._full_size else self.preset, self.device)
+        """M_mof."""
+        return self._parts.gate
 
     @cached_property
-    def tts(self) -> TextToSpeech:
+    def tts(self) -> SpeechModel:
         """M_tts with its codec."""
-        if self._full_size:
-            return self._full_size.tts
-        return TextToSpeech.load(self.preset, self.device)
+        return self._parts.tts
 
     @cached_property
-    def v2a(self) -> VideoToAudio:
+    def v2a(self) -> SoundModel:
         """M_v2a with its codec and encoders."""
-        if self._full_size:
-            return self._full_size.v2a
-        return VideoToAudio.load(self.preset, self.device)
+        return self._parts.v2a
 
     def route(self, instruction: str) -> Route:
         """Which direction the instruction asks for."""
@@ -118,7 +106,7 @@ class DeepAudio:
     def spare(self) -> None:
         """From now on as little in memory as can be: one group of a full size's networks, and none to begin with."""
         self.low_memory = True
-        for name in ("_full_size", "tts", "v2a"):
+        for name in ("_parts", "tts", "v2a"):
             self.__dict__.pop(name, None)
 
     @sparing
@@ -167,8 +155,12 @@ class DeepAudio:
                 duration = features.duration
                 sampling["energy"] = self.v2a.energy_sampling(options)
                 energy = self.v2a.energy(features, options).cpu().float()
-            pace, margin = self._pace(voices), self.tts.margin
-            plan = plan_lines(script, pace, duration, energy, original, fit, margin)
+            references = [voice.reference for voice in voices.values()]
+
+            def pace(text: str) -> float:
+                return self.tts.natural_duration(text, references)
+
+            plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
             plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
@@ -192,21 +184,13 @@ class DeepAudio:
             parts=speech.parts,
         )
 
-    def _features(
-        self, video: str | PathLike | ClipInfo, progress: Progress | None
-    ) -> ClipFeatures:
+    def _features(self, video: str | PathLike | ClipInfo, progress: Progress | None) -> Features:
         """Of the clip asked for last; a dub with a generated bed needs them twice."""
         info = video if isinstance(video, ClipInfo) else probe(video)
         key = (info.path, info.fingerprint)
         if self._seen is None or self._seen[0] != key:
             self._seen = (key, self.v2a.features(info, progress))
         return self._seen[1]
-
-    def _pace(self, voices: Mapping[str | None, Voice]) -> Callable[[str], float]:
-        """Seconds that a text takes; the full sizes speak at the pace of their references."""
-        if self._full_size:
-            return self._full_size.tts.paced_by([voice.reference for voice in voices.values()])
-        return self.tts.natural_duration
 
     def _unspoken(self, plan: Plan) -> list[str]:
         """What of each line the voice has no sound for, in words."""
@@ -230,29 +214,12 @@ def load(
     dtype: str = "auto",
     low_memory: bool = False,
 ) -> DeepAudio:
-    """A preset by name, or a folder with its parts; nothing is read until a part is needed.
+    """A preset by name, a folder with its parts, or the folder of a training run; nothing is read until it is needed.
 
     `low_memory` keeps one group of a full-size preset's networks in memory at a time. Raises WeightsError for an
     unknown name and for official weights that are not here, ToolError for a device that is not there.
     """
     return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory)
-
-
-def preset_folder(name_or_folder: str | PathLike) -> Path:
-    """Where a preset lies: inside the package, or the folder itself; a full size, of many parts, keeps its name."""
-    given = Path(name_or_folder)
-    embedded = PRESETS / given
-    if given.name == str(given) and embedded.is_dir():
-        return embedded
-    if given.is_dir():
-        return given
-    if str(given) in official.PRESETS:
-        store.require(official.PRESETS[str(given)])
-        return given
-    known = sorted(p.name for p in PRESETS.iterdir() if any(p.glob("*/model.safetensors")))
-    known += official.PRESETS
-    message = f"no preset '{name_or_folder}'"
-    raise WeightsError("preset.unknown", message, suggest(str(name_or_folder), known))
 
 
 def as_voices(

@@ -1,11 +1,15 @@
 """Which networks of a full-size preset are in memory: all that were asked for, or one group at a time when it is short."""
 
 import gc
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from deepaudio import checkpoint
 from deepaudio.presets import parts, store
 from deepaudio.presets.official import Part, Preset, part
 
@@ -17,7 +21,7 @@ _PRETRAINED = {
 
 
 class Resident:
-    """The networks of a preset on a device, loaded when first asked for.
+    """The networks of a preset on a device, loaded when first asked for; those in `trained` come from their folders.
 
     Under `low_memory` asking for a group lets every other network go first, so V2A and TTS never lie in memory
     together; neither do the encoders and the V2A network.
@@ -29,11 +33,13 @@ class Resident:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         low_memory: bool = False,
+        trained: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         self.preset = preset
         self.device = torch.device(device)
         self.dtype = dtype
         self.low_memory = low_memory
+        self.trained = trained
         self._held: dict[str, Any] = {}
 
     def part(self, role: str) -> Part:
@@ -59,6 +65,9 @@ class Resident:
         wanted = self.part(role)
         # vocoders end in a Fourier transform or in fine phase: they stay in float32
         dtype = torch.float32 if role == "tts_vocoder" else self.dtype
+        if role in self.trained:
+            network = checkpoint.load_network(self.trained[role], "", dtype)
+            return network.requires_grad_(False).to(self.device, dtype)
         if wanted.kind == store.VOCABULARY:
             return parts.tokenizer(wanted)
         load = _PRETRAINED.get(wanted.kind, parts.network)

@@ -18,9 +18,9 @@ from deepaudio.audio.prior.content import Anchors
 from deepaudio.encoders.content import UNIT, ContentEncoder, phones_of
 from deepaudio.errors import DeepAudioError, InputError
 from deepaudio.inference.mini_parts import load_ear
-from deepaudio.inference.model import preset_folder
 from deepaudio.prepare.kokoro import Kokoro, Style, mixed, read_styles
 from deepaudio.prepare.speech_shards import Spoken, write_shard
+from deepaudio.presets.trained import preset_folder
 
 log = logging.getLogger(__name__)
 LONGEST = 200  # symbols of a line

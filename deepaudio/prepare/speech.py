@@ -19,11 +19,11 @@ from deepaudio.data.manifest import Item, read_manifest
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.inference.mini_parts import load_ear
-from deepaudio.inference.model import preset_folder
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
 from deepaudio.prepare.eigenvoice_shards import write_voices
 from deepaudio.prepare.speech_shards import SAMPLE_RATE, Spoken, align_all, write_shard
+from deepaudio.presets.trained import preset_folder
 
 log = logging.getLogger(__name__)
 SPELLED = {"z": "zed"}  # GRID's talkers are British

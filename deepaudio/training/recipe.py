@@ -48,6 +48,7 @@ class Recipe(_Strict):
     ema: float | None = Field(None, gt=0, lt=1)
     checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
     compile: bool = False  # of the network; give every batch the same shape
+    preset: str = "mini"  # whose other parts the network is used with after training
     init_from: str | None = None  # folder with config.json + model.safetensors
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)

@@ -12,9 +12,9 @@ from deepaudio.errors import InputError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
-from deepaudio.inference.model import preset_folder
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
+from deepaudio.presets.trained import preset_folder
 
 OPTIONS = SampleOptions(steps=2, guidance_scale=1.0, seed=3)
 LINE = "We should leave before it rains."

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import deepaudio
-from deepaudio.codecs.mel_linear import Codec
+from deepaudio.codecs.mel_linear import Model
 from deepaudio.encoders.motion import CLIP_DIM, SYNC_DIM
 from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, begun, mel_energy
 from deepaudio.models.v2a import mmdit
@@ -91,7 +91,7 @@ def small(latent_dim: int = 64) -> VideoToAudio:
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
-    return VideoToAudio(model, Codec(), None, None, torch.device("cpu"))
+    return VideoToAudio(model, Model(), None, None, torch.device("cpu"))
 
 
 def seen(seconds: float) -> ClipFeatures:

@@ -34,6 +34,7 @@ class Toy:
     def __init__(self, items: int = 4, dropout: float = 0.2):
         torch.manual_seed(0)
         self.config = Config()
+        self.network = "toy"
         self.model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(dropout), nn.Linear(4, 1))
         self.model[0].bias.requires_grad_(False)
         self.items = items

@@ -15,7 +15,7 @@ from deepaudio.audio.mel import standardize
 from deepaudio.config import build as build_config
 from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
-from deepaudio.discover import find
+from deepaudio.discover import find, name_of_network
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate, rough
 from deepaudio.flow.time import logit_normal, uniform
@@ -42,6 +42,7 @@ class SpeechStage:
 
     def __init__(self, recipe: Recipe):
         self.model, self.config, self.objective = _network(recipe)
+        self.network = name_of_network(self.model)
         self.data = build_config(SpeechData, dict(recipe.data), "data")
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
