@@ -92,7 +92,7 @@ MINI_FLOW = EngineDefaults(
     MappingProxyType({"draft": 4, "normal": 8, "high": 16}),
     guidance_scale=1.5,
     sway=-1.0,
-    noise_scale=0.6,
+    noise_scale=0.3,
 )
 # the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
 MMAUDIO = EngineDefaults(guidance_scale=4.5)
