@@ -1,8 +1,5 @@
-"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.prepare.manifest KIND ROOT OUT.jsonl [--list FILE] [--talkers train]`."""
+"""Manifests of corpora, for training and for `deepaudio eval`."""
 
-import argparse
-import logging
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,9 +11,8 @@ from deepaudio.data.corpora.v2c import layout_items
 from deepaudio.data.corpora.vctk import vctk_items
 from deepaudio.data.corpora.vggsound import vggsound_items
 from deepaudio.data.manifest import Item, write_manifest
-from deepaudio.errors import DeepAudioError, UsageError
+from deepaudio.errors import UsageError
 
-log = logging.getLogger(__name__)
 # Readers of a folder, and of a list with the folder its files lie in.
 FOLDERS: dict[str, Callable[[Path], Iterable[Item]]] = {
     "grid": grid_items,
@@ -32,7 +28,7 @@ LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
 }
 
 
-def prepare(
+def write_corpus(
     kind: str, root: Path, out: Path, index: Path | None = None, talkers: str | None = None
 ) -> int:
     """Write the manifest of a corpus; the number of its items. UsageError where a list is missing or not wanted.
@@ -47,32 +43,3 @@ def prepare(
     if talkers is not None:
         items = of_talkers(items, talkers == "held-out")
     return write_manifest(out, items)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of this module; the exit code."""
-    parser = argparse.ArgumentParser(
-        description="Write the manifest of a corpus for deepaudio eval."
-    )
-    parser.add_argument("kind", choices=[*FOLDERS, *LISTS])
-    parser.add_argument("root", type=Path, help="where the sounds or clips lie")
-    parser.add_argument("out", type=Path, help="the manifest to write")
-    parser.add_argument("--list", type=Path, help="test list of librispeech-pc or vggsound")
-    parser.add_argument(
-        "--talkers",
-        choices=("train", "held-out"),
-        help="leave out the talkers kept for validation, or take only them",
-    )
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        count = prepare(given.kind, given.root, given.out, given.list, given.talkers)
-    except DeepAudioError as error:
-        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        return error.exit_code
-    log.info("%s: %d items", given.out, count)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
