@@ -233,7 +233,7 @@ def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, command, capsys):
     before = out.read_bytes()
     assert command("prepare", "manifest", "v2c", tmp_path, out) == 2 and out.read_bytes() == before
     assert "--force" in capsys.readouterr().err
-    assert command("prepare", "manifest", "vctc", tmp_path, out) == 2
+    assert command("prepare", "manifest", "vctc", tmp_path, tmp_path / "new") == 2
     assert "did you mean 'vctk'?" in capsys.readouterr().err
 
 

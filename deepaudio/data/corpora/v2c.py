@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item, mapped
 from deepaudio.errors import InputError
 
@@ -137,3 +138,6 @@ def _next_of_speaker(items: list[Item]) -> dict[str, Item]:
         if len(group) > 1
         for i, item in enumerate(group)
     }
+
+
+CORPORA = {"v2c": Corpus(layout_items)}

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -31,3 +32,6 @@ def vggsound_items(index: Path, clips: Path, present_only: bool = False) -> list
                 Item(id=row[column], video=str(clip), audio=str(clip), prompt=label, label=label)
             )
     return items
+
+
+CORPORA = {"vggsound": Corpus(vggsound_items, needs_list=True)}
