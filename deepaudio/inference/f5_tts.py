@@ -15,13 +15,14 @@ from torch import Tensor
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.reference import cross_faded, prepare_reference
-from deepaudio.errors import InputError, WeightsError
+from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.inference.networks import Resident
 from deepaudio.judges import open_judge
+from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import F5_TTS, SampleOptions
 from deepaudio.text import f5_duration
@@ -86,18 +87,21 @@ class F5TextToSpeech:
         reference: Reference,
         *,
         duration: float | None = None,
-        energy: Float[Tensor, " n"] | None = None,
+        knowledge: Knowledge = EMPTY,
         options: SampleOptions = SampleOptions(),
     ) -> Float[Tensor, " s"]:
         """Speech of `text`, round(duration * 24000) samples when `duration` is given, else at the reference's pace.
 
-        `energy` at 93.75 Hz covers that duration; without it the empty feature is used. A text too long for one pass is
+        The contours of `knowledge` cover that duration. A text too long for one pass is
         spoken in chunks, each with its own part of the duration and the contour, and cross-faded. Raises InputError for
         an empty text and for a reference that is silent or whose text is not known.
         """
         text = _words(text)
         if not text:
             raise InputError("text.empty", "no text to speak")
+        if knowledge.pitch is not None:
+            message = "the speech of this preset follows no pitch contour"
+            raise UsageError("condition.pitch", message, "--preset mini does, or leave --pitch out")
         voice = self._voice(reference)
         options = self.defaults.fill(options)
         seconds = voice.n_frames * HOP / SAMPLE_RATE
@@ -107,7 +111,7 @@ class F5TextToSpeech:
         spans = self._spans(pieces, voice, duration, fade)
         mels = []
         for number, (piece, (first, last)) in enumerate(zip(pieces, spans, strict=True)):
-            contour = None if energy is None else energy[first // HOP : math.ceil(last / HOP)]
+            contour = knowledge.part(first // HOP, math.ceil(last / HOP) - first // HOP).energy
             own = replace(options, seed=options.seed + number)
             mels.append(self._mel(network, tokenizer, piece, voice, last - first, contour, own))
         parts = [

@@ -7,7 +7,8 @@ Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
     tts   speech from text                   M_tts with the empty feature phi in place of the contour
 
 Eq. 8 weights the directions by the gate's probabilities. Nothing here does: the gate is trained by itself (stage mof) and
-M_tts with the contour or with phi, never with a mixture, so `generate` takes the direction of the highest probability.
+M_tts with the contours or with phi, never with a mixture, so `generate` takes the direction of the highest probability and
+hands over the knowledge pool (`models/mof/knowledge.py`) whole or not at all.
 """
 
 import logging
@@ -37,6 +38,7 @@ from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechMod
 from deepaudio.inference.voices import Voice, assign, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
+from deepaudio.models.mof.knowledge import Knowledge, hand_over
 from deepaudio.options import PRESET, FitOptions, SampleOptions
 from deepaudio.presets.trained import preset_folder
 from deepaudio.progress import Progress
@@ -125,6 +127,7 @@ class DeepAudio:
         fit: FitOptions = FitOptions(),
         direction: Direction | None = None,
         original: Tensor | None = None,
+        pitch: Tensor | None = None,
         kept: Kept | None = None,
         on_plan: Callable[[Plan], None] | None = None,
         dry_run: bool = False,
@@ -132,8 +135,8 @@ class DeepAudio:
     ) -> Result:
         """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
 
-        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
-        someone speaks; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
+        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, the fallback for
+        when someone speaks; `pitch` [n] octaves at 93.75 Hz whose intonation the speech follows; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
         it by raising; with `dry_run` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
@@ -170,8 +173,9 @@ class DeepAudio:
                 rate = self.tts.sample_rate
                 return Result(empty, rate, taken, route, sampling, energy, plan=plan)
             used = sampling["speech"]
+            known = hand_over(taken, Knowledge(energy, pitch))
             speech = speak_lines(
-                self.tts, plan.lines, voices, plan.duration, energy, used, kept, progress
+                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress
             )
         return Result(
             speech.waveform,

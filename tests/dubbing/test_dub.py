@@ -409,3 +409,16 @@ def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_
     subprocess.run([*command, "-c:a", "pcm_s24le", str(clip)], check=True)
     done = dub(model, replace(job, clip=clip))
     assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.warnings)
+
+
+def test_the_intonation_of_the_clip_is_followed_where_asked(
+    model, job, silent_clip, sound_clip, tmp_path
+):
+    done = dub(model, replace(job, clip=sound_clip, pitch="original"))
+    assert done.facts["pitch"] == "original"
+    pitch = model.tts.calls[-1][3].pitch
+    assert pitch is not None and len(pitch) == len(model.tts.calls[-1][3].energy)
+    dub(model, replace(job, clip=sound_clip, output=tmp_path / "own.mkv"))
+    assert model.tts.calls[-1][3].pitch is None
+    with pytest.raises(UsageError, match="needs a clip with audio"):
+        dub(model, replace(job, clip=_clips["silent"], output=tmp_path / "s.mkv", pitch="original"))
