@@ -7,7 +7,7 @@ Sound without a picture has no `clip` and `sync` (or `visual`), sound without a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,13 @@ class StoredData:
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
 
 
+class Condition(NamedTuple):
+    """What a network reads: width, and the steps that stand for an absent one (None: as many as the latent has)."""
+
+    width: int
+    full: int | None
+
+
 class StoredShards:
     """Items of all shards. InputError for a shard that is missing or lacks latents."""
 
@@ -52,8 +59,18 @@ class StoredShards:
                 )
                 self.weights.append(weight)
 
-    def batches(self, rng: torch.Generator, wanted: dict[str, int]) -> Iterator[dict[str, Tensor]]:
-        """Batches for ever. `wanted`: conditions with their widths; each NAME comes with `has_NAME` (b), zeros where absent."""
+    def length(self, name: str) -> int | None:
+        """Of a condition, as the first item that has it is long; None where no shard has it."""
+        for file, keys, names in zip(self.files, self.keys, self.names, strict=True):
+            for key in keys:
+                if f"{key}.{name}" in names:
+                    return int(file.get_slice(f"{key}.{name}").get_shape()[0])
+        return None
+
+    def batches(
+        self, rng: torch.Generator, wanted: dict[str, Condition]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Batches for ever. Each condition NAME comes with `has_NAME` (b), zeros of its full length where absent."""
         odds = torch.tensor(self.weights)
         while True:
             picks = torch.multinomial(
@@ -64,12 +81,11 @@ class StoredShards:
                 for s in picks
             ]
             batch = {"latent": _stacked([self._read(s, f"{key}.latent") for s, key in places])}
-            for name, width in wanted.items():
+            for name, (width, full) in wanted.items():
                 found = [self._read(s, f"{key}.{name}") for s, key in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
-                batch[name] = _stacked(
-                    [torch.zeros(1, width) if value is None else value for value in found]
-                )
+                absent = torch.zeros(batch["latent"].shape[1] if full is None else full, width)
+                batch[name] = _stacked([absent if value is None else value for value in found])
             yield batch
 
     def statistics(self, items: int = 2000) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from deepaudio.audio.mel import n_frames
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
 from deepaudio.data.prepare import infill as prepare
-from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.models.v2a import crossdit, mmdit
@@ -49,7 +49,11 @@ def joint(tmp_path):
 
 def test_stored_batches_say_what_is_missing(joint):
     c = mmdit.Config.tiny()
-    wanted = {"clip": c.clip_dim, "sync": c.sync_dim, "text": c.text_dim}
+    wanted = {
+        "clip": Condition(c.clip_dim, 4),
+        "sync": Condition(c.sync_dim, 8),
+        "text": Condition(c.text_dim, c.text_len),
+    }
     shards = StoredShards(StoredData((f"{joint}/set-*",), batch_items=40))
     batch = next(shards.batches(rng(), wanted))
     assert batch["latent"].shape == (40, 10, c.latent_dim) and batch["clip"].shape == (
@@ -114,6 +118,64 @@ def test_the_cross_network_learns_from_stored_features(tmp_path):
     write(tmp_path / "set-000", tensors, [{"key": f"k{i}"} for i in range(6)])
     before, after = learns(v2a.build(stored_recipe(tmp_path, "crossdit", preset="tiny")), steps=20)
     assert after < 0.97 * before
+
+
+@pytest.mark.parametrize(
+    "kinds", [(), ("text",), ("clip", "sync")], ids=["sound alone", "captions", "no text"]
+)
+def test_what_no_item_of_a_batch_has_counts_at_its_full_length(tmp_path, kinds):
+    """A batch of captions alone ended a run: one sync step is no whole segment, one token no prompt."""
+    c = mmdit.Config.tiny()
+    shapes = {"clip": (64, c.clip_dim), "sync": (192, c.sync_dim), "text": (c.text_len, c.text_dim)}
+    tensors = {f"k{i}.latent": torch.randn(10, c.latent_dim, generator=rng(i)) for i in range(4)}
+    tensors |= {
+        f"k{i}.{what}": torch.randn(*shapes[what], generator=rng(i))
+        for i in range(4)
+        for what in kinds
+    }
+    write(tmp_path / "set-000", tensors, [{"key": f"k{i}"} for i in range(4)])
+    stage = v2a.build(stored_recipe(tmp_path, "mmdit", preset="tiny"))
+    batch = next(stage.batches(rng()))
+    assert {name: tuple(batch[name].shape[1:]) for name in shapes} == shapes
+    before, after = learns(stage)
+    assert after < before
+
+
+def test_a_mixture_gives_batches_of_one_shape(tmp_path):
+    """One clip among many captions (the paper's 180k to 1.2M): batches with and without it are alike in shape."""
+    c = mmdit.Config.tiny()
+    for number, (count, kinds) in enumerate([(1, ("clip", "sync", "text")), (12, ("text",))]):
+        widths = {"clip": (64, c.clip_dim), "sync": (192, c.sync_dim)}
+        widths |= {"text": (c.text_len, c.text_dim), "latent": (10, c.latent_dim)}
+        tensors = {
+            f"k{i}.{what}": torch.ones(widths[what])
+            for i in range(count)
+            for what in (*kinds, "latent")
+        }
+        write(tmp_path / f"set-00{number}", tensors, [{"key": f"k{i}"} for i in range(count)])
+    stage = v2a.build(stored_recipe(tmp_path, "mmdit", preset="tiny"))
+    batches = stage.batches(rng())
+    seen, shapes = set(), set()
+    for _ in range(12):
+        batch = next(batches)
+        stage.loss(batch, rng())
+        seen.add(bool(batch["has_clip"].any()))
+        shapes.add(tuple(tuple(batch[name].shape) for name in stage.wanted))
+    assert seen == {True, False} and len(shapes) == 1
+
+
+@pytest.mark.parametrize("kinds", [(), ("text",), ("visual",)])
+def test_the_cross_network_learns_without_pictures_or_text(tmp_path, kinds):
+    c = crossdit.Config.tiny()
+    shapes = {"visual": (9, c.visual_dim), "text": (3, c.dim), "latent": (9, c.latent_dim)}
+    tensors = {
+        f"k{i}.{what}": torch.randn(*shapes[what], generator=rng(i))
+        for i in range(4)
+        for what in (*kinds, "latent")
+    }
+    write(tmp_path / "set-000", tensors, [{"key": f"k{i}"} for i in range(4)])
+    before, after = learns(v2a.build(stored_recipe(tmp_path, "crossdit", preset="tiny")), steps=20)
+    assert after < before
 
 
 def test_faults_of_stored_shards_are_named(tmp_path):

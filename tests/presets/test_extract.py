@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from deepaudio.data.manifest import Item
-from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError
 from deepaudio.pipelines import extract, full_size, training_window
 from deepaudio.pipelines.sight import FullFeatures
@@ -39,7 +39,7 @@ def test_shards_are_read_by_training(model, tmp_path):
     shards = extract.write_v2a_shards(tmp_path / "vgg", items, model, per_shard=2)
     assert [s.name for s in shards] == ["vgg-000", "vgg-001"]
     stored = StoredShards(StoredData(tuple(map(str, shards)), batch_items=8))
-    wanted = {"clip": 16, "sync": 24, "text": 16}
+    wanted = {"clip": Condition(16, 64), "sync": Condition(24, 192), "text": Condition(16, 77)}
     batch = next(stored.batches(torch.Generator().manual_seed(0), wanted))
     assert batch["latent"].shape == (8, 250, 4)
     assert batch["sync"].shape == (8, 192, 24) and batch["text"].shape == (8, 77, 16)

@@ -6,11 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepaudio.data.stored import StoredShards
+from deepaudio.data.stored import Condition, StoredShards
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.training.fit import Loss
+
+# steps that MMAudio's networks read of eight seconds: frames at 8 a second, 24 segments of 8 sync features
+CLIP_STEPS, SYNC_STEPS = 64, 192
 
 
 class StoredStage:
@@ -21,15 +24,18 @@ class StoredStage:
         self.is_joint = hasattr(config, "sync_dim")
         if self.is_joint:
             self.wanted = {
-                "clip": config.clip_dim,
-                "sync": config.sync_dim,
-                "text": config.text_dim,
+                "clip": Condition(config.clip_dim, shards.length("clip") or CLIP_STEPS),
+                "sync": Condition(config.sync_dim, shards.length("sync") or SYNC_STEPS),
+                "text": Condition(config.text_dim, config.text_len),
             }
             mean, deviation = shards.statistics()
             model.latent_mean.data.copy_(mean)
             model.latent_std.data.copy_(deviation)
         else:
-            self.wanted = {"visual": config.visual_dim, "text": config.dim}
+            self.wanted = {
+                "visual": Condition(config.visual_dim, None),
+                "text": Condition(config.dim, 1),
+            }
 
     def batches(self, rng: torch.Generator) -> Iterator[dict[str, Tensor]]:
         return self.shards.batches(rng, self.wanted)
