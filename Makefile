@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOG := $(VENV)/install.log
 comma := ,
-SMOKE := tests/test_readme.py tests/test_checkpoint.py tests/test_recipes.py tests/cli tests/script tests/media \
-	tests/pipelines/test_dub.py tests/pipelines/test_generate.py tests/pipelines/test_text_to_speech.py
+SMOKE := tests/test_readme.py tests/test_checkpoint.py tests/training/test_recipes.py tests/cli tests/script tests/media \
+	tests/dubbing/test_dub.py tests/inference/test_generate.py tests/inference/test_mini_tts.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench table wheel constraints latest clean
@@ -50,10 +50,10 @@ lint: $(VENV)/.installed-test ## ruff and the import contracts
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-judges ## measure the embedded preset with the judges (long)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m benchmarks
 
 table: $(VENV)/.installed-judges ## Dub 1.0, 2.0 and 3.0 on held-out clips, with ablations, truth and chance (long)
-	$(BIN)/python -m tests.bench --only dubs --out runs/table
+	$(BIN)/python -m benchmarks --only dubs --out runs/table
 
 wheel: $(VENV)/.installed-test ## build the wheel, install it with pip into an empty environment elsewhere and dub there
 	@rm -rf build/wheel && mkdir -p build/wheel

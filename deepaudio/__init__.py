@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepaudio.errors import DeepAudioError
+    from deepaudio.inference.gate import Route
+    from deepaudio.inference.mini_tts import Reference
+    from deepaudio.inference.model import DeepAudio, Result, load
     from deepaudio.media.mux import mux
-    from deepaudio.pipelines.deepaudio import DeepAudio, Result, load
-    from deepaudio.pipelines.options import FitOptions, MixOptions, SampleOptions
-    from deepaudio.pipelines.route import Route
-    from deepaudio.pipelines.text_to_speech import Reference
+    from deepaudio.options import FitOptions, MixOptions, SampleOptions
 
 __version__ = "0.1.0"
 
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DeepAudio": "deepaudio.pipelines.deepaudio",
+    "DeepAudio": "deepaudio.inference.model",
     "DeepAudioError": "deepaudio.errors",
-    "FitOptions": "deepaudio.pipelines.options",
-    "MixOptions": "deepaudio.pipelines.options",
-    "Reference": "deepaudio.pipelines.text_to_speech",
-    "Result": "deepaudio.pipelines.deepaudio",
-    "Route": "deepaudio.pipelines.route",
-    "SampleOptions": "deepaudio.pipelines.options",
-    "load": "deepaudio.pipelines.deepaudio",
+    "FitOptions": "deepaudio.options",
+    "MixOptions": "deepaudio.options",
+    "Reference": "deepaudio.inference.mini_tts",
+    "Result": "deepaudio.inference.model",
+    "Route": "deepaudio.inference.gate",
+    "SampleOptions": "deepaudio.options",
+    "load": "deepaudio.inference.model",
     "mux": "deepaudio.media.mux",
 }
 

@@ -1,21 +1,34 @@
-"""A model on disk: a folder with config.json and model.safetensors, written atomically, read strictly."""
+"""A model on disk: a folder with config.json and model.safetensors, written atomically, read strictly.
+
+Beside the sizes of its network, config.json says which network it is (`network`: v2a/mmdit, tts/dit ...) and the preset
+whose other parts it is used with (`preset`).
+"""
 
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from deepaudio.errors import ResourceError, WeightsError
+from deepaudio.config import build
+from deepaudio.discover import find_network
+from deepaudio.errors import InputError, ResourceError, WeightsError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 NAMED_AT_MOST = 5
+
+
+class Identity(NamedTuple):
+    """Which network a folder holds, and the preset whose other parts it is used with; None where it does not say."""
+
+    network: str | None = None
+    preset: str | None = None
 
 
 def save(
@@ -23,6 +36,7 @@ def save(
     state_dict: Mapping[str, Tensor],
     config: Mapping[str, Any],
     dtype: torch.dtype | None = None,
+    identity: Identity = Identity(),
 ) -> Path:
     """Write `folder`; floating tensors are stored in `dtype` if given (float16 halves the size).
 
@@ -32,7 +46,8 @@ def save(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _stored(name, tensor, dtype) for name, tensor in state_dict.items()}
-    text = json.dumps(dict(config), indent=2, ensure_ascii=False) + "\n"
+    said = {name: value for name, value in identity._asdict().items() if value is not None}
+    text = json.dumps(said | dict(config), indent=2, ensure_ascii=False) + "\n"
     try:
         _replace(folder / WEIGHTS, lambda path: save_file(tensors, path))
     except SafetensorError as error:
@@ -45,21 +60,16 @@ def save(
 def load(
     folder: Path | str, dtype: torch.dtype = torch.float32
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(config, state dict) of `folder`; floating tensors come back in `dtype`.
+    """(config without identity, state dict) of `folder`; floating tensors come back in `dtype`.
 
     They are converted one by one: no second copy of the network lies in memory meanwhile.
     Raises WeightsError for a file that is missing or damaged or holds NaN.
     """
     folder = Path(folder)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise WeightsError("weights.missing", f"no {name} in {folder}", path=str(folder / name))
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WeightsError("weights.config", f"{folder / CONFIG}: {error}") from error
-    if not isinstance(config, dict):
-        raise WeightsError("weights.config", f"{folder / CONFIG}: expected an object")
+    config = {k: v for k, v in _config(folder).items() if k not in Identity._fields}
+    if not (folder / WEIGHTS).is_file():
+        message = f"no {WEIGHTS} in {folder}"
+        raise WeightsError("weights.missing", message, path=str(folder / WEIGHTS))
     try:
         return config, _read(folder / WEIGHTS, dtype)
     except (SafetensorError, OSError) as error:
@@ -69,6 +79,41 @@ def load(
             hint="fetch or train the weights again",
             path=str(folder / WEIGHTS),
         ) from error
+
+
+def identity_of(folder: Path | str) -> Identity:
+    """What config.json of `folder` says of itself. WeightsError when it is missing or damaged."""
+    config = _config(Path(folder))
+    return Identity(*(config.get(name) for name in Identity._fields))
+
+
+def load_network(folder: Path | str, default: str, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """The network in `folder`, found by the name in its config.json (`default` where it has none), in evaluation mode.
+
+    Raises WeightsError for missing or damaged files, an unknown network, and weights or sizes that are not its own.
+    """
+    name = identity_of(folder).network or default
+    config, state = load(folder, dtype)
+    try:
+        module = find_network(name)
+        model = module.Model(build(module.Config, config, str(folder)))
+    except InputError as error:
+        raise WeightsError("weights.config", f"{folder}: {error.message}", error.hint) from error
+    load_into(model, state, str(folder))
+    return model.eval()
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    if not (folder / CONFIG).is_file():
+        message = f"no {CONFIG} in {folder}"
+        raise WeightsError("weights.missing", message, path=str(folder / CONFIG))
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError("weights.config", f"{folder / CONFIG}: {error}") from error
+    if not isinstance(config, dict):
+        raise WeightsError("weights.config", f"{folder / CONFIG}: expected an object")
+    return config
 
 
 def load_into(model: nn.Module, state_dict: Mapping[str, Tensor], where: str) -> None:

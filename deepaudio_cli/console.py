@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from deepaudio.pipelines.jobs import Done
+from deepaudio.dubbing.jobs import Done
 
 SCHEMA = 1
 PLAIN_EVERY = 5.0  # seconds between progress lines where no bar can be drawn

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
+from deepaudio.dubbing.jobs import Cast
 from deepaudio.errors import InputError, UsageError
-from deepaudio.pipelines.jobs import Cast
-from deepaudio.pipelines.options import (
+from deepaudio.options import (
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
@@ -21,7 +21,7 @@ from deepaudio.pipelines.options import (
     Quality,
     SampleOptions,
 )
-from deepaudio.pipelines.options import PRESET as DEFAULT_PRESET
+from deepaudio.options import PRESET as DEFAULT_PRESET
 
 
 def _steps(engine: EngineDefaults) -> str:

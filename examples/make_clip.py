@@ -14,9 +14,9 @@ import av
 import numpy as np
 from PIL import Image
 
-from deepaudio.data.synthetic_draw import FINE, Pen
-from deepaudio.data.synthetic_face import DrawnFace, Looks, mouth_track
-from deepaudio.data.synthetic_falls import ball_height, bounces
+from deepaudio.data.synthetic.draw import FINE, Pen
+from deepaudio.data.synthetic.face import DrawnFace, Looks, mouth_track
+from deepaudio.data.synthetic.falls import ball_height, bounces
 
 HERE = Path(__file__).parent
 SIZE, RATE = (480, 360), 25

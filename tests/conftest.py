@@ -8,6 +8,8 @@ import torch
 
 torch.set_num_threads(1)
 
+pytest_plugins = ["tests.stand_ins", "tests.miniatures"]
+
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch, tmp_path_factory):

@@ -31,7 +31,7 @@ class Config:
         return cls(dim=6)
 
 
-class Codec(nn.Module):
+class Model(nn.Module):
     """Encode clamps to the floor; decode gives mel frames. Latents have unit variance or less, the first largest."""
 
     def __init__(self, config: Config = Config()):

@@ -94,7 +94,7 @@ class PitchReader(nn.Module):
         return self.out(self.backbone(rearrange(mel, "b n c -> b c n"))).float()
 
 
-class SourceVocos(nn.Module):
+class Model(nn.Module):
     """Log-mel to waveform; n frames give (n - 1) * hop_length samples."""
 
     def __init__(self, config: Config) -> None:

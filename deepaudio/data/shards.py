@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
 
 from deepaudio.errors import InputError
 
@@ -32,3 +34,13 @@ def rows_of(shard: Path) -> list[dict[str, Any]]:
 def reader_of(shard: Path) -> Any:
     """Its tensors, each read from disk when it is asked for: `get_tensor(name)`, `keys()`."""
     return safe_open(f"{shard}{TENSORS}", "pt")
+
+
+def read_shard(path: Path, what: str) -> tuple[list[dict], dict[str, Tensor]]:
+    """Its list and tensors; InputError naming `what` is missing."""
+    index, tensors = path.with_suffix(".json"), path.with_suffix(".safetensors")
+    if not (index.is_file() and tensors.is_file()):
+        raise InputError(
+            "data.missing", f"no {what} at {path}", hint="docs/training.md says how to make it"
+        )
+    return json.loads(index.read_text()), load_file(tensors)

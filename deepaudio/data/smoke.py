@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import log_mel
-from deepaudio.audio.world import active, coded, envelope_of, pitch_of
+from deepaudio.audio.prior.world import active, coded, envelope_of, pitch_of
 
 NAME = "synthetic"
 RATE, HOP = 24_000, 256
@@ -42,7 +42,7 @@ def voices(count: int = 9, seed: int = 0) -> tuple[Voice, ...]:
 
 
 def speech_shard() -> tuple[list[dict], dict[str, Tensor]]:
-    """Rows and tensors as `deepaudio.data.prepare.speech` writes them."""
+    """Rows and tensors as `deepaudio.prepare.speech_shards` writes them."""
     rows, tensors = [], {}
     for number, voice in enumerate(voices()):
         key, mel = f"hum{number}", _mel(voice)
@@ -59,7 +59,7 @@ def speech_shard() -> tuple[list[dict], dict[str, Tensor]]:
 
 
 def voice_shard() -> tuple[list[dict], dict[str, Tensor]]:
-    """Rows and tensors as `deepaudio.data.prepare.voice` writes them: each voice beside the same sounds at another pitch."""
+    """Rows and tensors as `deepaudio.prepare.eigenvoice_shards` writes them: each voice beside the same sounds at another pitch."""
     rows, tensors = [], {}
     for number, voice in enumerate(voices()):
         key = f"hum{number}"

@@ -11,12 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from deepaudio.audio.adapt import active_frames, following, softly, without_floor
-from deepaudio.audio.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.pitch import median_pitch
+from deepaudio.audio.prior.content import PITCH, VOICING, pitch_level
+from deepaudio.audio.prior.shaping import active_frames, following, softly, without_floor
 from deepaudio.data import smoke
-from deepaudio.data.shard import read_shard
-from deepaudio.data.shards import shards_at
+from deepaudio.data.shards import read_shard, shards_at
 
 FRAME_RATE = 93.75
 MARGIN = 12  # frames of silence that are left where silent ends are cut off

@@ -47,7 +47,7 @@ class StoredShards:
         self.data = data
         self.files, self.keys, self.names, self.weights = [], [], [], []
         for place, name in enumerate(data.shards):
-            found = shards_at(name, hint="python -m deepaudio.pipelines.extract --help")
+            found = shards_at(name, hint="python -m deepaudio.prepare.v2a_latents --help")
             for shard in found:
                 self.files.append(reader_of(shard))
                 self.keys.append([row["key"] for row in rows_of(shard)])

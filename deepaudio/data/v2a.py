@@ -105,12 +105,12 @@ class Clip(NamedTuple):
 
 
 def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
-    """Rows and tensors of a shard written by `deepaudio.training.features`. InputError when it is not there."""
+    """Rows and tensors of a shard written by `deepaudio.prepare.mini_v2a`. InputError when it is not there."""
     place = Path(path)
     for suffix in (".json", ".safetensors"):
         if not place.with_suffix(suffix).is_file():
             raise InputError(
-                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.training.features --help"
+                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.prepare.mini_v2a --help"
             )  # fmt: skip
     return json.loads(place.with_suffix(".json").read_text()), load_file(
         place.with_suffix(".safetensors")

@@ -2,7 +2,7 @@
 
 A shard is NAME.safetensors with `KEY.said` and `KEY.heard` (n 50), envelope codes of teacher and recording every 10 ms, their
 `KEY.said_pitch` and `KEY.heard_pitch` (n, 0 unvoiced), `KEY.spoken` (n), and NAME.json, a list of {key, frames}.
-`deepaudio.data.prepare.voice` writes them.
+`deepaudio.prepare.eigenvoice_shards` writes them.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaudio.audio import world
+from deepaudio.audio.prior import world
 from deepaudio.data import smoke
-from deepaudio.data.shard import read_shard
+from deepaudio.data.shards import read_shard
 from deepaudio.errors import InputError
 
 STRETCHES = tuple(np.linspace(0.86, 1.16, 13))  # of frequency: other vocal tracts

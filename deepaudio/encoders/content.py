@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaudio.audio.content import (
+from deepaudio.audio.prior.content import (
     MIDDLE_PITCH,
     N_HARMONIC,
     N_NOISE,

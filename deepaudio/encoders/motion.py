@@ -15,7 +15,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from deepaudio.encoders import lips, sight
+from deepaudio.encoders import lips
+from deepaudio.encoders import scene_motion as sight
 from deepaudio.encoders.face import FaceTracker
 from deepaudio.errors import InputError
 

@@ -19,6 +19,9 @@ from deepaudio.media.sniff import shown_path
 log = logging.getLogger(__name__)
 
 NAME_MAX = 255
+OUTPUT_NAME_MAX = (
+    200  # bytes; leaves room for the names of record and temporary files beside the output
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNFINISHED = re.compile(r"\.deepaudio-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}\.part")
 _RESERVED = frozenset(
@@ -209,3 +212,9 @@ def _sync(place: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def beside(clip: Path, word: str, folder: Path | None = None) -> Path:
+    """`clip.mp4` and `dub` give `clip.dub.mp4` beside the clip, or in `folder`."""
+    name = fitting_name(f"{clip.stem}.{word}{clip.suffix or '.mkv'}", OUTPUT_NAME_MAX)
+    return (folder or clip.parent) / name

@@ -1,6 +1,7 @@
 """Decoded pictures with their presentation times, one at a time."""
 
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -17,6 +18,7 @@ from deepaudio.media.clip import LIMITS, ClipInfo, Limits
 from deepaudio.media.guard import opened, packets
 from deepaudio.media.probe import probe
 from deepaudio.media.sniff import shown_path
+from deepaudio.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,19 @@ def frames(
     info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
     for moment in _moments(info, start, duration, allow_damaged, notes):
         yield Frame(float(moment.time), _pixels(moment.picture, size))
+
+
+def frames_with_progress(
+    info: ClipInfo, progress: Progress | None = None, *, size: tuple[int, int] | None = None
+) -> Iterator[Frame]:
+    """The frames of a clip as `frames` gives them; `progress` is called with the seconds of video read so far."""
+    total = math.ceil(info.duration)
+    for frame in frames(info, size=size):
+        if progress and frame.time < total:
+            progress("seconds of video", int(frame.time), total)
+        yield frame
+    if progress:
+        progress("seconds of video", total, total)
 
 
 def frames_at(

@@ -13,6 +13,7 @@ from deepaudio.errors import ResourceError, WeightsError
 from deepaudio.presets import store
 from deepaudio.presets.importing import check_published, import_part
 from deepaudio.presets.official import OfficialFile, Part
+from deepaudio.progress import Progress
 
 OFFLINE_VARIABLES = ("DEEPAUDIO_OFFLINE", "HF_HUB_OFFLINE")
 _TIMEOUT_SECONDS = 30
@@ -42,7 +43,7 @@ def offline_error(wanted: Sequence[Part]) -> WeightsError:
     )
 
 
-def pull(wanted: Part, *, progress: store.Progress | None = None) -> Path:
+def pull(wanted: Part, *, progress: Progress | None = None) -> Path:
     """Bring a part to this machine; returns its folder.
 
     Raises WeightsError at once when offline, and for files that are not what was published. Finished downloads are
@@ -80,9 +81,7 @@ def _remove_if_empty(staging: Path) -> None:
             folder.rmdir()
 
 
-def _download(
-    file: OfficialFile, staging: Path, progress: store.Progress | None
-) -> tuple[Path, str]:
+def _download(file: OfficialFile, staging: Path, progress: Progress | None) -> tuple[Path, str]:
     """(the file, where it came from with its revision), its sum compared with what is published."""
     if file.repository:
         path, origin = _from_hub(file, staging, progress)
@@ -96,9 +95,7 @@ def _download(
     return path, origin
 
 
-def _from_hub(
-    file: OfficialFile, staging: Path, progress: store.Progress | None
-) -> tuple[Path, str]:
+def _from_hub(file: OfficialFile, staging: Path, progress: Progress | None) -> tuple[Path, str]:
     """Through huggingface_hub, which resumes; at the commit seen now, compared with the hub's SHA-256 of it."""
     import huggingface_hub as hub
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
@@ -126,7 +123,7 @@ def _from_hub(
     return path, f"{file.place}@{revision}"
 
 
-def _from_address(file: OfficialFile, staging: Path, progress: store.Progress | None) -> Path:
+def _from_address(file: OfficialFile, staging: Path, progress: Progress | None) -> Path:
     """A plain download that continues where an earlier one stopped."""
     path, partial = staging / file.name, staging / f"{file.name}.partial"
     if path.is_file():
@@ -155,7 +152,7 @@ def _write(
     file: OfficialFile,
     partial: Path,
     start: int,
-    progress: store.Progress | None,
+    progress: Progress | None,
 ) -> int:
     """Append the answer to the partial file, or begin anew when the server does not resume; returns the full size."""
     if "html" in response.headers.get("Content-Type", ""):

@@ -11,6 +11,7 @@ from deepaudio import checkpoint, upstream
 from deepaudio.errors import UsageError, WeightsError
 from deepaudio.presets import store
 from deepaudio.presets.official import OfficialFile, Part, by_file_name
+from deepaudio.progress import Progress
 from deepaudio.text.f5_tokenizer import VOCABULARY_LINES, F5Tokenizer
 from deepaudio.upstream.source import check_safetensors, file_format
 
@@ -24,7 +25,7 @@ def import_part(
     config: Mapping[str, Any] | None = None,
     allow_pickle: bool = False,
     origin: str | None = None,
-    progress: store.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Make `wanted` out of a file (or, for pretrained folders, a folder); returns where it lies now.
 
@@ -66,7 +67,7 @@ def is_official(wanted: Part, source: Path) -> bool:
     return any(file.md5 == store.md5_of(source) for file in wanted.files if file.md5)
 
 
-def check_published(file: OfficialFile, path: Path, progress: store.Progress | None = None) -> None:
+def check_published(file: OfficialFile, path: Path, progress: Progress | None = None) -> None:
     """Raise WeightsError when a downloaded file does not have the sum its publisher states."""
     if file.md5 and (found := store.md5_of(path, progress)) != file.md5:
         raise WeightsError(
@@ -124,7 +125,7 @@ def _import_folder(wanted: Part, source: Path, origin: str | None) -> Path:
     return store.folder_of(wanted)
 
 
-def _source_entry(path: Path, progress: store.Progress | None = None) -> dict[str, Any]:
+def _source_entry(path: Path, progress: Progress | None = None) -> dict[str, Any]:
     return {
         "name": path.name,
         "size": path.stat().st_size,

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,13 @@ from filelock import FileLock
 
 from deepaudio.errors import ResourceError, WeightsError
 from deepaudio.presets.official import Part, Preset, part
+from deepaudio.progress import Progress
 
 RECORD = "part.json"
 PLACE_VARIABLE = "DEEPAUDIO_MODELS_DIR"
 FOLDER_KINDS = frozenset({"flan-t5", "encodec", "clip-vision"})
 VOCABULARY = "vocabulary"
 _BLOCK = 1 << 22
-
-Progress = Callable[[str, int, int], None]
 
 
 def home() -> Path:

@@ -6,8 +6,8 @@ import unicodedata
 from typing import NamedTuple
 
 from deepaudio.errors import InputError
-from deepaudio.script import encodings, lyrics
 from deepaudio.script.cue import MAX_BYTES, MAX_CHARS, Skipped
+from deepaudio.script.formats import encodings, lyrics
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepaudio.script.cue import Line, Script
-from deepaudio.script.table import COLUMNS, SCHEMA
+from deepaudio.script.formats.table import COLUMNS, SCHEMA
 
 
 def to_json(script: Script | Sequence[Line], clip: str | None = None) -> str:

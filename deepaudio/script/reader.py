@@ -6,9 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from deepaudio.errors import InputError
-from deepaudio.script import ass, check, clean, plain, subtitles, table, ttml
+from deepaudio.script import check, clean
 from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script, Skipped
-from deepaudio.script.sniff import FORMATS, kind_of
+from deepaudio.script.formats import ass, plain, subtitles, table, ttml
+from deepaudio.script.formats.sniff import FORMATS, kind_of
 
 _USUAL = (
     "sound in brackets",

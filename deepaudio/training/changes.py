@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 # where, how long, how often and how: not what
 FREE = {
     "output",
+    "preset",
     "minutes",
     "save_every",
     "log_every",

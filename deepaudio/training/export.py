@@ -26,7 +26,8 @@ def export(source: Path, target: Path, old: Path | None = None, share: float = 1
         if before != config or set(earlier) != set(state):
             raise WeightsError("export.mix", f"{old} and {source} are not the same network")
         state = {k: torch.lerp(earlier[k].float(), v.float(), share) for k, v in state.items()}
-    return checkpoint.save(target, state, config, dtype=torch.float16)
+    identity = checkpoint.identity_of(source)
+    return checkpoint.save(target, state, config, torch.float16, identity)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ class Stage(Protocol):
 
     model: nn.Module
     config: Any  # frozen dataclass of the model, written to config.json
+    network: str  # its name for `find_network`, written to config.json
 
     def batches(self, rng: torch.Generator) -> Iterator[Batch]: ...
 
@@ -279,7 +280,8 @@ def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
         save_file(weights, partial / "ema.safetensors")
     torch.save(state, partial / "state.pt")
     # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model
-    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config))
+    identity = checkpoint.Identity(stage.network, recipe.preset)
+    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config), identity=identity)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     shutil.rmtree(old, ignore_errors=True)
     if last.is_dir():

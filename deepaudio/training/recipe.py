@@ -48,6 +48,7 @@ class Recipe(_Strict):
     ema: float | None = Field(None, gt=0, lt=1)
     checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
     compile: bool = False  # of the network; give every batch the same shape
+    preset: str = "mini"  # whose other parts the network is used with after training
     init_from: str | None = None  # folder with config.json + model.safetensors
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)
@@ -108,3 +109,32 @@ def _numbers(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def shipped_folder() -> Path:
+    """The folder of shipped recipes."""
+    package = Path(__file__).resolve().parents[1]
+    is_checkout = (package.parent / "pyproject.toml").is_file()
+    place = (package.parent if is_checkout else package) / "recipes"
+    if not place.is_dir():
+        raise InputError("recipes.missing", f"no recipes at {place}", "install deepaudio again")
+    return place
+
+
+def shipped_recipes() -> list[str]:
+    """`stage/name` of every shipped recipe, sorted."""
+    root = shipped_folder()
+    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe given by path or by its shipped name; unknown names are an InputError with the nearest."""
+    given = Path(name)
+    if given.suffix in {".yaml", ".yml"}:
+        if not given.is_file():
+            raise InputError("recipe.missing", f"no recipe file {name}", "deepaudio recipes ls")
+        return given
+    known = shipped_recipes()
+    if name not in known:
+        raise InputError("recipe.unknown", f"no recipe '{name}'", suggest(name, known))
+    return shipped_folder() / f"{name}.yaml"

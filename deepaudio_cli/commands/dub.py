@@ -5,9 +5,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from deepaudio.dubbing.jobs import Batch, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
-from deepaudio.pipelines.jobs import Batch, DubJob, Extras, Policy
-from deepaudio.pipelines.options import INSTRUCTIONS, FitOptions, MixOptions
+from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -150,7 +150,7 @@ def dub(
     if manifest is not None:
         if out_dir is None:
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
-        from deepaudio.pipelines.batch import run_batch
+        from deepaudio.dubbing.batch import run_batch
 
         batch = Batch(
             manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
@@ -166,8 +166,8 @@ def dub(
         done.raise_for_failures()
         return
     opt.look_for(clip, job.cast)
-    from deepaudio.pipelines.deepaudio import load
-    from deepaudio.pipelines.dub import dub as make
+    from deepaudio.dubbing.dub import dub as make
+    from deepaudio.inference.model import load
 
     with console.progress() as progress:
         done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)

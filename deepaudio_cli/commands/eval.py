@@ -81,8 +81,8 @@ def eval(
     console = Console("eval", json, verbose, quiet)
     opt.prepare(offline)
     from deepaudio.devices import device_of
-    from deepaudio.pipelines.evaluate import EvalOptions, evaluate, write_tables
-    from deepaudio.pipelines.rows import Rows, read_items, systems_of
+    from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
+    from deepaudio.evaluation.inputs import Rows, read_items, systems_of
 
     items = read_items(
         manifest, _pairs(path_map, "--map"), setting, voices, limit, needs_truth=truth or unrelated

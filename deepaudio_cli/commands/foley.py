@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deepaudio.pipelines.jobs import Extras, FoleyJob, Policy
-from deepaudio.pipelines.options import INSTRUCTIONS, MixOptions
+from deepaudio.dubbing.jobs import Extras, FoleyJob, Policy
+from deepaudio.options import INSTRUCTIONS, MixOptions
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -38,8 +38,8 @@ def foley(
     console = Console("foley", json, verbose, quiet)
     opt.prepare(offline)
     opt.look_for(clip)
-    from deepaudio.pipelines.deepaudio import load
-    from deepaudio.pipelines.foley import foley as make
+    from deepaudio.dubbing.foley import foley as make
+    from deepaudio.inference.model import load
 
     job = FoleyJob(
         clip=clip,

@@ -20,11 +20,11 @@ Name = Annotated[str, typer.Argument(help="A shipped name, e.g. tts/smoke, or a 
 def ls(json: opt.Json = False) -> None:
     """List the shipped recipes with their first comment line."""
     console = Console("recipes ls", json)
-    from deepaudio.training import shelf
+    from deepaudio.training import recipe
 
     rows = []
-    for name in shelf.names():
-        first = shelf.find(name).read_text(encoding="utf-8").partition("\n")[0]
+    for name in recipe.shipped_recipes():
+        first = recipe.find_recipe(name).read_text(encoding="utf-8").partition("\n")[0]
         rows.append({"name": name, "about": first.lstrip("# ").strip() if first[:1] == "#" else ""})
     width = max((len(row["name"]) for row in rows), default=0)
     console.result(
@@ -35,9 +35,11 @@ def ls(json: opt.Json = False) -> None:
 @app.command("show")
 def show(name: Name) -> None:
     """Print a recipe as it is written."""
-    from deepaudio.training import shelf
+    from deepaudio.training import recipe
 
-    Console("recipes show").result({}, shelf.find(name).read_text(encoding="utf-8").rstrip("\n"))
+    Console("recipes show").result(
+        {}, recipe.find_recipe(name).read_text(encoding="utf-8").rstrip("\n")
+    )
 
 
 @app.command("cp")
@@ -47,9 +49,9 @@ def cp(
     force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
 ) -> None:
     """Copy a recipe to edit it."""
-    from deepaudio.training import shelf
+    from deepaudio.training import recipe
 
-    source = shelf.find(name)
+    source = recipe.find_recipe(name)
     place = target / source.name if target.is_dir() else target
     if place.exists() and not force:
         raise UsageError("output.exists", f"{place} is there already", "--force overwrites it")
@@ -68,11 +70,11 @@ def validate(
     json: opt.Json = False,
 ) -> None:
     """Check recipes without running them."""
-    from deepaudio.training import recipe, shelf
+    from deepaudio.training import recipe
     from deepaudio.training.check import check
 
-    names = recipes or shelf.names()
+    names = recipes or recipe.shipped_recipes()
     for name in names:
-        check(recipe.load(shelf.find(name)))
+        check(recipe.load(recipe.find_recipe(name)))
     console = Console("recipes validate", json)
     console.result({"valid": names}, *(f"{name}: valid" for name in names))

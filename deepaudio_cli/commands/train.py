@@ -38,13 +38,13 @@ def train(
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
     from deepaudio.config import overriding
+    from deepaudio.training import recipe
     from deepaudio.training import recipe as recipes
-    from deepaudio.training import shelf
 
     pairs = list(overrides or [])
     pairs += [f"output={output}"] if output else []
     pairs += [f"device={device}"] if device else []
-    plan = recipes.load(shelf.find(recipe), pairs)
+    plan = recipes.load(recipes.find_recipe(recipe), pairs)
     console.say(f"{plan.stage}: {plan.steps} steps into {plan.output}")
 
     from deepaudio.training.fit import fit

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deepaudio.pipelines.jobs import Policy, SpeakJob
-from deepaudio.pipelines.options import INSTRUCTIONS, FitOptions
+from deepaudio.dubbing.jobs import Policy, SpeakJob
+from deepaudio.options import INSTRUCTIONS, FitOptions
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -48,8 +48,8 @@ def tts(
     script, text = opt.source(script, text, encoding)
     cast = opt.cast(ref, ref_text, voice, voices)
     opt.look_for(None, cast)
-    from deepaudio.pipelines.deepaudio import load
-    from deepaudio.pipelines.read_aloud import read_aloud
+    from deepaudio.dubbing.read_aloud import read_aloud
+    from deepaudio.inference.model import load
 
     job = SpeakJob(
         text=text,

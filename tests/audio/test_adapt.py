@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from deepaudio.audio.adapt import active_frames, coloured, following, softly, without_floor
-from deepaudio.audio.content import Anchors, Utterance, lay, near
 from deepaudio.audio.level import active_rms, at_level
+from deepaudio.audio.prior.content import Anchors, Utterance, lay, near
+from deepaudio.audio.prior.shaping import active_frames, coloured, following, softly, without_floor
+from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.timing import active_span
-from deepaudio.audio.warp import matching_rows, rows_at
 
 
 def test_following_moves_the_level_towards_the_contour():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from deepaudio.audio.content import Anchors
 from deepaudio.audio.mel import log_mel
-from deepaudio.audio.sketch import Voice, _steadied, sketch
-from deepaudio.audio.world import RATE, World, active, analyse, pitch_of, synthesise
+from deepaudio.audio.prior.content import Anchors
+from deepaudio.audio.prior.draft import Voice, _steadied, sketch
+from deepaudio.audio.prior.world import RATE, World, active, analyse, pitch_of, synthesise
 
 
 def vowel(hertz: float, formants: tuple[float, ...], seconds: float = 1.2) -> np.ndarray:

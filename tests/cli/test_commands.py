@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from deepaudio.dubbing import batch as batches
 from deepaudio.errors import BatchError, InputError, UsageError
+from deepaudio.inference import model as whole
 from deepaudio.media.audio import read_native
 from deepaudio.media.mux import picture_digest
 from deepaudio.media.probe import probe
-from deepaudio.pipelines import batch as batches
-from deepaudio.pipelines import deepaudio as whole
-from deepaudio.pipelines.options import INSTRUCTIONS
+from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.reader import FORMATS
 from deepaudio_cli.main import build
 

@@ -10,14 +10,14 @@ import torch
 import deepaudio
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
-from deepaudio.codecs.vocos_source import Config, SourceVocos
-from deepaudio.pipelines.vocoder import load_vocoder
+from deepaudio.codecs.vocos_source import Config, Model
+from deepaudio.inference.mini_parts import load_vocoder
 
 
 @pytest.fixture(scope="module")
-def tiny() -> SourceVocos:
+def tiny() -> Model:
     torch.manual_seed(0)
-    return SourceVocos(Config.tiny()).eval()
+    return Model(Config.tiny()).eval()
 
 
 def test_pulse_train_is_the_sum_of_its_harmonics():
@@ -99,8 +99,8 @@ def test_refinement_brings_the_mel_closer(tiny):
 
 def test_noise_gain_changes_only_the_decoding(tiny):
     mel = torch.randn(1, 20, 100) - 4
-    quiet = SourceVocos(dataclasses.replace(tiny.config, noise_gain=-3.0, refinements=0)).eval()
-    loud = SourceVocos(dataclasses.replace(tiny.config, refinements=0)).eval()
+    quiet = Model(dataclasses.replace(tiny.config, noise_gain=-3.0, refinements=0)).eval()
+    loud = Model(dataclasses.replace(tiny.config, refinements=0)).eval()
     for model in (quiet, loud):
         model.load_state_dict(tiny.state_dict())
     given = mel, torch.full((1, 20), 150.0), torch.ones(1, 20)

@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.mel import n_frames
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
-from deepaudio.data.prepare import infill as prepare
 from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.models.v2a import crossdit, mmdit
+from deepaudio.prepare import infill_shards as prepare
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages import tts, v2a, v2s
 

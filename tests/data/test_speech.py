@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deepaudio.audio.adapt import active_frames, softly
+from deepaudio.audio.prior.shaping import active_frames, softly
 from deepaudio.data import smoke
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
 from deepaudio.errors import InputError

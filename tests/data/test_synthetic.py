@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from deepaudio.data import synthetic
-from deepaudio.data.synthetic_draw import Camera
-from deepaudio.data.synthetic_face import MOUTH_RATE, mouth_track
-from deepaudio.data.synthetic_falls import ball_height, bounces
-from deepaudio.data.synthetic_scene import of
-from deepaudio.data.synthetic_scenes import KINDS, make
-from deepaudio.data.synthetic_sound import MATERIALS, SAMPLE_RATE, Body
+from deepaudio.data.synthetic import clips as synthetic
+from deepaudio.data.synthetic.draw import Camera
+from deepaudio.data.synthetic.face import MOUTH_RATE, mouth_track
+from deepaudio.data.synthetic.falls import ball_height, bounces
+from deepaudio.data.synthetic.scene import of
+from deepaudio.data.synthetic.scenes import KINDS, make
+from deepaudio.data.synthetic.sound import MATERIALS, SAMPLE_RATE, Body
 
 
 def test_bounces_follow_the_law_of_falling():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from deepaudio.data.prepare.voices import recordings
 from deepaudio.data.vocoder import HOP, RATE, Bank, segments, write_bank
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
+from deepaudio.prepare.vocoder_bank import recordings
 
 
 def hum(hertz: float, seconds: float) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_folder_of_files_without_the_held_out_clips(tmp_path):
     folder.mkdir()
     for stem in ("bbaf2n", "bbaf3s", "bbaf4p", "bbaf5a", "bbal6n", "bbal7s", "bbal8p", "bbal9a"):
         write_wav(folder / f"{stem}.wav", torch.zeros(2400), RATE)
-    from deepaudio.data.prepare.grid import grid_held_out
+    from deepaudio.data.corpora.grid import grid_held_out
 
     names = {name.removesuffix(".wav") for name, _ in recordings(folder)}
     assert names and not any(grid_held_out(name) for name in names)

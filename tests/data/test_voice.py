@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from deepaudio.audio import world
-from deepaudio.audio.content import Anchors
-from deepaudio.data.prepare.speech import Spoken
-from deepaudio.data.prepare.voice import frames, write_voices
+from deepaudio.audio.prior import world
+from deepaudio.audio.prior.content import Anchors
 from deepaudio.data.voice import STRETCHES, VoiceData, VoiceShards, stretches
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
+from deepaudio.prepare.eigenvoice_shards import frames, write_voices
+from deepaudio.prepare.speech_shards import Spoken
 
 
 @pytest.fixture(scope="module")

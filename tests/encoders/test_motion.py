@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 import deepaudio
-from deepaudio.data.synthetic_draw import Camera, Pen
-from deepaudio.data.synthetic_face import MOUTH_RATE, DrawnFace, Looks
-from deepaudio.encoders import sight
+from deepaudio.data.synthetic.draw import Camera, Pen
+from deepaudio.data.synthetic.face import MOUTH_RATE, DrawnFace, Looks
+from deepaudio.encoders import scene_motion as sight
 from deepaudio.encoders.motion import (
     FACE_FIELDS,
     SYNC_DIM,

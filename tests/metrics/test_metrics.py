@@ -173,8 +173,8 @@ def test_distortion_in_closed_form():
 
 @needs_shared
 def test_distortion_and_alignment_of_the_published_code():
+    from deepaudio.evaluation.features import _resampled
     from deepaudio.media.audio import read_audio, read_native
-    from deepaudio.pipelines.judging import _resampled
 
     known = json.loads((SHARED / "parity/mcd_avalign.json").read_text())
     folder = SHARED / "media/video_talk_movie"

@@ -71,10 +71,10 @@ def test_a_timbre_changes_every_code_of_every_row():
 
 def test_the_shipped_ear_hears_a_colour_in_other_words():
     """The teacher, brightened, says one thing; what is heard there brightens another thing it says."""
-    from deepaudio.audio import world
-    from deepaudio.audio.sketch import taught
+    from deepaudio.audio.prior import world
+    from deepaudio.audio.prior.draft import taught
     from deepaudio.encoders.content import ContentEncoder
-    from deepaudio.pipelines.ear import load_ear
+    from deepaudio.inference.mini_parts import load_ear
 
     ear, encoder = load_ear(SHIPPED), ContentEncoder()
     heard, said = (

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from deepaudio.pipelines.route import DIRECTIONS, Gate, Route
+from deepaudio.inference.gate import DIRECTIONS, Gate, Route
 from deepaudio.presets import fetch, official, store
 from deepaudio_cli.main import _outcome
 

@@ -3,7 +3,7 @@
 import pytest
 
 from deepaudio import script
-from deepaudio.script import lyrics
+from deepaudio.script.formats import lyrics
 
 
 def read(*bodies, **options):

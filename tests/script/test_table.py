@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deepaudio import script
 from deepaudio.errors import InputError
 from deepaudio.script import Line, emit
-from deepaudio.script.table import read_lst
+from deepaudio.script.formats.table import read_lst
 
 LISTS = Path(__file__).resolve().parents[2].parent / "shared" / "media" / "meta_lists"
 

@@ -5,7 +5,7 @@ import torch
 
 from deepaudio import checkpoint
 from deepaudio.errors import InputError, WeightsError
-from deepaudio.pipelines.route import Gate
+from deepaudio.inference.gate import Gate
 from deepaudio.training.export import export
 from deepaudio.training.fit import fit
 from deepaudio.training.recipe import parse

@@ -13,8 +13,8 @@ from deepaudio.audio.mel import log_mel
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear
-from deepaudio.pipelines.f5_text_to_speech import sample
-from deepaudio.pipelines.options import F5_TTS, SampleOptions
+from deepaudio.inference.f5_tts import sample
+from deepaudio.options import F5_TTS, SampleOptions
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"
 

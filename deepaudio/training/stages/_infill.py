@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from deepaudio.data.infill import InfillBatch, InfillData, InfillShards
+from deepaudio.discover import name_of_network
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
@@ -18,6 +19,7 @@ class InfillStage:
 
     def __init__(self, model: nn.Module, config: Any, data: InfillData, objective: Any):
         self.model, self.config, self.data, self.objective = model, config, data, objective
+        self.network = name_of_network(self.model)
 
     def batches(self, rng: torch.Generator) -> Iterator[InfillBatch]:
         shards = InfillShards(self.data)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from deepaudio.data.stored import Condition, StoredShards
+from deepaudio.discover import name_of_network
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
@@ -21,6 +22,7 @@ class StoredStage:
 
     def __init__(self, model: nn.Module, config: Any, shards: StoredShards, objective: Any):
         self.model, self.config, self.shards, self.objective = model, config, shards, objective
+        self.network = name_of_network(self.model)
         self.is_joint = hasattr(config, "sync_dim")
         if self.is_joint:
             self.wanted = {

@@ -62,6 +62,7 @@ class GateStage:
 
     def __init__(self, recipe: Recipe):
         self.config = _config(recipe.model)
+        self.network = "mof/gate"
         self.data = build_config(Data, recipe.data, "data")
         self.objective = build_config(Objective, recipe.objective, "objective")
         torch.manual_seed(recipe.seed)

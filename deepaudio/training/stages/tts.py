@@ -1,6 +1,6 @@
 """Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
 
-The flow of `mini` starts at a sketch of the line (`deepaudio.audio.sketch`) with a little noise; with `model.prior` it starts at
+The flow of `mini` starts at a sketch of the line (`deepaudio.audio.prior.draft`) with a little noise; with `model.prior` it starts at
 noise alone, as in the paper, and the sketch is one more condition.
 """
 
@@ -15,7 +15,7 @@ from deepaudio.audio.mel import standardize
 from deepaudio.config import build as build_config
 from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
-from deepaudio.discover import find
+from deepaudio.discover import find, name_of_network
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate, rough
 from deepaudio.flow.time import logit_normal, uniform
@@ -42,6 +42,7 @@ class SpeechStage:
 
     def __init__(self, recipe: Recipe):
         self.model, self.config, self.objective = _network(recipe)
+        self.network = name_of_network(self.model)
         self.data = build_config(SpeechData, dict(recipe.data), "data")
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:

@@ -14,15 +14,15 @@ from deepaudio import checkpoint
 from deepaudio.codecs import mel_linear
 from deepaudio.config import build as build_config
 from deepaudio.data.stored import StoredData, StoredShards
-from deepaudio.data.synthetic import scenes
+from deepaudio.data.synthetic.clips import scenes
 from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_shard
-from deepaudio.discover import find
+from deepaudio.discover import find, name_of_network
 from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
-from deepaudio.training import features
+from deepaudio.prepare import mini_v2a as features
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.stages._stored import StoredStage
@@ -53,6 +53,7 @@ class Stage:
 
     def __init__(self, model: nn.Module, config: Any, shards: V2AShards, objective: Objective):
         self.model, self.config = model, config
+        self.network = name_of_network(self.model)
         self.shards, self.objective = shards, objective
 
     def batches(self, rng: Generator) -> Iterator[V2ABatch]:
@@ -140,19 +141,20 @@ def network(recipe: Recipe) -> tuple[nn.Module, Any]:
     return module.Model(config), config
 
 
-def _codec(recipe: Recipe, values: dict[str, Any], shards: list[str]) -> mel_linear.Codec:
+def _codec(recipe: Recipe, values: dict[str, Any], shards: list[str]) -> mel_linear.Model:
     """The codec in the run folder; on the first start it is fitted to the shards and written there."""
     folder = Path(values.pop("folder", Path(recipe.output) / "codec"))
     if (folder / checkpoint.CONFIG).is_file():
         stored, state = checkpoint.load(folder)
-        codec = mel_linear.Codec(build_config(mel_linear.Config, stored, "codec"))
+        codec = mel_linear.Model(build_config(mel_linear.Config, stored, "codec"))
         checkpoint.load_into(codec, state, str(folder))
         return codec
-    codec = mel_linear.Codec(build_config(mel_linear.Config, values, "data.codec"))
+    codec = mel_linear.Model(build_config(mel_linear.Config, values, "data.codec"))
     mels = []
     for path in shards:
         rows, tensors = read_shard(path)
         mels += [tensors[f"{row['key']}.mel"].float() for row in rows]
     codec.fit(torch.cat(mels))
-    checkpoint.save(folder, codec.state_dict(), dataclasses.asdict(codec.config))
+    identity = checkpoint.Identity("codecs/mel_linear")
+    checkpoint.save(folder, codec.state_dict(), dataclasses.asdict(codec.config), identity=identity)
     return codec

@@ -12,10 +12,11 @@ from torch import Tensor
 from deepaudio import checkpoint
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
-from deepaudio.codecs.vocos_source import Config, SourceVocos
+from deepaudio.codecs.vocos_source import Config, Model
 from deepaudio.config import build as build_config
 from deepaudio.data.vocoder import Bank, Segments, segments
 from deepaudio.devices import autocast
+from deepaudio.discover import name_of_network
 from deepaudio.training.discriminators import (
     Discriminators,
     fooling_loss,
@@ -60,7 +61,8 @@ class VocoderStage:
         sizes = {key: value for key, value in recipe.model.items() if key != "name"}
         self.config = build_config(Config, sizes, "model")
         torch.manual_seed(recipe.seed)
-        self.model = SourceVocos(self.config)
+        self.model = Model(self.config)
+        self.network = name_of_network(self.model)
         if recipe.init_from:
             self.model.load_state_dict(checkpoint.load(recipe.init_from)[1])
         self.discriminators = Discriminators()

@@ -10,6 +10,7 @@ from torch import Tensor
 from deepaudio import checkpoint
 from deepaudio.config import build as build_config
 from deepaudio.data.voice import Task, VoiceData, VoiceShards
+from deepaudio.discover import name_of_network
 from deepaudio.models.eigenvoice import Config, Model, windows
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
@@ -38,6 +39,7 @@ class VoiceStage:
         self.data = build_config(VoiceData, dict(recipe.data), "data")
         torch.manual_seed(recipe.seed)
         self.model = Model(self.config)
+        self.network = name_of_network(self.model)
         if recipe.init_from:
             checkpoint.load_into(self.model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
         self.shards: VoiceShards | None = None

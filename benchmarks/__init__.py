@@ -1,0 +1,1 @@
+"""Figures of the embedded preset and of the full sizes; see `make bench`."""

@@ -1,0 +1,176 @@
+"""A first sketch of a line in a voice: the teacher's speech with times, pitch and envelopes of the wanted voice.
+
+The flow of M_tts starts here instead of at noise.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.audio.mel import log_mel
+from deepaudio.audio.prior.content import TEACHER_RATE, Anchors, Spectra, near
+from deepaudio.audio.prior.shaping import active_frames
+from deepaudio.audio.prior.world import (
+    PERIOD,
+    RATE,
+    SILENCE,
+    World,
+    active,
+    analyse,
+    between,
+    coded,
+    decoded,
+    envelope_of,
+    pitch_between,
+    pitch_of,
+    synthesise,
+    unbroken,
+)
+
+CONTRAST = 0.7  # how far the deviation of each code goes to that of the voice: what is foretold is too even
+ENOUGH = 300  # rows (5 ms) of voiced or of unvoiced speech from which on that far; fewer count in proportion
+SMOOTH = 5  # rows of 5 ms over which changes are averaged
+SLOW = 61  # and below BASS, where a change from sound to sound is heard as unsteadiness
+BASS, EDGE = 500.0, 100.0  # Hz, and how gradually the one passes into the other
+HOP = 256
+
+# (n c) codes of the teacher, (n) voiced, (n) spoken -> (n c) their change
+Timbre = Callable[[Tensor, Tensor, Tensor], Tensor]
+# (n c) codes of a recording, (n) voiced, (m) rows with speech -> its timbre; `Model.timbre` of `deepaudio.models.eigenvoice`
+Ear = Callable[[Tensor, Tensor, Tensor], Timbre]
+
+
+class Voice(NamedTuple):
+    """What a sketch takes from a recording: (n) pitch, (n 50) codes and where it speaks (n), every 5 ms; level of its log-mel."""
+
+    pitch: np.ndarray
+    codes: np.ndarray
+    spoken: np.ndarray
+    level: float
+    timbre: Timbre
+
+    @classmethod
+    def of(cls, waveform: Float[Tensor, " s"], ear: Ear) -> "Voice":
+        """Read from (s) at 24 kHz."""
+        sound = waveform.numpy()
+        pitch = pitch_of(sound)
+        envelope = envelope_of(sound, pitch)
+        codes, spoken = coded(envelope), active(envelope)
+        timbre = ear(
+            torch.from_numpy(codes).float(),
+            torch.from_numpy(pitch > 0),
+            torch.from_numpy(np.flatnonzero(spoken)[::2]),
+        )
+        return cls(pitch, codes, spoken, level_of(log_mel(waveform[None])[0]), timbre)
+
+    @property
+    def middle(self) -> float | None:
+        """Median pitch in Hz; None when fewer than five frames are voiced."""
+        voiced = self.pitch[self.pitch > 0]
+        return float(np.median(voiced)) if len(voiced) >= 5 else None
+
+
+def sketch(
+    teacher: World,
+    anchors: Anchors,
+    samples: int,
+    voice: Voice,
+    pitch: np.ndarray | None = None,
+) -> Float[Tensor, "n c"]:
+    """Log-mel of `samples` at 24 kHz: what `teacher` says (see `taught`) at the times of `anchors` in `voice`.
+
+    `pitch` (Hz, 0 unvoiced, every 5 ms), where known, replaces the melody of the teacher moved to the voice's median.
+    """
+    said, quiet = laid(teacher, anchors, samples)
+    envelope = _in_voice(said, voice, quiet)
+    made = World(_melody(said.pitch, voice, pitch), envelope, said.aperiodicity)
+    mel = log_mel(torch.from_numpy(synthesise(made, samples))[None])[0]
+    return mel + (voice.level - level_of(mel))
+
+
+def level_of(mel: Float[Tensor, "n c"]) -> float:
+    """Mean of the log-mel over its active frames."""
+    return float(mel[active_frames(mel)].mean())
+
+
+def taught(spectra: Spectra) -> World:
+    """WORLD's view of the teacher's own sound."""
+    from hibari import dsp
+
+    sound = dsp.synth(*spectra, np.random.default_rng(0))
+    frames = int(len(sound) / RATE / PERIOD)
+    place = np.arange(frames) * PERIOD * TEACHER_RATE - 0.5
+    heard = np.where(spectra.f0 > 40, spectra.f0, 0.0).astype(np.float64)
+    return analyse(sound, pitch_between(heard, place))
+
+
+def heard_span(teacher: World) -> tuple[float, float]:
+    """Seconds at which the first row begins and the last one ends that is within 35 dB of the loudest."""
+    rows = np.flatnonzero(active(teacher.envelope))
+    return float(rows[0] * PERIOD), float((rows[-1] + 1) * PERIOD)
+
+
+def laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarray]:
+    """The teacher at the times of `anchors`, and where (n) nothing is said."""
+    times = np.arange(int(samples / RATE / PERIOD) + 1) * PERIOD
+    place = anchors.teacher_time(times) / PERIOD
+    quiet = ~near(times, anchors.real)
+    pitch = np.where(quiet, 0.0, pitch_between(world.pitch, place))
+    return World(pitch, between(world.envelope, place), between(world.aperiodicity, place)), quiet
+
+
+def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.ndarray:
+    """The teacher's pitch moved to the median of the voice, or a known one where the teacher is voiced."""
+    voiced = pitch[pitch > 0]
+    if known is not None and (known > 0).any():
+        return np.where(pitch > 0, between(unbroken(known), np.arange(len(pitch))), 0.0)
+    own = float(np.median(voiced)) if len(voiced) else 180.0
+    return pitch * float(np.clip((voice.middle or own) / own, 0.4, 2.0))
+
+
+def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
+    """(n 513) envelopes of the voice; the detail beyond the codes stays that of the teacher."""
+    codes, spoken = coded(world.envelope), active(world.envelope) & ~quiet
+    if not spoken.any():
+        return np.minimum(world.envelope, SILENCE)
+    voiced = world.pitch > 0
+    change = voice.timbre(
+        torch.from_numpy(codes).float(), torch.from_numpy(voiced), torch.from_numpy(spoken)
+    ).numpy()
+    # the teacher's loudness of sounds stays: that of the voice costs words where speech is fast
+    change[:, 0] = 0
+    moved = codes + _smooth(change, SMOOTH)
+    for here, there in (
+        (spoken & voiced, voice.spoken & (voice.pitch > 0)),
+        (spoken & ~voiced, voice.spoken & (voice.pitch <= 0)),
+    ):
+        if here.sum() >= 5 and there.sum() >= 20:
+            moved[here, 1:] = _contrasted(moved[here, 1:], voice.codes[there, 1:])
+    change = decoded(codes + _smooth(moved - codes, 3)) - decoded(codes)
+    change = _steadied(change, spoken & voiced)
+    return np.where(quiet[:, None], np.minimum(world.envelope, SILENCE), world.envelope + change)
+
+
+def _contrasted(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Global variance of parametric synthesis (Toda and Tokuda 2007), within limits."""
+    share = CONTRAST * min(1.0, len(like) / ENOUGH)
+    spread = np.clip(like.std(0) / codes.std(0).clip(1e-3), 0.5, 2.0) ** share
+    return codes.mean(0) + spread * (codes - codes.mean(0))
+
+
+def _steadied(change: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """(n 513) changes that are slow in the bass: there the mean of the frames (n) that are `heard` nearby."""
+    weight = heard[:, None] + 1e-3
+    slow = _smooth(change * weight, SLOW) / _smooth(weight, SLOW)
+    hertz = np.linspace(0, RATE / 2, change.shape[1])
+    return slow + (change - slow) / (1 + np.exp((BASS - hertz) / EDGE))
+
+
+def _smooth(rows: np.ndarray, width: int) -> np.ndarray:
+    kernel = np.hanning(width + 2)[1:-1]
+    padded = np.pad(rows, ((width // 2, width // 2), (0, 0)), mode="edge")
+    return np.apply_along_axis(np.convolve, 0, padded, kernel / kernel.sum(), "valid")

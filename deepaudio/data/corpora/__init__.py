@@ -1,0 +1,1 @@
+"""Readers of published corpora: their layout to items of the manifest."""

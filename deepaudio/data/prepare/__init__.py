@@ -1,1 +1,0 @@
-"""Readers of public corpora; each yields rows of the one manifest format."""

@@ -1,0 +1,1 @@
+"""Drawn clips with known sounds: talking faces and scenes."""

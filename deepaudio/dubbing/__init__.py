@@ -1,0 +1,1 @@
+"""From files to files: dub, foley, read aloud, in batches, with records."""

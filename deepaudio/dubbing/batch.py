@@ -1,0 +1,259 @@
+"""Dub every clip of a manifest: one bad item fails alone, finished ones are kept, a later run goes on."""
+
+import hashlib
+import json
+import logging
+import os
+import signal
+from collections.abc import Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from deepaudio.dubbing.batch_manifest import Item, read_manifest
+from deepaudio.dubbing.jobs import Batch, DubJob
+from deepaudio.dubbing.record import plain, record_path
+from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError, of_system
+from deepaudio.libraries import of_library
+from deepaudio.media.output import folder_to_be, write_bytes
+from deepaudio.presets.identity import weights_of
+from deepaudio.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Batched:
+    """What became of every item: paths written now (or only planned), paths kept from before, errors by line."""
+
+    done: list[Path] = field(default_factory=list)
+    planned: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    total: int = 0
+    dry_run: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json` and for the error of a batch with failures."""
+        planned = {"dry_run": True, "planned": [str(p) for p in self.planned]}
+        return (planned if self.dry_run else {}) | {
+            "items": self.total,
+            "done": [str(p) for p in self.done],
+            "kept": [str(p) for p in self.kept],
+            "failed": self.failed,
+        }
+
+    def raise_for_failures(self) -> None:
+        """BatchError when an item failed."""
+        if self.failed:
+            first = self.failed[0]["error"]["message"]
+            message = f"{len(self.failed)} of {self.total} items failed; the first: {first}"
+            hint = "--resume does the rest; failed.jsonl can be fed back"
+            hint = None if self.dry_run else hint
+            raise BatchError("batch.failed", message, hint, **self.as_dict())
+
+
+def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
+    """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
+    _check(base)
+    folder_to_be(batch.out_dir)
+    index, count = parse_shard(batch.shard)
+    items = read_manifest(batch.manifest, base, batch.out_dir)
+    items = [item for number, item in enumerate(items) if number % count == index]
+    result = Batched(total=len(items), dry_run=base.extras.dry_run)
+    waiting: list[Item] = []
+    for item in items:
+        if item.error is not None:
+            _fail(result, item, item.error)
+        elif batch.resume and is_finished(item.job, batch):
+            result.kept.append(item.job.output)
+        else:
+            waiting.append(item)
+    if not (result.failed and not batch.keep_going):
+        _work(batch, waiting, result, progress)
+    if result.dry_run:
+        return result
+    batch.out_dir.mkdir(parents=True, exist_ok=True)
+    suffix = f".{index + 1}-{count}" if count > 1 else ""
+    _write_failed(batch.out_dir / f"failed{suffix}.jsonl", items, result)
+    return result
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`i/n`, counted from 1, as (index from 0, count); UsageError for anything else."""
+    if text is None:
+        return 0, 1
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError("batch.shard", f"'{text}' is not I/N with I in 1..N", "e.g. --shard 1/4")
+    return int(first) - 1, int(second)
+
+
+def fingerprint(job: DubJob, batch: Batch) -> str:
+    """Changes when the job, one of its files or the weights change."""
+    from deepaudio.presets.trained import preset_folder
+
+    files = [job.clip, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    states = [_state(path) for path in files if path is not None]
+    facts = [plain(job), states, weights_of(preset_folder(batch.preset)), batch.preset]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def is_finished(job: DubJob, batch: Batch) -> bool:
+    """The output is there, and its record says it was made from just this job."""
+    try:
+        record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return job.output.is_file() and record.get("job") == fingerprint(job, batch)
+
+
+def _state(path: Path) -> list[Any]:
+    try:
+        found = path.stat()
+    except OSError:
+        return [str(path)]
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress | None) -> None:
+    outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
+    for number, (item, error) in enumerate(outcomes, 1):
+        if error is None:
+            (result.planned if result.dry_run else result.done).append(item.job.output)
+        else:
+            _fail(result, item, error)
+        if progress:
+            progress("clips", number, len(items))
+        if error is not None and not batch.keep_going:
+            break
+
+
+def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
+    for item in items:
+        yield item, _dub_one(item.job, batch)
+
+
+def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
+    """As many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
+    waiting = list(items)
+    while waiting:
+        for item in (yield from _pooled(batch, waiting, min(batch.jobs, len(waiting)))):
+            if (yield from _pooled(batch, [item], 1)):
+                message = f"line {item.line}: its process was killed; out of memory?"
+                yield item, ResourceError("batch.killed", message, "use fewer --jobs")
+
+
+def _pooled(
+    batch: Batch, waiting: list[Item], jobs: int
+) -> Generator[tuple[Item, DeepAudioError | None], None, list[Item]]:
+    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
+
+    When we are stopped by a signal, the processes end as well.
+    """
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
+    )
+    running: dict[Future, Item] = {}
+    lost: list[Item] = []
+    try:
+        while running or (waiting and not lost):
+            while waiting and not lost and len(running) < jobs:
+                item = waiting.pop(0)
+                try:
+                    running[pool.submit(_dub_one, item.job, batch)] = item
+                except BrokenProcessPool:
+                    lost.append(item)
+            ready, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ready:
+                item = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    lost.append(item)
+                else:
+                    yield item, future.result()
+    except GeneratorExit:
+        raise
+    except BaseException:  # a signal: whoever works unwinds and cleans up
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return lost
+
+
+_STOPPED: list[int] = []  # signals that came to this worker
+
+
+def _begin(jobs: int) -> None:
+    """A worker takes its share of the cores; a signal ends its item, and it takes no other."""
+    import torch
+
+    def stop(number, frame):
+        _STOPPED.append(number)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+_LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
+
+
+def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
+    """Dub one item; its error is returned, so that the others go on."""
+    from deepaudio.dubbing.dub import dub
+    from deepaudio.inference.model import load
+
+    if _STOPPED:
+        return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
+    key = (batch.preset, batch.device, batch.dtype)
+    try:
+        if key not in _LOADED:
+            _LOADED[key] = load(
+                batch.preset, batch.device, dtype=batch.dtype, low_memory=batch.low_memory
+            )
+        if job.extras.dry_run:  # makes no folder
+            job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        dub(_LOADED[key], job, mark={"job": fingerprint(job, batch)})
+    except DeepAudioError as error:
+        return error
+    except Exception as error:
+        if known := of_system(error) or of_library(error):
+            return known
+        log.exception("internal error with %s", job.clip)
+        return DeepAudioError("internal", f"{job.clip}: {type(error).__name__}: {error}")
+    return None
+
+
+def _fail(result: Batched, item: Item, error: DeepAudioError) -> None:
+    log.warning("line %d: %s", item.line, error.message.removeprefix(f"line {item.line}: "))
+    result.failed.append({"line": item.line, "error": plain(error.as_dict())})
+
+
+def _write_failed(path: Path, items: list[Item], result: Batched) -> None:
+    """The failed rows with their errors, ready to be a manifest again; no file when nothing failed."""
+    if not result.failed:
+        path.unlink(missing_ok=True)
+        return
+    rows = {item.line: item.row for item in items}
+    lines = [
+        json.dumps(rows[failure["line"]] | {"error": failure["error"]}, default=str)
+        for failure in result.failed
+    ]
+    write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _check(job: DubJob) -> None:
+    """UsageError for what belongs to a single clip."""
+    extras = job.extras
+    single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
+    for flag, value in (single | {"--stems": extras.stems}).items():
+        if value is not None:
+            raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")

@@ -1,0 +1,131 @@
+"""What is asked for: a clip to dub, a scene to add sound to, a text to read; plain values, no work done."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deepaudio.options import (
+    INSTRUCTIONS,
+    PRESET,
+    FitOptions,
+    LoudnessName,
+    MixOptions,
+    SampleOptions,
+)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who speaks with which recording: one reference for all, named ones, or a `voices.toml`."""
+
+    ref: Path | None = None
+    ref_text: str | None = None  # the words, or a file with them
+    named: tuple[tuple[str, Path], ...] = ()
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules of the place where the tool runs."""
+
+    require_consent: bool = False
+    consent: bool = False
+    force: bool = False  # go on where the gate reads the instruction differently
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What else a dub writes or checks."""
+
+    stems: Path | None = None
+    report: Path | None = None
+    emit_script: Path | None = None
+    dry_run: bool = False
+    strict: bool = False
+    allow_damaged: bool = False
+    allow_empty: bool = False
+    keep_temp: bool = False
+    remux_fix: bool = False  # new decoding times for a clip whose own cannot be copied
+    encoding: str | None = None  # of the script; None finds it from the content
+    speak_sdh: bool = False  # speak what is in brackets
+    cache: bool = True  # lines spoken before are not spoken again
+
+
+@dataclass(frozen=True)
+class DubJob:
+    """One clip to dub."""
+
+    clip: Path
+    script: Path | None = None
+    text: str | None = None
+    cast: Cast = Cast()
+    output: Path | None = None
+    instruction: str = INSTRUCTIONS["dub"]
+    prompt: str = ""
+    negative: str = ""
+    video_stream: int | None = None
+    audio_stream: int | None = None
+    options: SampleOptions = SampleOptions()
+    fit: FitOptions = FitOptions()
+    mix: MixOptions = MixOptions()
+    policy: Policy = Policy()
+    extras: Extras = field(default_factory=Extras)
+
+
+@dataclass(frozen=True)
+class FoleyJob:
+    """One clip to add sound to; the output is a video, or a sound file when its name says so."""
+
+    clip: Path
+    prompt: str = ""
+    negative: str = ""
+    output: Path | None = None
+    instruction: str = INSTRUCTIONS["foley"]
+    options: SampleOptions = SampleOptions()
+    mix: MixOptions = MixOptions(audio="auto", bed="foley")
+    policy: Policy = Policy()
+    extras: Extras = field(default_factory=Extras)
+
+
+@dataclass(frozen=True)
+class SpeakJob:
+    """A text or script to read aloud into a sound file."""
+
+    text: str | None = None
+    script: Path | None = None
+    encoding: str | None = None  # of the script; None finds it from the content
+    cast: Cast = Cast()
+    output: Path = Path("speech.wav")
+    instruction: str = INSTRUCTIONS["tts"]
+    speed: float = 1.0
+    options: SampleOptions = SampleOptions()
+    fit: FitOptions = FitOptions()
+    loudness: LoudnessName = MixOptions.loudness
+    policy: Policy = Policy()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Many clips from one manifest; `shard` is `i/n`, counted from 1."""
+
+    manifest: Path
+    out_dir: Path
+    jobs: int = 1
+    shard: str | None = None
+    keep_going: bool = True
+    resume: bool = False
+    preset: str = PRESET
+    device: str = "auto"
+    dtype: str = "auto"
+    low_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job wrote and measured; `summary` is for a reader, `facts` for `--json`."""
+
+    output: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    summary: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

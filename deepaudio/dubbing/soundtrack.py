@@ -1,0 +1,205 @@
+"""The sound of an output: lines over a bed, ducked, at the loudness asked for; and what it measures afterwards."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepaudio.audio import loudness, mix
+from deepaudio.audio.meter import ABSOLUTE_GATE, measure
+from deepaudio.inference.lines import SpokenLine
+from deepaudio.media.audio import read_wave, write_wav
+from deepaudio.media.clip import ClipInfo
+from deepaudio.media.decode import read_blocks
+from deepaudio.media.output import fitting_name
+from deepaudio.options import LoudnessName, MixOptions
+from deepaudio.waves import Wave
+
+MAX_RATE = 48_000
+PASSAGE_FADE = 0.02
+STEMS = ("dub", "bed", "mix")
+SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
+
+
+@dataclass(frozen=True)
+class Track:
+    """The mixed sound, the voice and the bed in it, and the gain that lines got."""
+
+    sound: Wave
+    mode: str
+    target: float | None
+    voice: Wave
+    bed: Wave | None
+    gain: float
+
+
+def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
+    """The clip's own sound as far as the picture goes, kept in a file without a name in `folder`; None when it has none."""
+    if not info.has_audio:
+        return None
+    return read_wave(
+        info.path, folder, stream=info.audio_stream, what="clip", seconds=info.duration
+    )
+
+
+def losses(info: ClipInfo, mode: str, bed: str = "keep") -> list[str]:
+    """What of the clip's own audio the output does not carry as it was, in words; `mode` is that of the track."""
+    if mode == "add" or not info.has_audio:
+        return []
+    used = info.audio_stream if mode == "mix" and bed == "keep" else None
+    found = []
+    for stream in info.streams:
+        if stream.kind != "audio":
+            continue
+        facts = ", ".join(filter(None, (stream.codec, stream.language, stream.title)))
+        name = f"audio stream {stream.index} ({facts})"
+        if stream.index != used:
+            found.append(f"{name} is left out; --audio add keeps it as a track")
+        elif stream.channels > 2:
+            folded = "stereo" if stream.channels == SIX else "mono"
+            found.append(f"{name}: its {stream.channels} channels are mixed down to {folded}")
+    return found
+
+
+def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
+    """Channels and sample rate that `compose` will give to a mono voice of that rate in this clip."""
+    if not (info.has_audio and options.bed == "keep" and options.audio in ("auto", "mix")):
+        return 1, rate
+    bed = info.stream(info.audio_stream)
+    channels = bed.channels if bed.channels <= 2 else 1 + (bed.channels == SIX)
+    return channels, max(rate, min(bed.sample_rate, MAX_RATE))
+
+
+def compose(
+    voice: Wave,
+    original: Wave | None,
+    bed: Wave | None,
+    duration: float,
+    options: MixOptions,
+    warnings: list[str],
+    passages: Sequence[tuple[float, float]] = (),
+) -> Track:
+    """Lay `voice` over `bed` as `options` say, `duration` seconds long.
+
+    In a mix both are first brought to the same loudness, so that `duck_db` is what the bed lies under the lines.
+    Without a bed the original still sounds in `passages`, the lines that are not to be dubbed.
+    """
+    mode = options.audio
+    if mode == "auto":
+        mode = "mix" if bed is not None else "replace"
+    if mode != "mix":
+        bed = within(original, passages) if mode == "replace" and original and passages else None
+    if bed is not None and not any(bool(block.any()) for block in bed.blocks()):
+        bed = None
+    target = goal(options.loudness, original, warnings)
+    rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
+    samples = round(duration * rate)
+    spoken = voice.at(rate).fitted(samples)
+    ground, first = None, 0.0
+    mixed = spoken
+    if bed is not None:
+        level = loudness.Target(loudness.TARGETS["ebu-r128"].lufs)
+        raised = loudness.adjust(spoken, level)
+        spoken, first = raised.wave, raised.gain_db
+        ground = loudness.adjust(stereo(bed).at(rate).fitted(samples), level).wave
+        ground = mix.ducked(ground, spoken, options.duck_db)
+        mixed = spoken + ground
+    made = loudness.adjust(mixed, target)
+    if made.note:
+        warnings.append(made.note)
+    return Track(
+        made.wave,
+        mode,
+        target.lufs,
+        loudness.gained(spoken, made.gain_db),
+        None if ground is None else loudness.gained(ground, made.gain_db),
+        10 ** ((first + made.gain_db) / 20),
+    )
+
+
+def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
+    """Only these seconds of it, with soft edges; silence elsewhere."""
+    places = [
+        (round(start * sound.sample_rate), min(round(end * sound.sample_rate), sound.n_samples))
+        for start, end in passages
+    ]
+    fade = round(PASSAGE_FADE * sound.sample_rate)
+
+    def make(first: int, last: int) -> Tensor:
+        kept = torch.zeros(sound.channels, last - first)
+        for start, end in places:
+            begin, stop = max(first, start), min(last, end)
+            if begin < stop:
+                part = mix.faded(sound.piece(start, end), fade)
+                kept[:, begin - first : stop - first] = part[:, begin - start : stop - start]
+        return kept
+
+    return replace(sound, make=make)
+
+
+def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loudness.Target:
+    """What loudness to aim at; `match` is that of the clip's own sound."""
+    if name != "match":
+        return loudness.TARGETS[name]
+    found = -math.inf
+    if original is not None:
+        found = measure(stereo(original).blocks(), original.sample_rate).lufs
+    if found < ABSOLUTE_GATE:
+        warnings.append("no loudness of the original to match: -23 LUFS is used")
+        return loudness.TARGETS["ebu-r128"]
+    return loudness.Target(found)
+
+
+def measured(path: Path, target: float | None) -> dict[str, float | None]:
+    """What the encoded file measures; null for silence."""
+    rate, blocks = read_blocks(path, what="output")
+    found = measure(blocks, rate)
+    facts = {"lufs": found.lufs, "true_peak_db": found.true_peak_db, "target_lufs": target}
+    return {name: _rounded(value) for name, value in facts.items()}
+
+
+def level_words(facts: dict[str, Any]) -> str:
+    """The measured loudness for a reader."""
+    if facts["lufs"] is None:
+        return "silent"
+    return f"{facts['lufs']:.1f} LUFS, {facts['true_peak_db']:.1f} dBTP"
+
+
+def line_levels(parts: Sequence[Tensor], rate: int, gain: float) -> list[float | None]:
+    """Loudness of each line in the output, LUFS."""
+    return [_rounded(measure([part[None] * gain], rate).lufs) for part in parts]
+
+
+def write_stems(
+    folder: Path, track: Track, lines: Sequence[SpokenLine], parts: Sequence[Tensor], rate: int
+) -> dict[str, Path]:
+    """`dub.wav`, `bed.wav`, `mix.wav` and one file a line in `folder`."""
+    (folder / "lines").mkdir(parents=True, exist_ok=True)
+    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.voice.sample_rate)}
+    if track.bed is not None:
+        written["bed"] = write_wav(folder / "bed.wav", track.bed, track.bed.sample_rate)
+    written["mix"] = write_wav(folder / "mix.wav", track.sound, track.sound.sample_rate)
+    for number, (line, part) in enumerate(zip(lines, parts, strict=True), 1):
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in line.id)[:60]
+        name = fitting_name(f"{number:04d}-{safe}.wav")
+        written[f"line {line.id}"] = write_wav(folder / "lines" / name, part * track.gain, rate)
+    return written
+
+
+def stereo(sound: Wave) -> Wave:
+    """Mono and stereo as they are, 5.1 mixed to stereo (centre and surrounds at -3 dB, no low channel), others averaged."""
+    if sound.channels <= 2:
+        return sound
+    if sound.channels == SIX:
+        return sound.through(
+            lambda piece: piece[:2] + math.sqrt(0.5) * (piece[2] + piece[4:]), channels=2
+        )
+    return sound.through(lambda piece: piece.mean(0, keepdim=True), channels=1)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 2)

@@ -1,0 +1,82 @@
+"""The full-size presets behind the same two modules that `mini` has: V2A and TTS by role, from parts on this machine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+
+from deepaudio.errors import WeightsError
+from deepaudio.inference.f5_tts import F5TextToSpeech
+from deepaudio.inference.gate import Gate
+from deepaudio.inference.mmaudio_v2a import MMVideoToAudio
+from deepaudio.inference.networks import Resident
+from deepaudio.inference.yingsound_v2a import YSVideoToAudio
+from deepaudio.presets import official, store
+from deepaudio.presets.trained import DEFAULT, PRESETS
+
+FULL_SIZES = tuple(official.PRESETS)
+
+
+@dataclass(frozen=True)
+class FullSize:
+    """A full-size preset on a device. Both modules share their networks' memory."""
+
+    preset: official.Preset
+    device: torch.device
+    dtype: torch.dtype
+    low_memory: bool = False
+    trained: Mapping[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def resident(self) -> Resident:
+        """The networks, from official parts or from the folders in `trained`."""
+        return Resident(self.preset, self.device, self.dtype, self.low_memory, self.trained)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """M_mof; none was published, so it is that of mini."""
+        return Gate.load(PRESETS / DEFAULT, self.device, self.trained)
+
+    @cached_property
+    def v2a(self) -> "MMVideoToAudio | YSVideoToAudio":
+        """M_v2a with its encoders, codec and vocoder."""
+        if "sync" in self.preset.parts:
+            return MMVideoToAudio(self.resident)
+        return YSVideoToAudio(self.resident)
+
+    @cached_property
+    def tts(self) -> F5TextToSpeech:
+        """M_tts with its vocoder."""
+        return F5TextToSpeech(self.resident)
+
+
+def find(name: str, roles: Sequence[str] | None = None) -> official.Preset | None:
+    """The full-size preset of that name, with all its parts (or those of `roles`) here; None for any other name.
+
+    Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
+    """
+    preset = official.PRESETS.get(name)
+    if preset is not None:
+        store.require(preset, roles)
+    return preset
+
+
+def load(
+    name: str,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    low_memory: bool = False,
+    roles: Sequence[str] | None = None,
+    trained: Mapping[str, Path] = MappingProxyType({}),
+) -> FullSize:
+    """A full-size preset by name; networks are read when they are first used.
+
+    `roles`: those that will be used at all; `trained`: folders of networks in place of official parts, by role.
+    """
+    preset = find(name, roles)
+    if preset is None:
+        raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
+    return FullSize(preset, torch.device(device), dtype, low_memory, trained)

@@ -1,0 +1,209 @@
+"""Speech for a clip: each line asked for at its slot's length and energy, laid on one track (M_tts in eq. 2)."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.mix import Event, timeline
+from deepaudio.errors import ResourceError
+from deepaudio.inference.protocols import SpeechModel
+from deepaudio.inference.voices import Voice
+from deepaudio.options import SampleOptions
+from deepaudio.progress import Progress
+from deepaudio.text.spoken import spoken
+
+log = logging.getLogger(__name__)
+
+SILENT = 1e-4  # peak under which a spoken line counts as a failure
+
+
+class Kept(Protocol):
+    """Lines spoken before, by key."""
+
+    def get(self, key: str) -> Tensor | None: ...
+
+    def put(self, key: str, waveform: Tensor) -> None: ...
+
+
+@dataclass(frozen=True)
+class PlannedLine:
+    """A line with the seconds at which its first sound starts and for which it is spoken, within its slot."""
+
+    id: str
+    text: str
+    speaker: str | None
+    start: float
+    duration: float
+    slot_start: float
+    slot_end: float
+    speed: float = 1.0
+    overflow: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """Times rounded to the millisecond."""
+        return _rounded(self)
+
+
+@dataclass(frozen=True)
+class SpokenLine:
+    """What became of a line, for the report."""
+
+    id: str
+    text: str
+    speaker: str | None
+    start: float
+    end: float
+    slot_start: float
+    slot_end: float
+    speed: float
+    overflow: float
+    seed: int
+    key: str
+    kept: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        """Times rounded to the millisecond."""
+        return _rounded(self)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One track of speech [s] with its lines, and each line alone."""
+
+    waveform: Tensor
+    sample_rate: int
+    lines: tuple[SpokenLine, ...]
+    parts: tuple[Tensor, ...]
+
+
+def speak_lines(
+    tts: SpeechModel,
+    plan: Sequence[PlannedLine],
+    voices: Mapping[str | None, Voice],
+    duration: float,
+    energy: Float[Tensor, " n"] | None,
+    options: SampleOptions,
+    kept: Kept | None = None,
+    progress: Progress | None = None,
+) -> Speech:
+    """Synthesise the planned lines and lay them on a track of `duration` seconds.
+
+    `energy` is the contour of the clip at 93.75 Hz, None for the empty feature. A line found in `kept` under its key
+    is not made again, a new one is put there. Lines that overlap are summed, so two speakers may talk at once.
+    """
+    rate = tts.sample_rate
+    spoken, parts = [], []
+    for index, line in enumerate(plan):
+        voice = voices[line.speaker]
+        seed = line_seed(options.seed, line)
+        asked = line.duration + 2 * tts.margin
+        slice_ = None if energy is None else energy_slice(energy, line.start - tts.margin, asked)
+        key = line_key(line, voice, slice_, replace(options, seed=seed))
+        part = kept.get(key) if kept else None
+        fresh = part is None
+        if fresh:
+            own = replace(options, seed=seed)
+            part = _spoken(tts, line.text, voice, own, duration=asked, energy=slice_)
+            check_finite(part, f"the speech of line {line.id}")
+            if not _sounds(part):
+                message = f"the model gave silence for line {line.id}"
+                raise ResourceError("model.silent", message, "try another --seed or reference")
+            part = part.detach().cpu().float()
+            if kept:
+                kept.put(key, part)
+        parts.append(part)
+        spoken.append(
+            SpokenLine(
+                id=line.id,
+                text=line.text,
+                speaker=line.speaker,
+                start=line.start,
+                end=line.start + line.duration,
+                slot_start=line.slot_start,
+                slot_end=line.slot_end,
+                speed=line.speed,
+                overflow=line.overflow,
+                seed=seed,
+                key=key,
+                kept=not fresh,
+            )
+        )
+        if progress:
+            progress("speech", index + 1, len(plan))
+    events = [
+        _inside(line.start - tts.margin, part, duration, rate)
+        for line, part in zip(plan, parts, strict=True)
+    ]
+    track = timeline(events, duration, rate)
+    return Speech(track, rate, tuple(spoken), tuple(parts))
+
+
+def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int) -> Event:
+    """A line on the track, without what of its quiet margins is outside."""
+    before = max(0, round(-start * rate))
+    room = round(duration * rate) - round(max(0.0, start) * rate)
+    return Event(max(0.0, start), part[before : before + room])
+
+
+def energy_slice(energy: Float[Tensor, " n"], start: float, duration: float) -> Float[Tensor, " m"]:
+    """The part of a clip's contour under a line; zeros outside the clip."""
+    first = round(start * FRAME_RATE)
+    count = max(1, round(duration * FRAME_RATE))
+    padded = torch.nn.functional.pad(energy, (max(0, -first), max(0, first + count - len(energy))))
+    return padded[max(0, first) : max(0, first) + count]
+
+
+def line_seed(seed: int, line: PlannedLine) -> int:
+    """A seed of the line's own, so that a changed neighbour does not change it."""
+    text = f"{seed}|{line.speaker or ''}|{line.text}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:6], "big")
+
+
+def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: SampleOptions) -> str:
+    """A fingerprint of everything that shapes the line's sound."""
+    digest = hashlib.sha256()
+    facts = (
+        line.text,
+        spoken(line.text).words,
+        round(line.duration, 6),
+        voice.sha256,
+        voice.reference.text,
+        asdict(options),
+    )
+    digest.update(repr(facts).encode("utf-8", "surrogatepass"))
+    if energy is not None:
+        digest.update(energy.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+def _rounded(line: PlannedLine | SpokenLine) -> dict[str, object]:
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(line).items()}
+
+
+def check_finite(waveform: Tensor, what: str) -> None:
+    """NaN must not become silence: a model that yields it has failed."""
+    if not torch.isfinite(waveform).all():
+        hint = "try --dtype float32 or another --seed"
+        raise ResourceError("model.not_finite", f"{what} has NaN or infinite samples", hint)
+
+
+def _spoken(tts: SpeechModel, text: str, voice: Voice, options: SampleOptions, **given) -> Tensor:
+    """The speech of a line; half precision that fails is tried again in full, once, and said so."""
+    part = tts.speak(text, voice.reference, options=options, **given)
+    kind = next((k for k in ("cuda", "mps", "cpu") if torch.is_autocast_enabled(k)), None)
+    if kind and not _sounds(part):
+        log.warning("half precision failed on %r: spoken again in float32", text[:40])
+        with torch.autocast(kind, enabled=False):
+            part = tts.speak(text, voice.reference, options=options, **given)
+    return part
+
+
+def _sounds(part: Tensor) -> bool:
+    return bool(torch.isfinite(part).all()) and float(part.abs().max()) > SILENT

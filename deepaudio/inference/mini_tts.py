@@ -1,0 +1,277 @@
+"""M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio.functional as AF
+from jaxtyping import Float
+from torch import Tensor
+
+from deepaudio import checkpoint
+from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.level import at_level
+from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
+from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
+from deepaudio.audio.prior.draft import HOP, Ear, Voice, heard_span, sketch, taught
+from deepaudio.audio.prior.shaping import coloured, following, softly, without_floor
+from deepaudio.audio.timing import active_span
+from deepaudio.devices import autocast
+from deepaudio.encoders.content import ContentEncoder
+from deepaudio.errors import InputError
+from deepaudio.flow.guidance import guided
+from deepaudio.flow.path import rough
+from deepaudio.flow.solver import euler
+from deepaudio.flow.time import linear, sway
+from deepaudio.inference.mini_parts import load_ear, load_vocoder
+from deepaudio.models.tts import dit
+from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
+
+SAMPLE_RATE = 24_000
+EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
+STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
+SHARE = 0.4  # how much of it is taken
+LATE = 0.015  # seconds by which the sound of a line begins after its first row of the sketch that can be heard (measured)
+SHORTEST = 0.03  # seconds that the first and the last sound keep
+LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
+MAX_HEARD, MAX_REFERENCE = (
+    15.0,
+    6.0,
+)  # seconds of a reference that give the timbre, and the context of the flow
+MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A few seconds of a voice: mono waveform (s), its rate, and what it says if that is known. Equal only to itself."""
+
+    waveform: Tensor
+    sample_rate: int
+    text: str | None = None
+
+
+class TextToSpeech:
+    """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
+
+    The network's config says where its flow starts: at a sketch of the line, of which it corrects the slow part, or (`prior`)
+    at noise, with the sketch as a condition; then all of the mel is the flow's.
+    """
+
+    sample_rate = SAMPLE_RATE
+    defaults = MINI_SPEECH
+    margin = EDGE
+
+    def __init__(
+        self,
+        network: dit.Model,
+        vocoder: torch.nn.Module,
+        ear: Ear,
+        device: torch.device | str = "cpu",
+    ):
+        self.device = torch.device(device)
+        self.ear = ear
+        self.network = network.eval().to(self.device)
+        self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
+        self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
+        self.vocoder = vocoder.eval().to(self.device)
+        content = ContentEncoder()
+        self.encode = functools.lru_cache(maxsize=64)(content.sentences)
+        self.unspoken = content.unspoken
+        self._voice = functools.lru_cache(maxsize=16)(self._heard)
+
+    @classmethod
+    def load(
+        cls,
+        preset: Path,
+        device: torch.device | str = "cpu",
+        trained: Mapping[str, Path] = MappingProxyType({}),
+    ) -> "TextToSpeech":
+        """The module from the folders tts, vocoder and voice of `preset`, or from those in `trained` by these names.
+
+        WeightsError for missing or wrong weights.
+        """
+        folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
+        network = checkpoint.load_network(folders["tts"], "tts/dit")
+        return cls(network, load_vocoder(folders["vocoder"]), load_ear(folders["voice"]), device)
+
+    def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
+        """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
+        return sum(_length(s) for s in self.encode(text)) - SENTENCE_PAUSE
+
+    @torch.inference_mode()
+    def speak(
+        self,
+        text: str,
+        reference: Reference,
+        *,
+        duration: float | None = None,
+        energy: Float[Tensor, " n"] | None = None,
+        options: SampleOptions = SampleOptions(),
+    ) -> Float[Tensor, " s"]:
+        """Speech in the voice of `reference`, round(duration * 24000) samples when `duration` is given.
+
+        It fills them but for `margin` seconds of quiet at both ends. `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
+        speech at RMS 0.1. Raises InputError for text without a sound.
+        """
+        options = self.defaults.fill(options)
+        sentences = self.encode(text)
+        natural = self.natural_duration(text)
+        seconds = natural + 2 * EDGE if duration is None else duration
+        samples = max(HOP, round(seconds * SAMPLE_RATE))
+        pieces = _pieces(sentences, max(0.0, seconds - 2 * EDGE) / natural)
+        shares = np.cumsum([0.0] + [sum(_length(s) for s in piece) for piece in pieces])
+        edges = [round(samples * share / shares[-1]) for share in shares]
+        voice = self._voice(reference)
+        made = []
+        for number, piece in enumerate(pieces):
+            first, last = edges[number], edges[number + 1]
+            part = None if energy is None else energy[round(first / HOP) : round(last / HOP)]
+            own = replace(options, seed=options.seed + number)
+            made.append(self._piece(piece, voice, last - first, part, own))
+        return torch.cat(made)
+
+    def _heard(self, reference: Reference) -> tuple[Tensor, Tensor, Voice]:
+        """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
+        waveform = AF.resample(
+            reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
+        )
+        waveform, _ = at_level(waveform)
+        first, last = active_span(energy_contour(waveform, SAMPLE_RATE), 0.03)
+        first = max(0, first - 4)
+        waveform = waveform[first * HOP : (last + 4) * HOP]
+        if len(waveform) < SAMPLE_RATE // 4:
+            raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
+        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.ear)
+        waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
+        n = n_frames(len(waveform))
+        return (
+            standardize(without_floor(log_mel(waveform[None])[0])),
+            energy_contour(waveform, SAMPLE_RATE, n),
+            voice,
+        )
+
+    def _piece(
+        self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions
+    ) -> Tensor:
+        mel, _, timbre = voice
+        n = n_frames(samples)
+        whole = join(piece)
+        teacher = taught(whole.spectra)
+        anchors = place(piece, n, heard_span(teacher))
+        drawn = sketch(teacher, anchors, n * HOP, timbre)[:n]
+        if energy is not None and float(energy.max()) > 0:
+            drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
+        spoken_mel = drawn
+        if options.steps:
+            content = lay(whole, anchors, n, timbre.middle)
+            spoken_mel = self._refined(drawn, content, voice, energy, options)
+        spoken_mel = coloured(spoken_mel, unstandardize(mel))
+        waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
+        return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
+
+    def _refined(
+        self, drawn: Tensor, content: Tensor, voice, energy: Tensor | None, options: SampleOptions
+    ) -> Float[Tensor, "n c"]:
+        """The drawn mel (n c) with part of the timbre that the flow adds to it, or the mel of a flow from noise."""
+        mel, own_energy, _ = voice
+        n_ref, n = len(mel), len(drawn)
+        content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
+        spoken = torch.arange(n_ref + n) >= n_ref
+        cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
+        contour = torch.zeros(n_ref + n)
+        if energy is not None:
+            wanted = energy[:n]
+            contour[:n_ref] = own_energy[:n_ref]
+            contour[n_ref : n_ref + len(wanted)] = wanted / wanted.max().clamp(min=1e-3)
+        noise = options.noise_scale * torch.randn(
+            n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
+        )
+        guess = torch.cat([mel, standardize(drawn)])
+        if self.network.config.prior:
+            content, begin = torch.cat([content, guess], -1), noise
+        else:
+            begin = rough(guess, noise)
+        generated = self._sample(begin, content, spoken, cond, contour, options)
+        spoken_mel = unstandardize(generated[n_ref:]).cpu()
+        if self.network.config.prior:
+            return spoken_mel
+        return softly(spoken_mel, drawn, width=STEADY, share=SHARE)
+
+    def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
+        on_device = lambda value: value[None].to(self.device)  # noqa: E731
+        conditions = self.network.encode(
+            content=on_device(content),
+            content_mask=on_device(spoken),
+            cond=on_device(cond),
+            cond_mask=on_device(~spoken),
+            energy=on_device(contour[:, None]) if self.network.config.energy else None,
+        )
+        null = None if options.guidance_scale == 1 else self.network.null(conditions)
+        field = guided(
+            lambda x, t, c: self.network(x, torch.as_tensor(t, device=self.device), c),
+            conditions,
+            null,
+            options.guidance_scale,
+        )
+        grid = sway(linear(options.steps), options.sway)
+        with self.sampling():
+            return euler(field, on_device(begin), grid.to(self.device))[0].float()
+
+
+def _length(sentence: Utterance) -> float:
+    """Seconds from its first sound to its last, pauses shortened, plus the pause that follows."""
+    return float(natural_times(sentence)[-1, 1]) + SENTENCE_PAUSE
+
+
+def natural_times(sentence: Utterance) -> np.ndarray:
+    """(p 2) start and end of every sounding phone, the first at 0, no pause longer than LONGEST_PAUSE."""
+    clock, times = 0.0, []
+    for phone in sentence.phones:
+        length = phone.end - phone.start
+        if phone.word >= 0:
+            times.append((clock, clock + length))
+        clock = (
+            clock + (length if phone.word >= 0 else min(length, LONGEST_PAUSE)) if times else 0.0
+        )
+    return np.array(times)
+
+
+def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utterance]]:
+    """Sentences in groups of at most MAX_PIECE seconds."""
+    pieces: list[list[Utterance]] = [[]]
+    for sentence in sentences:
+        long = sum(_length(s) for s in pieces[-1]) + _length(sentence)
+        if pieces[-1] and long * stretch > MAX_PIECE:
+            pieces.append([])
+        pieces[-1].append(sentence)
+    return pieces
+
+
+def place(piece: list[Utterance], n: int, heard: tuple[float, float]) -> Anchors:
+    """Phone times of sentences that fill `n` frames but for the quiet edges.
+
+    `heard` are the teacher's seconds between which its speech can be heard: what is silent in the first and the last
+    phone, such as the closure of a "t", falls into the edges.
+    """
+    teacher = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
+    real = np.zeros_like(teacher)
+    clock, index = 0.0, 0
+    for sentence in piece:
+        times = natural_times(sentence)
+        real[index : index + len(times)] = times + clock
+        clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
+    end = n / FRAME_RATE
+    first, last = EDGE, max(end - EDGE, end / 2)
+    real = first + real * (last - first) / real[-1, 1]
+    teacher[0, 0] = min(heard[0] + LATE, teacher[0, 1] - SHORTEST)
+    teacher[-1, 1] = max(heard[1], teacher[-1, 0] + SHORTEST)
+    before, after = np.array([[-EDGE / 2, 0.0]]), np.array([[0.0, EDGE / 2]])
+    return Anchors(
+        np.concatenate([real[0, 0] + before, real, real[-1, 1] + after]),
+        np.concatenate([teacher[0, 0] + before, teacher, teacher[-1, 1] + after]),
+    )

@@ -1,0 +1,242 @@
+"""DeepAudio-V1 as a whole, eq. 1-2: the gate reads the instruction and decides which modules make the sound.
+
+Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
+
+    v2a   sound from the picture             M_v2a alone, decoded by the vocoder
+    v2s   speech from the picture and text   M_tts with the energy contour that M_v2a predicts
+    tts   speech from text                   M_tts with the empty feature phi in place of the contour
+
+Eq. 8 weights the directions by the gate's probabilities. Nothing here does: the gate is trained by itself (stage mof) and
+M_tts with the contour or with phi, never with a mixture, so `generate` takes the direction of the highest probability.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepaudio.devices import device_of, dtype_of
+from deepaudio.errors import UsageError
+from deepaudio.inference.gate import Direction, Gate, Route
+from deepaudio.inference.lines import (
+    Kept,
+    SpokenLine,
+    check_finite,
+    speak_lines,
+)
+from deepaudio.inference.memory import sparing
+from deepaudio.inference.parts import load_parts
+from deepaudio.inference.plan import Plan, as_script, plan_lines
+from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
+from deepaudio.inference.voices import Voice, assign, read_voice
+from deepaudio.media.clip import ClipInfo
+from deepaudio.media.probe import probe
+from deepaudio.options import PRESET, FitOptions, SampleOptions
+from deepaudio.presets.trained import preset_folder
+from deepaudio.progress import Progress
+from deepaudio.script import Script
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `generate` made."""
+
+    waveform: Tensor
+    """Samples [s] in -1 .. 1, float32 on the CPU."""
+    sample_rate: int
+    direction: Direction
+    """The branch of eq. 2 that was taken: v2a, v2s or tts."""
+    route: Route
+    """What the gate read in the instruction, with the probability of each direction."""
+    sampling: Mapping[str, SampleOptions] = field(default_factory=dict)
+    """The values that were used, by what was sampled: sound, energy, speech."""
+    energy: Tensor | None = None
+    """The contour [n] at 93.75 Hz, 0 .. 1, that the picture asked for; None without a picture and for v2a."""
+    plan: Plan | None = None
+    """When each line is spoken and by which rule; None for v2a."""
+    lines: tuple[SpokenLine, ...] = ()
+    """What became of each line; `kept` ones were taken from the lines of an earlier run."""
+    parts: tuple[Tensor, ...] = ()
+    """Each line alone, samples [s] before they were laid on the track."""
+
+
+class DeepAudio:
+    """A preset with its modules, each loaded when it is first needed: reading text aloud never loads M_v2a."""
+
+    def __init__(
+        self, preset: Path, device: str = "auto", dtype: str = "auto", low_memory: bool = False
+    ):
+        self.preset = preset
+        self.device = device_of(device)
+        self.dtype = dtype_of(dtype, self.device)
+        self.low_memory = low_memory
+        self._seen: tuple[tuple, Features] | None = None
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return load_parts(self.preset, self.device, self.dtype, self.low_memory)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """M_mof."""
+        return self._parts.gate
+
+    @cached_property
+    def tts(self) -> SpeechModel:
+        """M_tts with its codec."""
+        return self._parts.tts
+
+    @cached_property
+    def v2a(self) -> SoundModel:
+        """M_v2a with its codec and encoders."""
+        return self._parts.v2a
+
+    def route(self, instruction: str) -> Route:
+        """Which direction the instruction asks for."""
+        return self.gate.route(instruction)
+
+    def spare(self) -> None:
+        """From now on as little in memory as can be: one group of a full size's networks, and none to begin with."""
+        self.low_memory = True
+        for name in ("_parts", "tts", "v2a"):
+            self.__dict__.pop(name, None)
+
+    @sparing
+    def generate(
+        self,
+        instruction: str,
+        video: str | PathLike | ClipInfo | None = None,
+        transcript: str | Script | None = None,
+        reference: str | PathLike | Voice | Mapping[str, Voice] | None = None,
+        reference_text: str | None = None,
+        prompt: str = "",
+        negative: str = "",
+        options: SampleOptions = SampleOptions(),
+        *,
+        fit: FitOptions = FitOptions(),
+        direction: Direction | None = None,
+        original: Tensor | None = None,
+        kept: Kept | None = None,
+        on_plan: Callable[[Plan], None] | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
+
+        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
+        someone speaks; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
+        it by raising; with `dry_run` the lines are planned and not spoken.
+        Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
+        """
+        route = self.route(instruction)
+        taken = direction or route.direction
+        with torch.inference_mode(), self._precision():
+            if taken == "v2a":
+                features = self._features(_given(video, "a video", taken), progress)
+                used = self.v2a.defaults.fill(options)
+                sound = self.v2a.sound(features, prompt, negative, used)
+                check_finite(sound, "the generated sound")
+                rate = self.v2a.sample_rate
+                return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
+            script = as_script(_given(transcript, "a transcript", taken))
+            voices = as_voices(_given(reference, "a reference", taken), reference_text, script)
+            sampling = {"speech": self.tts.defaults.fill(options)}
+            energy = duration = None  # phi, and as long as the text needs
+            if taken == "v2s":
+                features = self._features(_given(video, "a video", taken), progress)
+                duration = features.duration
+                sampling["energy"] = self.v2a.energy_sampling(options)
+                energy = self.v2a.energy(features, options).cpu().float()
+            references = [voice.reference for voice in voices.values()]
+
+            def pace(text: str) -> float:
+                return self.tts.natural_duration(text, references)
+
+            plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
+            plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
+            if on_plan:
+                on_plan(plan)
+            if dry_run:
+                empty = torch.zeros(0)
+                rate = self.tts.sample_rate
+                return Result(empty, rate, taken, route, sampling, energy, plan=plan)
+            used = sampling["speech"]
+            speech = speak_lines(
+                self.tts, plan.lines, voices, plan.duration, energy, used, kept, progress
+            )
+        return Result(
+            speech.waveform,
+            speech.sample_rate,
+            taken,
+            route,
+            sampling,
+            energy,
+            plan=plan,
+            lines=speech.lines,
+            parts=speech.parts,
+        )
+
+    def _features(self, video: str | PathLike | ClipInfo, progress: Progress | None) -> Features:
+        """Of the clip asked for last; a dub with a generated bed needs them twice."""
+        info = video if isinstance(video, ClipInfo) else probe(video)
+        key = (info.path, info.fingerprint)
+        if self._seen is None or self._seen[0] != key:
+            self._seen = (key, self.v2a.features(info, progress))
+        return self._seen[1]
+
+    def _unspoken(self, plan: Plan) -> list[str]:
+        """What of each line the voice has no sound for, in words."""
+        found = ((line.id, self.tts.unspoken(line.text)) for line in plan.lines)
+        return [
+            f"line {id}: no sound for {' '.join(characters)}"
+            for id, characters in found
+            if characters
+        ]
+
+    def _precision(self):
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+
+def load(
+    name_or_folder: str | PathLike = PRESET,
+    device: str = "auto",
+    *,
+    dtype: str = "auto",
+    low_memory: bool = False,
+) -> DeepAudio:
+    """A preset by name, a folder with its parts, or the folder of a training run; nothing is read until it is needed.
+
+    `low_memory` keeps one group of a full-size preset's networks in memory at a time. Raises WeightsError for an
+    unknown name and for official weights that are not here, ToolError for a device that is not there.
+    """
+    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory)
+
+
+def as_voices(
+    reference: str | PathLike | Voice | Mapping[str, Voice], text: str | None, script: Script
+) -> dict[str | None, Voice]:
+    """The voice of every speaker of the script."""
+    if isinstance(reference, Mapping):
+        named = {name: voice for name, voice in reference.items() if name}
+        return assign(script, named, reference.get(""))
+    if not isinstance(reference, Voice):
+        reference = read_voice(Path(reference), text)
+    return assign(script, {}, reference)
+
+
+def _given(value, what: str, direction: str):
+    if value is None:
+        raise UsageError(
+            "generate.missing", f"{direction} needs {what}", "give it, or change the instruction"
+        )
+    return value

@@ -1,0 +1,54 @@
+"""Which modules a preset is made of: `mini` and folders laid out like it, the full sizes, and trained runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from deepaudio.inference.gate import Gate
+from deepaudio.inference.mini_tts import TextToSpeech
+from deepaudio.inference.mini_v2a import VideoToAudio
+from deepaudio.inference.protocols import Parts
+from deepaudio.presets import official, trained
+
+
+@dataclass(frozen=True)
+class FolderParts:
+    """A preset of `mini`'s kind: one folder a part, or the folder that `trained` names for a part."""
+
+    folder: Path
+    device: torch.device
+    trained: Mapping[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """M_mof."""
+        return Gate.load(self.folder, self.device, self.trained)
+
+    @cached_property
+    def tts(self) -> TextToSpeech:
+        """M_tts with its codec."""
+        return TextToSpeech.load(self.folder, self.device, self.trained)
+
+    @cached_property
+    def v2a(self) -> VideoToAudio:
+        """M_v2a with its codec and encoders."""
+        return VideoToAudio.load(self.folder, self.device, self.trained)
+
+
+def load_parts(
+    preset: Path, device: torch.device, dtype: torch.dtype, low_memory: bool = False
+) -> Parts:
+    """The parts of a preset as `trained.preset_folder` gives it; nothing is read before it is used.
+
+    A trained run has its own network in one part; the others are those of the preset that its config.json names.
+    """
+    run = trained.read(preset)
+    base, parts = (trained.preset_folder(run.preset), run.parts) if run else (preset, {})
+    if str(base) not in official.PRESETS:
+        return FolderParts(base, device, parts)
+    from deepaudio.inference import full_size  # its encoders are slow to import
+
+    return full_size.load(base.name, device, dtype, low_memory, trained=parts)

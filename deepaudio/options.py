@@ -1,0 +1,133 @@
+"""The options of sampling and dubbing: every default of the command line and of Python is written here, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from deepaudio.errors import UsageError
+
+Quality = Literal["draft", "normal", "high"]
+QUALITIES: tuple[str, ...] = get_args(Quality)
+AudioMode = Literal["auto", "replace", "mix", "add"]
+Bed = Literal["keep", "foley", "none"]
+LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
+
+PRESET = "mini"
+
+INSTRUCTIONS = {
+    "dub": "dub the speaker",
+    "foley": "add the sounds of the scene",
+    "tts": "read the text aloud",
+}
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """How a flow is integrated. What is None is chosen by the engine that samples (`EngineDefaults`)."""
+
+    steps: int | None = None
+    """Euler steps of the solver; None: as many as the engine takes for `quality`."""
+    guidance_scale: float | None = None
+    """Classifier-free guidance; 1 is off."""
+    seed: int = 0
+    """Of the noise."""
+    sway: float | None = None
+    """Step grid of F5-TTS: 0 is uniform, -1 puts more steps near the noise."""
+    quality: Quality = "normal"
+    noise_scale: float | None = None
+    """Factor on the noise at which the flow begins: the temperature of the prior of Glow-TTS (arXiv 2005.11129) and
+    Grad-TTS (arXiv 2105.06337). Below 1 a sample varies less and keeps nearer to what is most likely."""
+
+    def __post_init__(self):
+        if self.steps is not None and not 0 <= self.steps <= 1000:
+            raise ValueError(f"steps must be in 0..1000, got {self.steps}")
+        if self.guidance_scale is not None and not 0 <= self.guidance_scale <= 50:
+            raise ValueError(f"guidance_scale must be in 0..50, got {self.guidance_scale}")
+        if self.sway is not None and not -1 <= self.sway <= 1:
+            raise ValueError(f"sway must be in -1..1, got {self.sway}")
+        if self.noise_scale is not None and not 0 <= self.noise_scale <= 2:
+            raise ValueError(f"noise_scale must be in 0..2, got {self.noise_scale}")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must be in 0..2**63-1, got {self.seed}")
+        if self.quality not in QUALITIES:
+            raise ValueError(f"quality must be one of {QUALITIES}, got {self.quality!r}")
+
+
+@dataclass(frozen=True)
+class EngineDefaults:
+    """What an engine takes where `SampleOptions` leaves a value open; steps by quality."""
+
+    steps: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"draft": 8, "normal": 16, "high": 32})
+    )
+    guidance_scale: float = 2.0
+    sway: float = 0.0
+    noise_scale: float = 1.0
+
+    def fill(self, options: SampleOptions) -> SampleOptions:
+        """The values that are used: no None is left. UsageError for fewer steps than the engine can take."""
+        least = min(1, *self.steps.values())
+        if options.steps is not None and options.steps < least:
+            raise UsageError("options.steps", f"steps must be at least {least} for this engine")
+        scale, sway, noise = options.guidance_scale, options.sway, options.noise_scale
+        return replace(
+            options,
+            steps=self.steps[options.quality] if options.steps is None else options.steps,
+            guidance_scale=self.guidance_scale if scale is None else scale,
+            sway=self.sway if sway is None else sway,
+            noise_scale=self.noise_scale if noise is None else noise,
+        )
+
+
+MINI_SOUND = EngineDefaults()
+# the flow of mini's speech starts at a mel that is nearly right: draft is that mel, and guidance makes the rest
+# of the way worse (docs/mini.md)
+MINI_SPEECH = EngineDefaults(
+    MappingProxyType({"draft": 0, "normal": 1, "high": 4}), guidance_scale=1.0, sway=-1.0
+)
+# a flow of mini's speech that starts at noise: its steps and its guidance are heard, and full noise costs words and
+# quality (docs/mini.md)
+MINI_FLOW = EngineDefaults(
+    MappingProxyType({"draft": 4, "normal": 8, "high": 16}),
+    guidance_scale=1.5,
+    sway=-1.0,
+    noise_scale=0.3,
+)
+# the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
+MMAUDIO = EngineDefaults(guidance_scale=4.5)
+F5_TTS = EngineDefaults(guidance_scale=3.0, sway=-1.0)
+YINGSOUND = EngineDefaults(guidance_scale=3.0, sway=-1.0)
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How lines are fitted to their slots; speeds are factors of the natural pace, `pause` seconds between lines."""
+
+    min_speed: float = 0.85
+    max_speed: float = 1.3
+    pause: float = 0.6
+    clamp: bool = (
+        False  # shorten or leave out cues that run past the clip's end instead of refusing them
+    )
+
+    def __post_init__(self):
+        if not 0.5 <= self.min_speed <= 1.0 <= self.max_speed <= 3.0:
+            raise ValueError(
+                "speeds must satisfy 0.5 <= min_speed <= 1 <= max_speed <= 3, "
+                f"got {self.min_speed} and {self.max_speed}"
+            )
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """What becomes of the clip's own sound, and how loud the result is."""
+
+    audio: AudioMode = "auto"  # replace when the clip has no sound, else mix
+    bed: Bed = "keep"
+    duck_db: float = 15.0  # how far the bed steps back under a line
+    loudness: LoudnessName = "ebu-r128"
+
+    def __post_init__(self):
+        if not 0 <= self.duck_db <= 60:
+            raise ValueError(f"duck_db must be in 0..60, got {self.duck_db}")

@@ -1,1 +1,0 @@
-"""What users call: clips, scripts and voices in; waveforms and files out."""

@@ -1,0 +1,1 @@
+"""Corpora to manifests, features and shards for training."""

@@ -1,0 +1,78 @@
+"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.prepare.manifest KIND ROOT OUT.jsonl [--list FILE] [--talkers train]`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from deepaudio.data.corpora.grid import grid_items
+from deepaudio.data.corpora.librispeech import cross_sentence_items, librispeech_items
+from deepaudio.data.corpora.speechocean import speechocean_items
+from deepaudio.data.corpora.talkers import of_talkers
+from deepaudio.data.corpora.v2c import layout_items
+from deepaudio.data.corpora.vctk import vctk_items
+from deepaudio.data.corpora.vggsound import vggsound_items
+from deepaudio.data.manifest import Item, write_manifest
+from deepaudio.errors import DeepAudioError, UsageError
+
+log = logging.getLogger(__name__)
+# Readers of a folder, and of a list with the folder its files lie in.
+FOLDERS: dict[str, Callable[[Path], Iterable[Item]]] = {
+    "grid": grid_items,
+    "grid-held-out": lambda root: grid_items(root, held_out=True),
+    "vctk": vctk_items,
+    "librispeech": librispeech_items,
+    "v2c": layout_items,
+    "speechocean": speechocean_items,
+}
+LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
+    "librispeech-pc": cross_sentence_items,
+    "vggsound": vggsound_items,
+}
+
+
+def prepare(
+    kind: str, root: Path, out: Path, index: Path | None = None, talkers: str | None = None
+) -> int:
+    """Write the manifest of a corpus; the number of its items. UsageError where a list is missing or not wanted.
+
+    `talkers`: "train" leaves out those kept for validation, "held-out" takes only them.
+    """
+    root = root.absolute()
+    if (kind in LISTS) != (index is not None):
+        wants = "needs" if kind in LISTS else "takes no"
+        raise UsageError("prepare.list", f"{kind} {wants} --list FILE")
+    items = LISTS[kind](index, root) if index is not None else FOLDERS[kind](root)
+    if talkers is not None:
+        items = of_talkers(items, talkers == "held-out")
+    return write_manifest(out, items)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of this module; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Write the manifest of a corpus for deepaudio eval."
+    )
+    parser.add_argument("kind", choices=[*FOLDERS, *LISTS])
+    parser.add_argument("root", type=Path, help="where the sounds or clips lie")
+    parser.add_argument("out", type=Path, help="the manifest to write")
+    parser.add_argument("--list", type=Path, help="test list of librispeech-pc or vggsound")
+    parser.add_argument(
+        "--talkers",
+        choices=("train", "held-out"),
+        help="leave out the talkers kept for validation, or take only them",
+    )
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        count = prepare(given.kind, given.root, given.out, given.list, given.talkers)
+    except DeepAudioError as error:
+        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        return error.exit_code
+    log.info("%s: %d items", given.out, count)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Make the speech shards of `mini` from a manifest: transcribe where needed, align, extract.
+
+    python -m deepaudio.prepare.speech MANIFEST.jsonl OUT [--factors 1 0.86 ...] [--transcribe] [--voices]
+
+Needs the extra `teachers` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
+`extra.words` (start, end, word; as GRID has them) are used as they are, everything else is aligned by sound.
+"""
+
+import argparse
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from deepaudio.audio.prior.content import Anchors, Phone, Utterance
+from deepaudio.data.manifest import Item, read_manifest
+from deepaudio.encoders.content import ContentEncoder
+from deepaudio.errors import InputError
+from deepaudio.inference.mini_parts import load_ear
+from deepaudio.judges import open_judge
+from deepaudio.media.audio import read_audio
+from deepaudio.prepare.eigenvoice_shards import write_voices
+from deepaudio.prepare.speech_shards import SAMPLE_RATE, Spoken, align_all, write_shard
+from deepaudio.presets.trained import preset_folder
+
+log = logging.getLogger(__name__)
+SPELLED = {"z": "zed"}  # GRID's talkers are British
+
+
+def spoken_items(items: Iterable[Item], encoder: ContentEncoder) -> Iterator[Spoken]:
+    """Every item that has text and can be aligned; the others are named in the log."""
+    timed, plain = [], []
+    for item in items:
+        if not item.text:
+            log.warning("left out %s: no text", item.id)
+        else:
+            (timed if item.extra.get("words") else plain).append(item)
+    for item in timed:
+        spoken = by_word_times(item, encoder)
+        if spoken is None:
+            log.warning("left out %s: its words are not those of the alignment", item.id)
+        else:
+            yield spoken
+    yield from align_all(
+        ((i.id, i.speaker or i.id, i.text, read_audio(Path(i.audio), SAMPLE_RATE)) for i in plain),
+        encoder.encode,
+    )
+
+
+def by_word_times(item: Item, encoder: ContentEncoder) -> Spoken | None:
+    """The phones of each word scaled into its known times; None when word counts differ."""
+    rows = [(float(start), float(end), str(word)) for start, end, word in item.extra["words"]]
+    text = " ".join(SPELLED.get(w, w.upper() if len(w) == 1 else w) for _, _, w in rows) + "."
+    utterance = encoder.encode(text)
+    words = _words(utterance)
+    if len(words) != len(rows):
+        return None
+    real, teacher = [], []
+    for index, ((start, end, _), phones) in enumerate(zip(rows, words, strict=True)):
+        times = np.array([(p.start, p.end) for p in phones])
+        if index + 1 < len(rows) and rows[index + 1][0] - end < 0.03:
+            times[-1, 1] = words[index + 1][0].start  # no pause: the gap belongs to the last sound
+        teacher.append(times)
+        real.append(start + (times - times[0, 0]) * (end - start) / (times[-1, 1] - times[0, 0]))
+    anchors = Anchors(np.concatenate(real), np.concatenate(teacher))
+    waveform = read_audio(Path(item.audio), SAMPLE_RATE)
+    return Spoken(item.id, item.speaker or item.id, text, waveform, utterance, anchors)
+
+
+def _words(utterance: Utterance) -> list[list[Phone]]:
+    words: dict[int, list[Phone]] = {}
+    for phone in utterance.phones:
+        if phone.word >= 0:
+            words.setdefault(phone.word, []).append(phone)
+    return list(words.values())
+
+
+def transcribed(items: Iterable[Item]) -> Iterator[Item]:
+    """Items without text get that of the recogniser `whisper-base`."""
+    judge = None
+    for item in items:
+        if not item.text:
+            judge = judge or open_judge("whisper-base")
+            item = replace(item, text=judge(read_audio(Path(item.audio), SAMPLE_RATE), SAMPLE_RATE))
+        yield item
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="prepare_speech", description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("out", type=Path, help="shard to write, without suffix")
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        help="speeds at which each item is resampled",
+    )
+    parser.add_argument(
+        "--transcribe", action="store_true", help="let whisper-base fill in missing text"
+    )
+    parser.add_argument(
+        "--voices",
+        action="store_true",
+        help="frames of teacher and recording for voice/mini instead of pairs for tts/mini",
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        items = read_manifest(options.manifest)
+        spoken = spoken_items(transcribed(items) if options.transcribe else items, ContentEncoder())
+        factors = tuple(options.factors)
+        if options.voices:
+            count = write_voices(options.out, spoken, factors)
+        else:
+            ear = load_ear(preset_folder("mini") / "voice")
+            count = write_shard(options.out, spoken, ear, factors)
+    except InputError as error:
+        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        return error.exit_code
+    log.info("%d entries in %s", count, options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,128 @@
+"""Shards for the speech module of `mini`: mel, content laid on it, energy contour and pitch of each utterance.
+
+A shard is NAME.safetensors with `KEY.mel` and `KEY.sketch` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n),
+float16, and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torchaudio.functional as AF
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.level import at_level
+from deepaudio.audio.mel import log_mel, n_frames
+from deepaudio.audio.pitch import pitch_track
+from deepaudio.audio.prior.content import MIDDLE_PITCH, Anchors, Utterance, lay
+from deepaudio.audio.prior.draft import HOP, Ear, Voice, sketch, taught
+from deepaudio.audio.prior.warp import matching_rows, rows_at
+from deepaudio.audio.prior.world import pitch_of
+from deepaudio.prepare.align import Aligner
+
+log = logging.getLogger(__name__)
+SAMPLE_RATE = 24_000
+LOWEST_SCORE = -200.0  # mean aligner score per frame below which text and sound disagree
+
+
+class Spoken(NamedTuple):
+    """A recording at 24 kHz with what is said in it and where."""
+
+    key: str
+    speaker: str
+    text: str
+    waveform: Tensor
+    utterance: Utterance
+    anchors: Anchors
+
+
+def align_all(
+    items: Iterable[tuple[str, str, str, Tensor]], encode: Callable[[str], Utterance]
+) -> Iterator[Spoken]:
+    """(key, speaker, text, 24 kHz waveform) -> Spoken; what cannot be aligned is named in the log and left out."""
+    aligner = Aligner()
+    for key, speaker, text, waveform in items:
+        utterance = encode(text)
+        found = aligner.align(utterance, AF.resample(waveform, SAMPLE_RATE, 16_000).numpy())
+        if found is None or found[1] < LOWEST_SCORE:
+            log.warning("left out %s: text and sound disagree (%s)", key, found and round(found[1]))
+            continue
+        yield Spoken(key, speaker, text, waveform, utterance, found[0])
+
+
+def faster(spoken: Spoken, factor: float) -> Spoken:
+    """Another speaker by resampling: `factor` faster, higher and with a shorter vocal tract."""
+    waveform = AF.resample(spoken.waveform, round(SAMPLE_RATE * factor), SAMPLE_RATE)
+    name = f"@{factor:.2f}"
+    return spoken._replace(
+        key=spoken.key + name,
+        speaker=spoken.speaker + name,
+        waveform=waveform,
+        anchors=spoken.anchors.scaled(1 / factor),
+    )
+
+
+def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, Tensor]:
+    """Mel and sketch (n 100), content (n 92, melody of the teacher), energy (n) and pitch in Hz (n, 0 unvoiced).
+
+    The sketch is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
+    sketched in the voice of the other half. Its melody is that of the recording.
+    """
+    waveform, _ = at_level(spoken.waveform)
+    n, samples = n_frames(len(waveform)), len(waveform)
+    mel, melody = log_mel(waveform[None])[0], pitch_of(waveform.numpy())
+    teacher = taught(spoken.utterance.spectra)
+
+    def sketched(voice: Voice) -> Tensor:
+        return sketch(teacher, spoken.anchors, samples, voice, melody)
+
+    if voice is not None:
+        drawn = sketched(voice)
+    else:
+        middle = n // 2
+        first, second = waveform[: middle * HOP], waveform[middle * HOP :]
+        by_first, by_second = (sketched(Voice.of(half, ear)) for half in (first, second))
+        drawn = torch.cat([by_second[:middle], by_first[middle:]])
+    # forced alignment is a few frames off here and there
+    place = matching_rows(drawn, mel)
+    content = lay(spoken.utterance, spoken.anchors, n, pitch=MIDDLE_PITCH)
+    return {
+        "mel": mel,
+        "sketch": rows_at(drawn, place),
+        "content": rows_at(content, place),
+        "energy": energy_contour(waveform, SAMPLE_RATE, n),
+        "pitch": pitch_track(waveform, SAMPLE_RATE, n),
+    }
+
+
+def write_shard(
+    path: Path, spoken: Iterable[Spoken], ear: Ear, factors: tuple[float, ...] = (1.0,)
+) -> int:
+    """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
+    tensors, index = {}, []
+    before: dict[str, Voice] = {}  # of each speaker, the recording before
+    for original in spoken:
+        for factor in factors:
+            one = original if factor == 1.0 else faster(original, factor)
+            found = features(one, ear, before.get(one.speaker))
+            before[one.speaker] = Voice.of(at_level(one.waveform)[0], ear)
+            tensors |= {
+                f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
+            }
+            index.append(
+                {
+                    "key": one.key,
+                    "speaker": one.speaker,
+                    "frames": len(found["mel"]),
+                    "text": one.text,
+                }
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path.with_suffix(".safetensors"))
+    path.with_suffix(".json").write_text(json.dumps(index))
+    return len(index)

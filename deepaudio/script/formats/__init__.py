@@ -1,0 +1,1 @@
+"""One file a script format; encodings and recognition of formats."""

@@ -1,0 +1,220 @@
+"""Batches: bad rows fail alone, finished items are kept, outputs never collide, shards share the work."""
+
+import json
+import multiprocessing
+import pickle
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from deepaudio.dubbing import batch as batches
+from deepaudio.dubbing.batch import parse_shard, run_batch
+from deepaudio.dubbing.batch_manifest import read_manifest
+from deepaudio.dubbing.jobs import Batch, Cast, DubJob, Extras
+from deepaudio.errors import BatchError, InputError, UsageError
+from tests.dubbing import deadly
+
+
+@pytest.fixture
+def base(voice):
+    return DubJob(clip=None, cast=Cast(voice))
+
+
+@pytest.fixture
+def made(model, tmp_path, monkeypatch):
+    """A batch setting whose model is the stand-in, and a way to write manifests."""
+    (tmp_path / "preset").mkdir()
+
+    def write(rows, **changes):
+        path = tmp_path / "jobs.jsonl"
+        path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+        found = Batch(path, tmp_path / "out", preset=str(tmp_path / "preset"), **changes)
+        monkeypatch.setitem(batches._LOADED, (found.preset, "auto", "auto"), model)
+        return found
+
+    return write
+
+
+def test_a_bad_row_fails_alone_and_a_later_run_does_the_rest(
+    made, base, silent_clip, model, tmp_path
+):
+    rows = [
+        {"clip": silent_clip.name, "text": "Hello.", "id": "one"},
+        {"clip": "nothing.mp4", "text": "Hello."},
+        '{"clip": NaN}',
+        {"clip": silent_clip.name, "texxt": "Hello."},
+    ]
+    result = run_batch(made(rows), base)
+    assert [p.name for p in result.done] == ["one.mp4"]
+    assert sorted(f["line"] for f in result.failed) == [2, 3, 4]
+    with pytest.raises(BatchError) as caught:
+        result.raise_for_failures()
+    assert caught.value.exit_code == 7 and caught.value.as_dict()["items"] == 4
+    failed = [json.loads(x) for x in (tmp_path / "out/failed.jsonl").read_text().splitlines()]
+    codes = {row["error"]["code"] for row in failed}
+    assert codes == {"clip.missing", "manifest.row", "manifest.unknown_key"}
+    (tmp_path / "nothing.mp4").write_bytes(silent_clip.read_bytes())
+    again = run_batch(made(rows[:2], resume=True), base)
+    assert [p.name for p in again.kept] == ["one.mp4"] and len(again.done) == 1
+    assert not (tmp_path / "out/failed.jsonl").exists()
+    changed = run_batch(made([rows[0] | {"text": "Bye."}], resume=True), base)
+    assert [p.name for p in changed.done] == ["one.mp4"], "a changed row is done again"
+
+
+def test_the_failed_rows_are_a_manifest(made, base, silent_clip, tmp_path):
+    run_batch(made([{"clip": "late.mp4", "text": "Hello."}]), base)
+    (tmp_path / "late.mp4").write_bytes(silent_clip.read_bytes())
+    batch = made([])
+    batch = Batch(tmp_path / "out/failed.jsonl", tmp_path / "again", preset=batch.preset)
+    assert [p.name for p in run_batch(batch, base).done] == ["late.dub.mp4"]
+
+
+def test_same_stem_from_two_folders(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    rows = [{"clip": "a/x.mp4", "text": "Hi."}, {"clip": "b/x.mp4", "text": "Hi."}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    outputs = [item.job.output for item in read_manifest(path, base, tmp_path / "out")]
+    assert outputs == [tmp_path / "out/a/x.dub.mp4", tmp_path / "out/b/x.dub.mp4"]
+    twins = [row | {"id": name} for row, name in zip(rows, ("One", "one"), strict=True)]
+    path.write_text("\n".join(map(json.dumps, twins)))
+    with pytest.raises(InputError, match="lines 1 and 2"):
+        read_manifest(path, base, tmp_path / "out")
+
+
+def test_an_output_cannot_leave_its_folder(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    for name in ("../x.mp4", "/x.mp4", ".."):
+        path.write_text(json.dumps({"clip": "x.mp4", "text": "Hi.", "output": name}))
+        (item,) = read_manifest(path, base, tmp_path / "out")
+        assert item.error.code == "manifest.output"
+
+
+def test_processes_fail_their_items_alone(made, base):
+    rows = [{"clip": f"nothing{i}.mp4", "text": "Hi."} for i in range(2)]
+    result = run_batch(made(rows, jobs=2), base)
+    assert sorted(f["line"] for f in result.failed) == [1, 2]
+    assert {f["error"]["code"] for f in result.failed} == {"clip.missing"}
+
+
+def test_errors_survive_pickling():
+    error = InputError("clip.missing", "no such file: x", "check the path", path="x")
+    assert pickle.loads(pickle.dumps(error)).as_dict() == error.as_dict()
+
+
+def test_shards_cover_the_manifest_once():
+    rows = list(range(10))
+    parts = [parse_shard(f"{i}/3") for i in (1, 2, 3)]
+    taken = [r for index, count in parts for r in rows if r % count == index]
+    assert sorted(taken) == rows
+    for wrong in ("0/3", "4/3", "x", "1/", "-1/2"):
+        with pytest.raises(UsageError):
+            parse_shard(wrong)
+
+
+def test_what_belongs_to_one_clip_is_refused(made, base, tmp_path):
+    with pytest.raises(UsageError, match="-o"):
+        run_batch(made([{"clip": "x"}]), DubJob(clip=None, output=tmp_path / "x.mp4"))
+    with pytest.raises(InputError, match="no jobs"):
+        run_batch(made([""]), base)
+
+
+def test_a_file_that_is_no_manifest_is_one_error(base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(b"RIFF\0\0\0\0WAVE\n" * 50)
+    with pytest.raises(InputError) as error:
+        read_manifest(path, base, tmp_path)
+    assert error.value.code == "manifest.binary"
+
+
+def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
+    batch = made([{"clip": "nothing.mp4", "text": "Hi.", "id": str(i)} for i in range(3)], jobs=2)
+    others, workers = multiprocessing.active_children(), []
+
+    def interrupted(running, return_when):
+        workers.extend(p for p in multiprocessing.active_children() if p not in others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(batch, base)
+    assert len(workers) == 2
+    for worker in workers:
+        until = time.monotonic() + 30
+        while (
+            worker.exitcode is None and time.monotonic() < until
+        ):  # the pool's thread joins it too
+            worker.join(0.1)
+        assert worker.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
+    monkeypatch.setattr(batches, "_STOPPED", [signal.SIGTERM])
+    assert batches._dub_one(base, None).code == "batch.stopped"
+
+
+def test_a_rehearsal_writes_nothing_and_says_so(made, base, silent_clip, tmp_path):
+    rows = [{"clip": silent_clip.name, "text": "Hello."}, {"clip": "nothing.mp4", "text": "Hello."}]
+    batch = made(rows)
+    before = sorted(tmp_path.rglob("*"))
+    result = run_batch(batch, replace(base, extras=Extras(dry_run=True)))
+    assert result.done == [] and [p.name for p in result.planned] == ["clip [x].dub.mp4"]
+    assert [f["line"] for f in result.failed] == [2] and result.as_dict()["dry_run"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_no_item_writes_over_what_another_reads(base, tmp_path):
+    rows = [
+        {"clip": "a.mp4", "text": "Hi.", "output": "b.mp4"},
+        {"clip": "b.mp4", "text": "Hi.", "output": "c.mp4"},
+    ]
+    path = tmp_path / "jobs.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=r"line 1 would write .*b\.mp4, which line 2 reads"):
+        read_manifest(path, base, tmp_path)
+    assert len(read_manifest(path, base, tmp_path / "out")) == 2
+
+
+def test_only_the_item_that_kills_its_process_fails(made, base, monkeypatch):
+    batch = made([{"clip": f"{i}.mp4", "text": "Hi."} for i in range(4)], jobs=2)
+    monkeypatch.setattr(batches, "_dub_one", deadly.work)
+    monkeypatch.setattr(batches, "_begin", deadly.begin)
+    result = run_batch(batch, base)
+    assert [(f["line"], f["error"]["code"]) for f in result.failed] == [(1, "batch.killed")]
+    assert sorted(p.name for p in result.done) == [f"{i}.dub.mp4" for i in (1, 2, 3)]
+
+
+def test_memory_that_runs_out_is_no_bug(made, base, model, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr("deepaudio.dubbing.dub.dub", exhausted)
+    result = run_batch(made([{"clip": "a.mp4", "text": "Hi."}]), base)
+    (failed,) = result.failed
+    assert failed["error"]["code"] == "resource.memory" and failed["error"]["retryable"]
+
+
+def test_low_memory_reaches_the_model_of_a_batch(made, base, monkeypatch):
+    asked = {}
+
+    def load(preset, device, **given):
+        asked.update(given)
+        raise InputError("preset.unknown", "only asked")
+
+    batch = made([{"clip": "a.mp4", "text": "Hi."}], low_memory=True)
+    monkeypatch.setattr(batches, "_LOADED", {})
+    monkeypatch.setattr("deepaudio.inference.model.load", load)
+    run_batch(batch, base)
+    assert asked["low_memory"]
+
+
+@pytest.mark.parametrize(
+    "clip", ['"C:\\clips\\a.mp4"', '"C:\\\\clips\\\\a.mp4"', '"clips\\temp\\new.mp4"']
+)
+def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
+    (item,) = read_manifest(path, base, tmp_path / "out")
+    assert "line 1" in item.error.message and "written twice" in item.error.hint

@@ -1,0 +1,148 @@
+"""The speech module of `mini` as users meet it: exact length, determinism, bad input, the contour is followed."""
+
+from dataclasses import replace
+
+import pytest
+import soundfile
+import torch
+
+from deepaudio.audio.mel import log_mel
+from deepaudio.audio.prior.content import DIM
+from deepaudio.errors import InputError
+from deepaudio.flow.solver import euler
+from deepaudio.inference import mini_tts as text_to_speech
+from deepaudio.inference.mini_tts import Reference, TextToSpeech
+from deepaudio.models.tts import dit
+from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
+from deepaudio.presets.trained import preset_folder
+
+OPTIONS = SampleOptions(steps=2, guidance_scale=1.0, seed=3)
+LINE = "We should leave before it rains."
+
+
+@pytest.fixture(scope="module")
+def tts():
+    return TextToSpeech.load(preset_folder("mini"))
+
+
+@pytest.fixture(scope="module")
+def voice(request):
+    samples, rate = soundfile.read(
+        request.config.rootpath / "examples" / "voice.wav", dtype="float32"
+    )
+    return Reference(torch.from_numpy(samples), rate)
+
+
+@pytest.mark.parametrize("duration", [1.234, 2.0, 3.77])
+def test_length_is_exact(tts, voice, duration):
+    speech = tts.speak(LINE, voice, duration=duration, options=OPTIONS)
+    assert len(speech) == round(duration * 24000)
+    assert torch.isfinite(speech).all() and float(speech.abs().max()) > 0.05
+
+
+def test_natural_duration_grows_with_the_text(tts):
+    assert (
+        0.2
+        < tts.natural_duration("Yes.")
+        < tts.natural_duration(LINE)
+        < tts.natural_duration(f"{LINE} {LINE}")
+        < 8
+    )
+
+
+def test_same_seed_same_bits_and_another_seed_another_sound(tts, voice):
+    first = tts.speak(LINE, voice, options=OPTIONS)
+    assert torch.equal(first, tts.speak(LINE, voice, options=OPTIONS))
+    other = tts.speak(LINE, voice, options=SampleOptions(steps=2, guidance_scale=1.0, seed=4))
+    assert not torch.equal(first, other)
+
+
+def test_steps_quality_and_guidance_act(tts, voice):
+    spoken = {
+        name: tts.speak(LINE, voice, options=SampleOptions(seed=3, **given))
+        for name, given in {
+            "draft": {"quality": "draft"},
+            "normal": {},
+            "one step": {"steps": 1},
+            "high": {"quality": "high"},
+            "guided": {"guidance_scale": 2.0},
+        }.items()
+    }
+    assert torch.equal(spoken["normal"], spoken["one step"])
+    del spoken["one step"]
+    names = list(spoken)
+    for i, name in enumerate(names):
+        for other in names[i + 1 :]:
+            assert not torch.equal(spoken[name], spoken[other]), f"{name} is {other}"
+
+
+def test_several_sentences_in_one_breath_keep_their_length(tts, voice):
+    text = " ".join(f"{LINE} Could you tell me where the nearest station is?" for _ in range(3))
+    speech = tts.speak(text, voice, options=OPTIONS)
+    assert abs(len(speech) / 24000 - tts.natural_duration(text) - 2 * tts.margin) < 0.01
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "♪"])
+def test_text_without_a_sound_is_refused(tts, voice, text):
+    with pytest.raises(InputError):
+        tts.speak(text, voice, options=OPTIONS)
+
+
+def test_characters_without_a_sound_are_found(tts):
+    assert tts.unspoken("Hello, naïve café: €5, 25°C & 10 %!") == []
+    assert tts.unspoken("Hello 世界 ₿ да 😀") == ["世界", "да", "₿", "😀"]
+    assert tts.unspoken("Mr. Xkcd said 1½ cups, shh!") == ["Xkcd"]
+
+
+@pytest.fixture(scope="module")
+def flow(tts):
+    """A network whose flow starts at noise and that has learned nothing: it can say no more than its guess, the sketch."""
+    torch.manual_seed(0)
+    config = replace(
+        dit.Config.tiny(),
+        content_dim=DIM + 100,
+        energy=True,
+        prior=True,
+        zero_init=True,
+        prior_spread=0.01,
+    )
+    return TextToSpeech(dit.Model(config), tts.vocoder, tts.ear)
+
+
+def test_the_flow_that_starts_at_noise_ends_at_the_guess_when_it_knows_nothing(tts, flow, voice):
+    assert (tts.defaults, flow.defaults) == (MINI_SPEECH, MINI_FLOW)
+    options = SampleOptions(steps=24, guidance_scale=1.0)
+    said, wanted = (
+        log_mel(one.speak(LINE, voice, duration=2.0, options=options)[None])[0]
+        for one in (flow, tts)
+    )
+    alike = torch.corrcoef(torch.stack([said.flatten(), wanted.flatten()]))[0, 1]
+    assert len(said) == len(wanted) and alike > 0.9
+
+
+def test_steps_quality_and_guidance_are_heard_where_the_flow_starts_at_noise(flow, voice):
+    def said(**options):
+        return flow.speak(LINE, voice, duration=2.0, options=SampleOptions(**options))
+
+    usual = said()
+    assert torch.equal(usual, said(steps=8, guidance_scale=MINI_FLOW.guidance_scale))
+    assert torch.equal(said(quality="draft"), said(steps=4))
+    assert not torch.equal(usual, said(quality="draft"))
+    assert not torch.equal(usual, said(guidance_scale=1.0))
+
+
+def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        text_to_speech, "euler", lambda field, x, grid: begun.append(x) or euler(field, x, grid)
+    )
+
+    def said(**options):
+        return flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=2, **options))
+
+    assert torch.equal(said(noise_scale=0.0), said(noise_scale=0.0, seed=1))
+    assert not torch.equal(said(noise_scale=1.0), said(noise_scale=1.0, seed=1))
+    assert torch.equal(said(), said(noise_scale=MINI_FLOW.noise_scale))
+    whole = torch.randn(begun[2].shape[1:], generator=torch.Generator().manual_seed(0))
+    assert not begun[0].any() and torch.equal(begun[2][0], whole)
+    assert torch.equal(begun[4][0], MINI_FLOW.noise_scale * whole)

