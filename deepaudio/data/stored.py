@@ -1,7 +1,8 @@
 """Shards of precomputed features for training V2A at full size: fixed windows, tensors read from disk when drawn.
 
-A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` (n c), `KEY.clip` (f 1024),
-`KEY.sync` (m 768), `KEY.text` (77 1024). For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
+A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` and `KEY.spread` (n c), mean and deviation
+of the codec's posterior, from which the latent is drawn anew each time (without `spread` it is the mean), `KEY.clip` (f 1024),
+`KEY.sync` (m 768), `KEY.text` (77 1024), and once `empty_prompt` (77 1024), the text states of "". For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
 Sound without a picture has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
 """
 
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
+
+EMPTY_PROMPT = "empty_prompt"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class StoredShards:
                 (s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))])
                 for s in picks
             ]
-            batch = {"latent": _stacked([self._read(s, f"{key}.latent") for s, key in places])}
+            batch = {"latent": _stacked([self._latent(s, key, rng) for s, key in places])}
             for name, (width, full) in wanted.items():
                 found = [self._read(s, f"{key}.{name}") for s, key in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
@@ -98,6 +101,18 @@ class StoredShards:
                 squares = squares + latent.square().sum(0)
         mean = total / count
         return mean.float(), (squares / count - mean.square()).clamp(min=1e-8).sqrt().float()
+
+    def empty_prompt(self) -> Tensor | None:
+        """The text states of "" (l d) as the shards were made with them; None where none has them."""
+        for file, names in zip(self.files, self.names, strict=True):
+            if EMPTY_PROMPT in names:
+                return file.get_tensor(EMPTY_PROMPT).float()
+        return None
+
+    def _latent(self, shard: int, key: str, rng: torch.Generator) -> Tensor:
+        """Drawn from the posterior as MMAudio draws it: mean + deviation eps."""
+        mean, spread = (self._read(shard, f"{key}.{name}") for name in ("latent", "spread"))
+        return mean if spread is None else mean + spread * torch.randn(mean.shape, generator=rng)
 
     def _read(self, shard: int, name: str) -> Tensor | None:
         return self.files[shard].get_tensor(name).float() if name in self.names[shard] else None

@@ -3,7 +3,8 @@
     python -m deepaudio.prepare.v2a_latents v2a MANIFEST OUT --preset mm-s16k
     python -m deepaudio.prepare.v2a_latents energies MANIFEST OUT --preset mm-s16k
 
-`v2a` writes shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads: eight seconds of every item, ten for ys-24k.
+`v2a` writes shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads: the first eight seconds of a clip, ten for ys-24k, and up to
+five such windows of sound without a picture.
 It needs the encoders and the codec of a preset, not its V2A network. `energies` writes one OUT.safetensors of contours by id,
 which `deepaudio.prepare.infill_shards --energies` takes.
 """
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepaudio.data.manifest import Item, read_manifest
+from deepaudio.data.stored import EMPTY_PROMPT
 from deepaudio.devices import device_of, dtype_of
 from deepaudio.errors import InputError
 from deepaudio.inference import full_size
@@ -39,10 +41,12 @@ def write_v2a_shards(
 ) -> list[Path]:
     """Shards of features; items too short are named in the log. InputError when nothing is left."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    shards = []
+    shards, nothing = [], window.empty_prompt(model)
     for number, group in enumerate(_groups(_rows(items, model), per_shard)):
         shard = out.with_name(f"{out.name}-{number:03d}")
         tensors = {f"{key}.{name}": t for key, row in group for name, t in row.items()}
+        if nothing is not None:
+            tensors[EMPTY_PROMPT] = nothing.clone()
         save_file(tensors, shard.with_suffix(".safetensors"))
         index = json.dumps([{"key": key} for key, _ in group])
         shard.with_suffix(".json").write_text(index, encoding="utf-8")
@@ -54,11 +58,11 @@ def write_v2a_shards(
 
 def _rows(items: Iterable[Item], model: Model) -> Iterator[tuple[str, dict[str, Tensor]]]:
     for item in items:
-        row = window.features(model, item)
-        if row is None:
+        rows = window.features(model, item)
+        if not rows:
             log.warning("left out %s: shorter than %d s", item.id, window.seconds_of(model))
-        else:
-            yield item.id, row
+        for number, row in enumerate(rows):
+            yield item.id if len(rows) == 1 else f"{item.id}_{number}", row
 
 
 def _groups(rows: Iterator[tuple[str, dict]], size: int) -> Iterator[list[tuple[str, dict]]]:

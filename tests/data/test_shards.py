@@ -178,6 +178,46 @@ def test_the_cross_network_learns_without_pictures_or_text(tmp_path, kinds):
     assert after < before
 
 
+def test_latents_are_drawn_from_their_posterior(tmp_path):
+    """mean + deviation eps, anew each time and alike for a seed; the mean where a shard has no deviation."""
+    c = mmdit.Config.tiny()
+    mean, spread = torch.full((400, c.latent_dim), 3.0), torch.linspace(0, 2, c.latent_dim)
+    tensors = {"k.latent": mean, "k.spread": spread.expand_as(mean)}
+    write(tmp_path / "set", tensors, [{"key": "k"}])
+    shards = StoredShards(StoredData((str(tmp_path / "set"),), batch_items=2))
+    batches = shards.batches(rng(), {})
+    first, second = next(batches)["latent"], next(batches)["latent"]
+    assert not torch.equal(first, second) and not torch.equal(first[0], first[1])
+    assert torch.equal(first, next(shards.batches(rng(), {}))["latent"])
+    assert (first.mean((0, 1)) - 3).abs().max() < 0.2
+    torch.testing.assert_close(first.std((0, 1)), spread, atol=0.15, rtol=0.1)
+    torch.testing.assert_close(shards.statistics()[0], mean[0])  # of the means, as in MMAudio
+    write(tmp_path / "set", {"k.latent": mean}, [{"key": "k"}])
+    old = StoredShards(StoredData((str(tmp_path / "set"),), batch_items=1))
+    assert torch.equal(next(old.batches(rng(), {}))["latent"][0], mean)
+
+
+def test_the_absent_prompt_is_the_encoded_empty_one(joint, caplog):
+    """What training drops to is what sampling guides away from."""
+    caplog.set_level(logging.WARNING, logger="deepaudio")
+    stage = v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
+    assert not stage.model.empty_string_feat.any() and "empty prompt" in caplog.text
+    c = mmdit.Config.tiny()
+    nothing = torch.randn(c.text_len, c.text_dim, generator=rng(9)).half().float()
+    content = {"k.latent": torch.randn(10, c.latent_dim, generator=rng()), "empty_prompt": nothing}
+    write(joint / "set-002", content, [{"key": "k"}])
+    stage = v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
+    assert torch.equal(stage.model.empty_string_feat, nothing)
+    given = torch.randn(1, 8, c.clip_dim), torch.randn(1, 8, c.sync_dim)
+    dropped = stage.model.encode(
+        *given, torch.zeros(1, c.text_len, c.text_dim), drop_text=torch.tensor([True])
+    )
+    torch.testing.assert_close(stage.model.encode(*given, nothing[None]).text, dropped.text)
+    write(joint / "set-000", content | {"empty_prompt": nothing[:2]}, [{"key": "k"}])
+    with pytest.raises(InputError, match="empty prompt of the shards"):
+        v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
+
+
 def test_faults_of_stored_shards_are_named(tmp_path):
     with pytest.raises(InputError, match=r"no shard at .*nowhere"):
         StoredShards(StoredData((f"{tmp_path}/nowhere-*",)))
