@@ -22,10 +22,14 @@ EMPTY_PROMPT = "empty_prompt"
 
 @dataclass(frozen=True)
 class StoredData:
-    """Which shards (`*` as in a shell), how often each is drawn (by size if not said), items of a batch."""
+    """Which shards (`*` as in a shell), how often each is drawn (by size if not said), items of a batch.
+
+    `oversample`: how many times each item of a name counts beside those of the others.
+    """
 
     shards: tuple[str, ...]
     weights: tuple[float, ...] = ()
+    oversample: tuple[float, ...] = ()
     batch_items: int = 128
     features: Literal["stored"] = "stored"
 
@@ -34,6 +38,10 @@ class StoredData:
             raise ValueError("shards: name at least one")
         if self.weights and len(self.weights) != len(self.shards):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
+        if self.oversample and len(self.oversample) != len(self.shards):
+            raise ValueError(f"oversample: {len(self.oversample)} for {len(self.shards)} shards")
+        if self.weights and self.oversample:
+            raise ValueError("weights and oversample exclude each other")
 
 
 class Condition(NamedTuple):
@@ -57,8 +65,9 @@ class StoredShards:
                 self.names.append(set(self.files[-1].keys()))
                 if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
                     raise InputError("data.no_latents", f"{shard} holds no latents")
+                times = data.oversample[place] if data.oversample else 1.0
                 weight = (
-                    data.weights[place] / len(found) if data.weights else float(len(self.keys[-1]))
+                    data.weights[place] / len(found) if data.weights else times * len(self.keys[-1])
                 )
                 self.weights.append(weight)
 
@@ -74,7 +83,7 @@ class StoredShards:
         self, rng: torch.Generator, wanted: dict[str, Condition]
     ) -> Iterator[dict[str, Tensor]]:
         """Batches for ever. Each condition NAME comes with `has_NAME` (b), zeros of its full length where absent."""
-        odds = torch.tensor(self.weights)
+        odds = torch.tensor(self.weights, dtype=torch.float)
         while True:
             picks = torch.multinomial(
                 odds, self.data.batch_items, replacement=True, generator=rng

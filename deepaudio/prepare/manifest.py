@@ -1,4 +1,4 @@
-"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.prepare.manifest KIND ROOT OUT.jsonl [--list FILE] [--talkers train]`."""
+"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.prepare.manifest KIND ROOT OUT.jsonl [--list FILE] [--talkers train | --part train]`."""
 
 import argparse
 import logging
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from deepaudio.data.corpora import v2c
 from deepaudio.data.corpora.grid import grid_items
 from deepaudio.data.corpora.librispeech import cross_sentence_items, librispeech_items
 from deepaudio.data.corpora.speechocean import speechocean_items
 from deepaudio.data.corpora.talkers import of_talkers
-from deepaudio.data.corpora.v2c import layout_items
 from deepaudio.data.corpora.vctk import vctk_items
 from deepaudio.data.corpora.vggsound import vggsound_items
 from deepaudio.data.manifest import Item, write_manifest
@@ -23,7 +23,7 @@ FOLDERS: dict[str, Callable[[Path], Iterable[Item]]] = {
     "grid-held-out": lambda root: grid_items(root, held_out=True),
     "vctk": vctk_items,
     "librispeech": librispeech_items,
-    "v2c": layout_items,
+    "v2c": v2c.layout_items,
     "speechocean": speechocean_items,
 }
 LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
@@ -31,19 +31,35 @@ LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
     "vggsound": vggsound_items,
 }
 
+PARTED = ("v2c", "vggsound")
+
 
 def prepare(
-    kind: str, root: Path, out: Path, index: Path | None = None, talkers: str | None = None
+    kind: str,
+    root: Path,
+    out: Path,
+    index: Path | None = None,
+    talkers: str | None = None,
+    part: str | None = None,
 ) -> int:
     """Write the manifest of a corpus; the number of its items. UsageError where a list is missing or not wanted.
 
-    `talkers`: "train" leaves out those kept for validation, "held-out" takes only them.
+    `talkers`: "train" leaves out those kept for validation, "held-out" takes only them. `part`: of `PARTED` corpora, as they are divided.
     """
     root = root.absolute()
+    if part is not None and kind not in PARTED:
+        raise UsageError("prepare.part", f"{kind} has no parts", hint=", ".join(PARTED) + " have")
+    if part is None and (kind == "v2c" or (kind in PARTED and index and index.suffix == ".csv")):
+        log.warning("%s: every part, the test set too; --part train is what may be learned", kind)
+    if kind == "v2c":
+        return write_manifest(out, v2c.layout_items(root, part, index))
     if (kind in LISTS) != (index is not None):
         wants = "needs" if kind in LISTS else "takes no"
         raise UsageError("prepare.list", f"{kind} {wants} --list FILE")
-    items = LISTS[kind](index, root) if index is not None else FOLDERS[kind](root)
+    if kind == "vggsound":
+        items = vggsound_items(index, root, part=part)
+    else:
+        items = LISTS[kind](index, root) if index is not None else FOLDERS[kind](root)
     if talkers is not None:
         items = of_talkers(items, talkers == "held-out")
     return write_manifest(out, items)
@@ -57,16 +73,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("kind", choices=[*FOLDERS, *LISTS])
     parser.add_argument("root", type=Path, help="where the sounds or clips lie")
     parser.add_argument("out", type=Path, help="the manifest to write")
-    parser.add_argument("--list", type=Path, help="test list of librispeech-pc or vggsound")
+    parser.add_argument("--list", type=Path, help="of librispeech-pc or vggsound; test list of v2c")
     parser.add_argument(
         "--talkers",
         choices=("train", "held-out"),
         help="leave out the talkers kept for validation, or take only them",
     )
+    parser.add_argument("--part", choices=v2c.PARTS, help="of v2c, or of the official vggsound.csv")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        count = prepare(given.kind, given.root, given.out, given.list, given.talkers)
+        count = prepare(given.kind, given.root, given.out, given.list, given.talkers, given.part)
     except DeepAudioError as error:
         log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_code

@@ -218,6 +218,19 @@ def test_the_absent_prompt_is_the_encoded_empty_one(joint, caplog):
         v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
 
 
+def test_clips_are_oversampled_beside_captions(joint):
+    """x5 of the first shard's six items beside six of the second: five draws of six."""
+    names = (f"{joint}/set-000", f"{joint}/set-001")
+    wanted = {"clip": Condition(mmdit.Config.tiny().clip_dim, 4)}
+    for times, share in [((5, 1), 5 / 6), ((3, 1), 3 / 4), ((), 1 / 2)]:
+        data = StoredData(names, oversample=times, batch_items=600)
+        seen = next(StoredShards(data).batches(rng(), wanted))["has_clip"].float().mean()
+        assert float(seen) == pytest.approx(share, abs=0.05)
+    for wrong in ({"oversample": (5,)}, {"oversample": (5, 1), "weights": (0.5, 0.5)}):
+        with pytest.raises(ValueError, match="oversample"):
+            StoredData(names, **wrong)
+
+
 def test_faults_of_stored_shards_are_named(tmp_path):
     with pytest.raises(InputError, match=r"no shard at .*nowhere"):
         StoredShards(StoredData((f"{tmp_path}/nowhere-*",)))

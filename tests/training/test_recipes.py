@@ -72,6 +72,7 @@ def test_the_papers_numbers(name):
             0.2,
         )
         assert count == FULL_V2A[size]
+        assert recipe.data["oversample"] == [5 if size.startswith("mm-s") else 3, 1, 1]
     elif stage == "mof":
         assert (recipe.data["batch_items"], recipe.steps) == (32, 5000)
         assert (optim.name, optim.lr, optim.final_lr, optim.warmup) == ("adam", 1e-4, 1e-6, 1000)
