@@ -18,6 +18,14 @@ def _no_settings(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
 
 
+@pytest.fixture
+def command():
+    """A command of `deepaudio` in this process: arguments in, exit code out."""
+    from deepaudio_cli.main import _outcome
+
+    return lambda *arguments: _outcome([str(argument) for argument in arguments])
+
+
 @pytest.fixture(autouse=True)
 def _plain_logging():
     """The command line sets levels of the root's and the package's logger; each test starts without them."""

@@ -86,7 +86,7 @@ class StandInGate:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(_no_settings, tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPAUDIO_CACHE_DIR", str(tmp_path / "cache"))
 
 

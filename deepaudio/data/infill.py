@@ -101,7 +101,7 @@ class InfillShards:
 
 
 def _opened(name: str):
-    hint = "python -m deepaudio.prepare.infill_shards --help"
+    hint = "deepaudio prepare infill --help"
     return [(reader_of(shard).get_tensor, rows_of(shard)) for shard in shards_at(name, hint)]
 
 

@@ -1,11 +1,12 @@
 """Shards on disk: NAME.json with one row an item, NAME.safetensors with `KEY.what` for each; `*` in a name as in a shell."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from deepaudio.errors import InputError
@@ -44,3 +45,26 @@ def read_shard(path: Path, what: str) -> tuple[list[dict], dict[str, Tensor]]:
             "data.missing", f"no {what} at {path}", hint="docs/training.md says how to make it"
         )
     return json.loads(index.read_text()), load_file(tensors)
+
+
+def write_shard(
+    path: Path, rows: Sequence[Mapping[str, Any]], tensors: Mapping[str, Tensor]
+) -> int:
+    """Write a shard, the rows last: one with rows is whole. The number of rows; InputError when there is none."""
+    if not rows:
+        raise InputError("manifest.empty", f"nothing to write to {path}", "is the manifest right?")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    index, weights = Path(f"{path}{INDEX}"), Path(f"{path}{TENSORS}")
+    index.unlink(missing_ok=True)
+    partial = weights.with_name(weights.name + ".part")
+    save_file(dict(tensors), partial)
+    partial.replace(weights)
+    partial = index.with_name(index.name + ".part")
+    partial.write_text(json.dumps(list(rows), ensure_ascii=False), encoding="utf-8")
+    partial.replace(index)
+    return len(rows)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a shard was written to its end."""
+    return Path(f"{path}{INDEX}").is_file() and Path(f"{path}{TENSORS}").is_file()

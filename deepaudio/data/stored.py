@@ -58,7 +58,7 @@ class StoredShards:
         self.data = data
         self.files, self.keys, self.names, self.weights = [], [], [], []
         for place, name in enumerate(data.shards):
-            found = shards_at(name, hint="python -m deepaudio.prepare.v2a_latents --help")
+            found = shards_at(name, hint="deepaudio prepare v2a --help")
             for shard in found:
                 self.files.append(reader_of(shard))
                 self.keys.append([row["key"] for row in rows_of(shard)])

@@ -110,7 +110,7 @@ def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
     for suffix in (".json", ".safetensors"):
         if not place.with_suffix(suffix).is_file():
             raise InputError(
-                "shard.missing", f"no {place.with_suffix(suffix)}", hint="python -m deepaudio.prepare.mini_v2a --help"
+                "shard.missing", f"no {place.with_suffix(suffix)}", hint="deepaudio prepare mini-v2a --help"
             )  # fmt: skip
     return json.loads(place.with_suffix(".json").read_text()), load_file(
         place.with_suffix(".safetensors")

@@ -19,7 +19,7 @@ from deepaudio.dubbing.record import (
 )
 from deepaudio.errors import QualityError
 from deepaudio.inference.model import DeepAudio, Result
-from deepaudio.inference.plan import Plan, as_script
+from deepaudio.inference.plan import as_script
 from deepaudio.inference.voices import Voice
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
@@ -32,6 +32,7 @@ from deepaudio.presets.store import sha256_of
 from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
+from deepaudio.script.fit import Plan
 from deepaudio.waves import Wave
 
 VOICE_RATE = 24_000  # of every preset

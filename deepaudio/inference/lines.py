@@ -17,6 +17,7 @@ from deepaudio.inference.protocols import SpeechModel
 from deepaudio.inference.voices import Voice
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
+from deepaudio.script.fit import PlannedLine
 from deepaudio.text.spoken import spoken
 
 log = logging.getLogger(__name__)
@@ -33,44 +34,12 @@ class Kept(Protocol):
 
 
 @dataclass(frozen=True)
-class PlannedLine:
-    """A line with the seconds at which its first sound starts and for which it is spoken, within its slot."""
+class SpokenLine(PlannedLine):
+    """A planned line that was spoken: with which seed, under which key of the cache, and whether it was found there."""
 
-    id: str
-    text: str
-    speaker: str | None
-    start: float
-    duration: float
-    slot_start: float
-    slot_end: float
-    speed: float = 1.0
-    overflow: float = 0.0
-
-    def as_dict(self) -> dict[str, object]:
-        """Times rounded to the millisecond."""
-        return _rounded(self)
-
-
-@dataclass(frozen=True)
-class SpokenLine:
-    """What became of a line, for the report."""
-
-    id: str
-    text: str
-    speaker: str | None
-    start: float
-    end: float
-    slot_start: float
-    slot_end: float
-    speed: float
-    overflow: float
-    seed: int
-    key: str
+    seed: int = 0
+    key: str = ""
     kept: bool = False
-
-    def as_dict(self) -> dict[str, object]:
-        """Times rounded to the millisecond."""
-        return _rounded(self)
 
 
 @dataclass(frozen=True)
@@ -119,22 +88,7 @@ def speak_lines(
             if kept:
                 kept.put(key, part)
         parts.append(part)
-        spoken.append(
-            SpokenLine(
-                id=line.id,
-                text=line.text,
-                speaker=line.speaker,
-                start=line.start,
-                end=line.start + line.duration,
-                slot_start=line.slot_start,
-                slot_end=line.slot_end,
-                speed=line.speed,
-                overflow=line.overflow,
-                seed=seed,
-                key=key,
-                kept=not fresh,
-            )
-        )
+        spoken.append(SpokenLine(**vars(line), seed=seed, key=key, kept=not fresh))
         if progress:
             progress("speech", index + 1, len(plan))
     events = [
@@ -181,10 +135,6 @@ def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: Sa
     if energy is not None:
         digest.update(energy.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:24]
-
-
-def _rounded(line: PlannedLine | SpokenLine) -> dict[str, object]:
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(line).items()}
 
 
 def check_finite(waveform: Tensor, what: str) -> None:

@@ -32,7 +32,7 @@ from deepaudio.inference.lines import (
 )
 from deepaudio.inference.memory import sparing
 from deepaudio.inference.parts import load_parts
-from deepaudio.inference.plan import Plan, as_script, plan_lines
+from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
 from deepaudio.inference.voices import Voice, assign, read_voice
 from deepaudio.media.clip import ClipInfo
@@ -41,6 +41,7 @@ from deepaudio.options import PRESET, FitOptions, SampleOptions
 from deepaudio.presets.trained import preset_folder
 from deepaudio.progress import Progress
 from deepaudio.script import Script
+from deepaudio.script.fit import Plan
 
 log = logging.getLogger(__name__)
 

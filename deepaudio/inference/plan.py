@@ -1,7 +1,7 @@
 """When each line is spoken: the script's own times, the slots of a clip, or one line after the other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 
 from jaxtyping import Float
@@ -11,25 +11,10 @@ from deepaudio import script as scripts
 from deepaudio.audio.energy import FRAME_RATE
 from deepaudio.audio.timing import active_span
 from deepaudio.errors import InputError
-from deepaudio.inference.lines import PlannedLine
 from deepaudio.options import FitOptions
 from deepaudio.script import Script, check, fit
 from deepaudio.script.cue import Skipped
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When each line is spoken on a track of `duration` seconds, the rule that chose it, and what to report."""
-
-    lines: tuple[PlannedLine, ...]
-    duration: float
-    rule: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def overflowing(self) -> tuple[PlannedLine, ...]:
-        """Lines that do not fit their slot at the fastest pace."""
-        return tuple(line for line in self.lines if line.overflow > 0)
+from deepaudio.script.fit import Plan, PlannedLine
 
 
 def as_script(transcript: str | PathLike | Script, **options) -> Script:
@@ -75,27 +60,8 @@ def plan_lines(
         min_speed=options.min_speed,
         max_speed=options.max_speed,
     )
-    planned = tuple(
-        PlannedLine(
-            id=p.line.id,
-            text=p.line.text,
-            speaker=p.line.speaker,
-            start=p.start,
-            duration=p.duration,
-            slot_start=p.slot[0],
-            slot_end=p.slot[1],
-            speed=p.speed * p.line.speed,
-            overflow=p.overflow,
-        )
-        for p in placed.placements
-    )
     rule = placed.rule.replace("voiced stretches", f"voiced stretches of {name}")
-    notes += [
-        f"line {p.line.id} goes on for {p.borrowed:.2f} s after the mouth has stopped"
-        for p in placed.placements
-        if p.borrowed > 0.005
-    ]
-    return Plan(planned, duration, rule, tuple(notes))
+    return replace(placed, rule=rule, notes=(*notes, *placed.notes))
 
 
 def _spoken_part(

@@ -1,15 +1,10 @@
-"""Shards of voices beside the teacher (see `deepaudio.data.voice`), from aligned recordings.
+"""Shards of voices beside the teacher (see `deepaudio.data.voice`), from aligned recordings."""
 
-python -m deepaudio.prepare.speech MANIFEST OUT --voices --factors 1 0.87
-"""
-
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from deepaudio.audio.level import at_level
@@ -18,6 +13,7 @@ from deepaudio.audio.prior import world
 from deepaudio.audio.prior.content import FRAME_RATE
 from deepaudio.audio.prior.draft import laid, taught
 from deepaudio.audio.prior.warp import matching_rows
+from deepaudio.data.shards import write_shard
 from deepaudio.prepare.speech_shards import Spoken, faster
 
 EVERY = 2  # rows of 5 ms a frame
@@ -58,7 +54,4 @@ def write_voices(path: Path, spoken: Iterable[Spoken], factors: tuple[float, ...
             found = frames(one)
             tensors |= {f"{one.key}.{name}": value for name, value in found.items()}
             index.append({"key": one.key, "frames": len(found["said"])})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path.with_suffix(".safetensors"))
-    path.with_suffix(".json").write_text(json.dumps(index))
-    return len(index)
+    return write_shard(path, index, tensors)

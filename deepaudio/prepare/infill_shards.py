@@ -2,28 +2,23 @@
 
 A shard is NAME.safetensors with `KEY.mel` (n 100), `KEY.energy` (n), both float16, and `KEY.text` (l), int32, and
 NAME.json, a list of {key, frames, text}. `deepaudio.data.infill` reads them.
-
-    python -m deepaudio.prepare.infill_shards MANIFEST OUT --vocabulary vocab.txt [--energies FILE]
 """
 
-import argparse
-import json
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import MelConfig, log_mel
-from deepaudio.data.manifest import Item, read_manifest
+from deepaudio.data.manifest import Item
+from deepaudio.data.shards import write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 from deepaudio.text.f5_tokenizer import F5Tokenizer
-
-log = logging.getLogger(__name__)
 
 
 def write_infill_shard(
@@ -57,35 +52,17 @@ def write_infill_shard(
         tensors[f"{item.id}.energy"] = energy.half()
         tensors[f"{item.id}.text"] = tokenizer.encode(item.text).int()
         rows.append({"key": item.id, "frames": len(mel), "text": item.text})
-    if not rows:
-        raise InputError("manifest.empty", "nothing to write")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, out.with_suffix(".safetensors"))
-    out.with_suffix(".json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
-    return len(rows)
+    return write_shard(out, rows, tensors)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command above."""
-    parser = argparse.ArgumentParser(
-        description="Shard of mel, token ids and energy from a manifest."
-    )
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--vocabulary", type=Path, required=True, help="vocab.txt that comes with F5-TTS"
-    )
-    parser.add_argument(
-        "--energies", type=Path, help="safetensors of contours by id, as V2A predicts them"
-    )
-    given = parser.parse_args(arguments)
-    energies = load_file(given.energies) if given.energies else None
-    count = write_infill_shard(
-        given.out, read_manifest(given.manifest), F5Tokenizer.read(given.vocabulary), energies
-    )
-    log.info("%d utterances in %s", count, given.out)
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    main()
+def write(items: Iterable[Item], out: Path, vocabulary: Path, energies: Path | None) -> int:
+    """`write_infill_shard` with the vocabulary and the contours from files. InputError for one that is missing or damaged."""
+    for path in (vocabulary, energies):
+        if path is not None and not path.is_file():
+            raise InputError("file.missing", f"no such file: {path}", "check the path")
+    try:
+        contours = load_file(energies) if energies else None
+    except SafetensorError as error:
+        hint = "deepaudio prepare energies writes it"
+        raise InputError("energies.damaged", f"{energies}: {error}", hint) from error
+    return write_infill_shard(out, items, F5Tokenizer.read(vocabulary), contours)

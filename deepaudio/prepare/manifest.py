@@ -1,8 +1,6 @@
-"""Corpora -> manifests for `deepaudio eval`: `python -m deepaudio.prepare.manifest KIND ROOT OUT.jsonl [--list FILE] [--talkers train | --part train]`."""
+"""Manifests of corpora, for training and for `deepaudio eval`."""
 
-import argparse
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from deepaudio.data.corpora.talkers import of_talkers
 from deepaudio.data.corpora.vctk import vctk_items
 from deepaudio.data.corpora.vggsound import vggsound_items
 from deepaudio.data.manifest import Item, write_manifest
-from deepaudio.errors import DeepAudioError, UsageError
+from deepaudio.errors import UsageError
 
 log = logging.getLogger(__name__)
 # Readers of a folder, and of a list with the folder its files lie in.
@@ -31,10 +29,11 @@ LISTS: dict[str, Callable[[Path, Path], Iterable[Item]]] = {
     "vggsound": vggsound_items,
 }
 
+
 PARTED = ("v2c", "vggsound")
 
 
-def prepare(
+def write_corpus(
     kind: str,
     root: Path,
     out: Path,
@@ -63,33 +62,3 @@ def prepare(
     if talkers is not None:
         items = of_talkers(items, talkers == "held-out")
     return write_manifest(out, items)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of this module; the exit code."""
-    parser = argparse.ArgumentParser(
-        description="Write the manifest of a corpus for deepaudio eval."
-    )
-    parser.add_argument("kind", choices=[*FOLDERS, *LISTS])
-    parser.add_argument("root", type=Path, help="where the sounds or clips lie")
-    parser.add_argument("out", type=Path, help="the manifest to write")
-    parser.add_argument("--list", type=Path, help="of librispeech-pc or vggsound; test list of v2c")
-    parser.add_argument(
-        "--talkers",
-        choices=("train", "held-out"),
-        help="leave out the talkers kept for validation, or take only them",
-    )
-    parser.add_argument("--part", choices=v2c.PARTS, help="of v2c, or of the official vggsound.csv")
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        count = prepare(given.kind, given.root, given.out, given.list, given.talkers, given.part)
-    except DeepAudioError as error:
-        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        return error.exit_code
-    log.info("%s: %d items", given.out, count)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,26 +3,22 @@
 A shard is NAME.safetensors with `KEY.sync` (f 113), `KEY.clip` (g 124) and `KEY.mel` (n 100), float16, and NAME.json,
 a list of {key, kind, prompts, onsets, duration}; a row with `seen` is another sound to the pictures of that key. `deepaudio.data.v2a` reads them.
 
-    python -m deepaudio.prepare.mini_v2a scenes OUT --count 700 [--kinds still rain]
-    python -m deepaudio.prepare.mini_v2a talk OUT --speech FOLDER_OF_SOUND --count 300
-    python -m deepaudio.prepare.mini_v2a grid OUT --speech GRID_FOLDER [--held-out]
 """
 
-import argparse
-import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.data.corpora.grid import grid_items
+from deepaudio.data.shards import write_shard
 from deepaudio.data.synthetic.clips import SHARES, SPEECH_PROMPTS, Example, loud, scenes, talkers
 from deepaudio.data.synthetic.sound import SAMPLE_RATE
 from deepaudio.encoders.motion import MotionEncoder, describe
+from deepaudio.errors import InputError, UsageError
 from deepaudio.media.audio import read_audio
 from deepaudio.media.video import frames
 
@@ -59,41 +55,36 @@ def write(examples: Iterable[Example], encoder: MotionEncoder, out: Path) -> int
             rows.append(row | {"key": key, "prompts": (prompt,), "seen": example.key})
         if len(rows) % 50 == 0:
             log.info("%d items", len(rows))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, out.with_suffix(".safetensors"))
-    out.with_suffix(".json").write_text(json.dumps(rows))  # last: a shard with its rows is whole
-    return len(rows)
+    return write_shard(out, rows, tensors)
 
 
 def _mel(waveform: np.ndarray) -> torch.Tensor:
     return log_mel(torch.from_numpy(waveform.astype(np.float32))[None])[0].half()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["scenes", "talk", "grid"])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--speech", type=Path, help="folder of recordings, or the GRID folder")
-    parser.add_argument("--kinds", nargs="+", choices=list(SHARES), help="scenes: only these")
-    parser.add_argument("--held-out", action="store_true", help="grid: the other side of the split")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if arguments.what == "scenes":
-        kinds = arguments.kinds or list(SHARES)
-        examples = (e for e in scenes(arguments.count, arguments.seed) if e.kind in kinds)
-    elif arguments.speech is None:
-        parser.error(f"{arguments.what} needs --speech")
-    elif arguments.what == "talk":
-        sounds = sorted(
-            p for p in arguments.speech.rglob("*") if p.suffix in (".wav", ".ogg", ".flac")
-        )
-        examples = talkers(arguments.count, arguments.seed, sounds)
-    else:
-        examples = grid(arguments.speech, arguments.held_out)
-    log.info("%s: %d items", arguments.out, write(examples, MotionEncoder(FACES), arguments.out))
+def examples_of(
+    kind: str,
+    count: int = 100,
+    seed: int = 0,
+    speech: Path | None = None,
+    kinds: Sequence[str] = (),
+    held_out: bool = False,
+) -> Iterator[Example]:
+    """What `deepaudio prepare mini-v2a KIND` writes: drawn scenes, drawn talkers with real speech, or clips of GRID.
 
-
-if __name__ == "__main__":
-    main()
+    UsageError where the folder `speech` is needed and not given, for unknown kinds of scenes; InputError for an empty folder.
+    """
+    if kind == "scenes":
+        unknown = set(kinds) - set(SHARES)
+        if unknown:
+            raise UsageError("prepare.kinds", f"no scenes '{min(unknown)}'", ", ".join(SHARES))
+        wanted = kinds or list(SHARES)
+        return (e for e in scenes(count, seed) if e.kind in wanted)
+    if speech is None or not speech.is_dir():
+        raise UsageError("prepare.speech", f"{kind} needs --speech FOLDER", "recordings, or GRID")
+    if kind == "grid":
+        return grid(speech, held_out)
+    recordings = sorted(p for p in speech.rglob("*") if p.suffix in (".wav", ".ogg", ".flac"))
+    if not recordings:
+        raise InputError("data.empty", f"no recordings under {speech}", "wav, ogg or flac")
+    return talkers(count, seed, recordings)

@@ -1,12 +1,10 @@
 """Make the speech shards of `mini` from a manifest: transcribe where needed, align, extract.
 
-    python -m deepaudio.prepare.speech MANIFEST.jsonl OUT [--factors 1 0.86 ...] [--transcribe] [--voices]
 
 Needs the extra `teachers` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
 `extra.words` (start, end, word; as GRID has them) are used as they are, everything else is aligned by sound.
 """
 
-import argparse
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from deepaudio.audio.prior.content import Anchors, Phone, Utterance
-from deepaudio.data.manifest import Item, read_manifest
+from deepaudio.data.manifest import Item
 from deepaudio.encoders.content import ContentEncoder
-from deepaudio.errors import InputError
 from deepaudio.inference.mini_parts import load_ear
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
 from deepaudio.prepare.eigenvoice_shards import write_voices
-from deepaudio.prepare.speech_shards import SAMPLE_RATE, Spoken, align_all, write_shard
+from deepaudio.prepare.speech_shards import SAMPLE_RATE, Spoken, align_all, write_speech
 from deepaudio.presets.trained import preset_folder
 
 log = logging.getLogger(__name__)
@@ -87,43 +84,18 @@ def transcribed(items: Iterable[Item]) -> Iterator[Item]:
         yield item
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="prepare_speech", description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("out", type=Path, help="shard to write, without suffix")
-    parser.add_argument(
-        "--factors",
-        type=float,
-        nargs="+",
-        default=[1.0],
-        help="speeds at which each item is resampled",
-    )
-    parser.add_argument(
-        "--transcribe", action="store_true", help="let whisper-base fill in missing text"
-    )
-    parser.add_argument(
-        "--voices",
-        action="store_true",
-        help="frames of teacher and recording for voice/mini instead of pairs for tts/mini",
-    )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        items = read_manifest(options.manifest)
-        spoken = spoken_items(transcribed(items) if options.transcribe else items, ContentEncoder())
-        factors = tuple(options.factors)
-        if options.voices:
-            count = write_voices(options.out, spoken, factors)
-        else:
-            ear = load_ear(preset_folder("mini") / "voice")
-            count = write_shard(options.out, spoken, ear, factors)
-    except InputError as error:
-        log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        return error.exit_code
-    log.info("%d entries in %s", count, options.out)
-    return 0
+def write(
+    items: Iterable[Item],
+    out: Path,
+    factors: tuple[float, ...] = (1.0,),
+    transcribe: bool = False,
+    eigenvoice: bool = False,
+) -> int:
+    """Align the items and write a shard for tts/mini, or with `eigenvoice` for voice/mini; the number of entries.
 
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    Each item is resampled by each of `factors`; `transcribe` lets whisper-base fill in missing text.
+    """
+    spoken = spoken_items(transcribed(items) if transcribe else items, ContentEncoder())
+    if eigenvoice:
+        return write_voices(out, spoken, factors)
+    return write_speech(out, spoken, load_ear(preset_folder("mini") / "voice"), factors)

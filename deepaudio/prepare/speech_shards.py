@@ -4,7 +4,6 @@ A shard is NAME.safetensors with `KEY.mel` and `KEY.sketch` (n 100), `KEY.conten
 float16, and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 import torchaudio.functional as AF
-from safetensors.torch import save_file
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
@@ -23,6 +21,7 @@ from deepaudio.audio.prior.content import MIDDLE_PITCH, Anchors, Utterance, lay
 from deepaudio.audio.prior.draft import HOP, Ear, Voice, sketch, taught
 from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.prior.world import pitch_of
+from deepaudio.data.shards import write_shard
 from deepaudio.prepare.align import Aligner
 
 log = logging.getLogger(__name__)
@@ -100,7 +99,7 @@ def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, 
     }
 
 
-def write_shard(
+def write_speech(
     path: Path, spoken: Iterable[Spoken], ear: Ear, factors: tuple[float, ...] = (1.0,)
 ) -> int:
     """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
@@ -122,7 +121,4 @@ def write_shard(
                     "text": one.text,
                 }
             )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path.with_suffix(".safetensors"))
-    path.with_suffix(".json").write_text(json.dumps(index))
-    return len(index)
+    return write_shard(path, index, tensors)

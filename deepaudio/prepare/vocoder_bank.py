@@ -1,7 +1,5 @@
-"""Folders of recordings -> a bank for vocoder training: `python -m deepaudio.prepare.vocoder_bank OUT FOLDER [--sounds]`."""
+"""Recordings of a folder for the bank that vocoder training draws from."""
 
-import argparse
-import logging
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deepaudio.data.corpora.grid import grid_held_out
-from deepaudio.data.vocoder import RATE, write_bank
+from deepaudio.data.vocoder import RATE
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 
@@ -32,21 +30,3 @@ def recordings(folder: Path, most: int | None = None) -> Iterator[tuple[str, np.
         files = sorted(random.Random(0).sample(files, min(most, len(files))))
     for path in files:
         yield path.relative_to(folder).as_posix(), read_audio(path, RATE).numpy()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(
-        description="Write a vocoder bank from a folder of recordings."
-    )
-    parser.add_argument("out", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--most", type=int, help="take at most so many files")
-    parser.add_argument("--sounds", action="store_true", help="not speech: no pitch is measured")
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO)
-    write_bank(given.out, dict(recordings(given.folder, given.most)), speech=not given.sounds)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,7 @@
 
 import bisect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from jaxtyping import Float
 from torch import Tensor
@@ -17,35 +17,48 @@ LEAST_SEEN = 0.4
 
 
 @dataclass(frozen=True)
-class Placement:
-    """A line with its final times: its first sound at `start`, its last one ends at `end`."""
+class PlannedLine:
+    """A line with the seconds at which its first sound starts and for which it is spoken, within its slot."""
 
-    line: Line
+    id: str
+    text: str
+    speaker: str | None
     start: float
-    end: float
-    natural: float
-    """Seconds the line takes at its own pace."""
-    speed: float
-    """natural / (end - start); beyond the limits only where `overflow` is positive."""
-    overflow: float
-    """Seconds that are missing even at the highest speed: report it, nothing is cut."""
-    slot: tuple[float, float]
-    rule: str
-    """Where the slot comes from: "script", "voiced stretches" or "proportional"."""
+    duration: float
+    slot_start: float
+    slot_end: float
+    speed: float = 1.0
+    """Pace, as a factor on that of the voice; beyond the limits only where `overflow` is positive."""
+    overflow: float = 0.0
+    """Seconds that are missing even at the highest pace: reported, nothing is cut."""
     borrowed: float = 0.0
     """Seconds spoken after the mouth has stopped."""
 
     @property
-    def duration(self) -> float:
-        return self.end - self.start
+    def end(self) -> float:
+        """The second at which its last sound ends."""
+        return self.start + self.duration
+
+    def as_dict(self) -> dict[str, object]:
+        """All fields and the end, times rounded to the millisecond."""
+        values = asdict(self) | {"end": self.end}
+        return {k: round(v, 3) if isinstance(v, float) else v for k, v in values.items()}
 
 
 @dataclass(frozen=True)
-class FitPlan:
-    """All lines in order, and where their slots come from."""
+class Plan:
+    """When each line is spoken on a track of `duration` seconds, the rule that chose it, and what to report."""
 
-    placements: tuple[Placement, ...]
+    lines: tuple[PlannedLine, ...]
+    duration: float
     rule: str
+    """Where the slots come from: "script", "voiced stretches", "proportional", joined by "and"."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def overflowing(self) -> tuple[PlannedLine, ...]:
+        """Lines that do not fit their slot at the fastest pace."""
+        return tuple(line for line in self.lines if line.overflow > 0)
 
 
 def place(
@@ -58,7 +71,7 @@ def place(
     mouth: Callable[[Slot], Slot | None] | None = None,
     min_speed: float,
     max_speed: float,
-) -> FitPlan:
+) -> Plan:
     """Give every line its time in a clip of `duration` seconds; `natural` are the lengths of the speech at its own pace.
 
     Lines with times keep their starts. Lines without get slots between those: the voiced stretches of `energy` (a contour of
@@ -79,16 +92,16 @@ def place(
     spaces, rules = _slots(lines, duration, natural, energy, energy_rate, max_speed)
     spaces = _apart(lines, spaces)
     starts = sorted(start for start, _ in spaces)
-    placements = []
-    for line, space, length, rule in zip(lines, spaces, natural, rules, strict=True):
+    planned = []
+    for line, space, length in zip(lines, spaces, natural, strict=True):
         later = bisect.bisect_right(starts, space[0])
         limit = min(starts[later] - GAP, duration) if later < len(starts) else duration
         room = max(space[1], limit)
         seen = mouth(space) if mouth else None
         if seen is not None and seen[1] - seen[0] < LEAST_SEEN * length:
             seen = None
-        placements.append(_fitted(line, space, seen, room, length, min_speed, max_speed, rule))
-    return FitPlan(tuple(placements), " and ".join(sorted(set(rules))))
+        planned.append(_fitted(line, space, seen, room, length, min_speed, max_speed))
+    return Plan(tuple(planned), duration, " and ".join(sorted(set(rules))), _late(planned))
 
 
 def _slots(lines, duration, natural, energy, energy_rate, max_speed):
@@ -165,7 +178,7 @@ def _timed_slot(
     return line.start, max(end, min(line.start + 0.02, duration))
 
 
-def _fitted(line, space, seen, room, natural, min_speed, max_speed, rule) -> Placement:
+def _fitted(line, space, seen, room, natural, min_speed, max_speed) -> PlannedLine:
     start, end = seen or space
     length = end - start
     borrowed = 0.0
@@ -186,5 +199,23 @@ def _fitted(line, space, seen, room, natural, min_speed, max_speed, rule) -> Pla
     overflow = max(0.0, natural / max_speed - length)
     if speed <= max_speed * (1 + 1e-9):
         overflow = 0.0
-    end = start + length
-    return Placement(line, start, end, natural, speed, overflow, space, rule, borrowed)
+    return PlannedLine(
+        id=line.id,
+        text=line.text,
+        speaker=line.speaker,
+        start=start,
+        duration=length,
+        slot_start=space[0],
+        slot_end=space[1],
+        speed=speed * line.speed,
+        overflow=overflow,
+        borrowed=borrowed,
+    )
+
+
+def _late(lines: Sequence[PlannedLine]) -> tuple[str, ...]:
+    return tuple(
+        f"line {line.id} goes on for {line.borrowed:.2f} s after the mouth has stopped"
+        for line in lines
+        if line.borrowed > 0.005
+    )

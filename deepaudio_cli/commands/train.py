@@ -38,7 +38,6 @@ def train(
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
     from deepaudio.config import overriding
-    from deepaudio.training import recipe
     from deepaudio.training import recipe as recipes
 
     pairs = list(overrides or [])

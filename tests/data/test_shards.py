@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.mel import n_frames
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
+from deepaudio.data.shards import rows_of
 from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.models.v2a import crossdit, mmdit
-from deepaudio.prepare import infill_shards as prepare
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages import tts, v2a, v2s
 
@@ -298,36 +298,55 @@ def test_infilling_learns(stage, tmp_path):
         )
 
 
-def test_a_manifest_becomes_a_shard(tmp_path, caplog):
-    caplog.set_level(logging.INFO, logger="deepaudio")  # the command line may have raised it
+def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     tone = 0.3 * torch.sin(torch.arange(24_000) / 20)
     write_wav(tmp_path / "one.wav", tone, 24_000)
     rows = [{"id": "one", "text": "a b", "audio": "one.wav"}]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
     vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    arguments = [
-        str(tmp_path / "items.jsonl"),
-        str(tmp_path / "out"),
-        "--vocabulary",
-        str(tmp_path / "vocab.txt"),
-    ]
-    prepare.main(arguments)
+    words = ("--vocabulary", tmp_path / "vocab.txt")
+    arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
+    assert command(*arguments) == 0
     data = InfillData((str(tmp_path / "out"),))
     mel, text, energy, mask, _ = InfillShards(data).batch(rng())
     n = n_frames(24_000)
-    assert mel.shape == (1, n, 100) and mask.all() and "1 utterance" in caplog.text
+    assert mel.shape == (1, n, 100) and mask.all() and "1 entries in" in capsys.readouterr().err
     assert text.tolist()[0] == [1, 0, 2]
     assert float(energy.max()) == pytest.approx(1.0, abs=1e-3)
     contour = torch.linspace(0, 1, 50)  # shorter than the sound: padded
     save_file({"one": contour}, tmp_path / "contours.safetensors")
-    prepare.main([*arguments, "--energies", str(tmp_path / "contours.safetensors")])
+    given = ("--energies", tmp_path / "contours.safetensors")
+    assert command(*arguments, *given) == 0 and "is whole already" in capsys.readouterr().err
+    assert command(*arguments, *given, "--force") == 0
     energy = InfillShards(data).batch(rng()).energy[0]
     torch.testing.assert_close(energy[:50], contour, atol=1e-3, rtol=1e-3)
     assert not energy[50:].any()
     save_file({"two": contour}, tmp_path / "contours.safetensors")
-    with pytest.raises(InputError, match="one: no contour"):
-        prepare.main([*arguments, "--energies", str(tmp_path / "contours.safetensors")])
+    assert command(*arguments, *given, "--force") == InputError.exit_code
+    assert "one: no contour" in capsys.readouterr().err
+    assert command(*arguments, "--energies", tmp_path / "none.safetensors", "--force") == 3
+    assert "no such file" in capsys.readouterr().err
     (tmp_path / "items.jsonl").write_text(json.dumps({"id": "one", "audio": "one.wav"}))
-    with pytest.raises(InputError, match="one: an utterance needs text and audio"):
-        prepare.main(arguments)
+    assert command(*arguments, "--force") == InputError.exit_code
+    assert "one: an utterance needs text and audio" in capsys.readouterr().err
+    assert len(InfillShards(data).batch(rng()).mel) == 1, "the earlier shard is still there"
+
+
+def test_several_processes_write_shards_of_their_own_and_go_on(tmp_path, command, capsys):
+    tone = 0.3 * torch.sin(torch.arange(12_000) / 20)
+    write_wav(tmp_path / "one.wav", tone, 24_000)
+    rows = [{"id": str(n), "text": "a b", "audio": "one.wav"} for n in range(5)]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    words = ("--vocabulary", tmp_path / "vocab.txt", "--jobs", 2, "--json")
+    arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
+    assert command(*arguments) == 0
+    made = json.loads(capsys.readouterr().out)["shards"]
+    assert made == {f"{tmp_path}/out-0": 3, f"{tmp_path}/out-1": 2}
+    (tmp_path / "out-1.json").unlink()  # broken off before its rows were written
+    assert command(*arguments) == 0
+    again = json.loads(capsys.readouterr().out)["shards"]
+    assert again == {f"{tmp_path}/out-0": None, f"{tmp_path}/out-1": 2}
+    assert [row["key"] for row in rows_of(tmp_path / "out-0")] == ["0", "2", "4"]

@@ -135,22 +135,22 @@ def test_features_are_ten_seconds_as_training_reads_them(model, clips, tmp_path,
     assert batch["latent"].shape == (4, 750, 8) and batch["visual"].shape == (4, 750, 24)
 
 
-def test_features_need_no_network_of_their_own(model, home, tmp_path):
+def test_features_need_no_network_of_their_own(model, home, tmp_path, command, capsys):
     """Without published V2A weights they are the way to some."""
     shutil.rmtree(home / "yingsound-24k")
     shutil.rmtree(home / "f5-v1-base")
     manifest = tmp_path / "items.jsonl"
     audio = sound(tmp_path / "a.wav", 10)
     manifest.write_text(f'{{"id": "a", "audio": "{audio}"}}\n')
-    arguments = ["v2a", str(manifest), str(tmp_path / "out"), "--preset", "ys-24k"]
-    extract.main([*arguments, "--device", "cpu"])
+    arguments = ("prepare", "v2a", manifest, tmp_path / "out", "--preset", "ys-24k")
+    assert command(*arguments, "--device", "cpu") == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "out-000")]
     assert (tmp_path / "out-000.safetensors").is_file()
     with pytest.raises(WeightsError, match="yingsound-24k"):
         full_size.load("ys-24k")
     shutil.rmtree(home / "encodec-24k")
-    with pytest.raises(WeightsError) as caught:
-        extract.main(arguments)
-    assert caught.value.hint == "deepaudio models pull encodec-24k"
+    assert command(*arguments) == WeightsError.exit_code
+    assert "deepaudio models pull encodec-24k" in capsys.readouterr().err
 
 
 def test_foley_through_the_command_line(model, clips, tmp_path, monkeypatch, capsys):

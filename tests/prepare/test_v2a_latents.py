@@ -15,6 +15,7 @@ from deepaudio.inference import full_size
 from deepaudio.inference.mmaudio_features import FullFeatures
 from deepaudio.prepare import training_window
 from deepaudio.prepare import v2a_latents as extract
+from deepaudio.prepare.energies import write_energies
 
 
 @pytest.fixture
@@ -71,16 +72,16 @@ def test_a_long_sound_gives_up_to_five_windows_and_a_clip_one(model, tmp_path):
 
 def test_energies_are_kept_by_id(model, tmp_path, monkeypatch):
     monkeypatch.setattr(type(model), "energy", lambda *a: torch.linspace(0, 1, 750))
-    items = [Item("a", video="a.mp4"), Item("b", video="b.mp4")]
-    assert extract.write_energies(tmp_path / "e", items, model, steps=1) == 2
+    items = [Item("a", video="a.mp4"), Item("b", video="b.mp4"), Item("c")]
+    assert write_energies(tmp_path / "e.safetensors", items, model) == 2
     assert load_file(tmp_path / "e.safetensors")["b"].shape == (750,)
 
 
 def test_incomplete_items_are_errors(model, tmp_path):
     with pytest.raises(InputError, match="needs audio"):
         training_window.features(model, Item("x"))
-    with pytest.raises(InputError, match="needs a video"):
-        extract.write_energies(tmp_path / "e", [Item("x")], model, steps=1)
+    with pytest.raises(InputError, match="no item has a video"):
+        write_energies(tmp_path / "e.safetensors", [Item("x")], model)
     short = [Item("short", audio=sound(tmp_path / "s.wav", 3.0))]
     with pytest.raises(InputError, match="no item lasts 8 s"):
         extract.write_v2a_shards(tmp_path / "none", short, model)

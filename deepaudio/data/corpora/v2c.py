@@ -45,7 +45,7 @@ def _rows(path: Path) -> Iterator[Item]:
             raise InputError(
                 "lst.kind",
                 f"{path.name}:{number}: seconds where videos belong: this is the LibriSpeech-PC list",
-                hint="make a manifest of it: python -m deepaudio.prepare.manifest librispeech-pc",
+                hint="make a manifest of it: deepaudio prepare manifest librispeech-pc",
                 line=number,
             )
         ref_wav, ref_video, ref_text, wav, video, text = columns
