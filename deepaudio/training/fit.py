@@ -45,8 +45,9 @@ class Stage(Protocol):
     """All that the loop knows of a stage.
 
     `batches` yields for ever and draws each batch from `rng` alone, so that a resumed run sees the same ones: a place in
-    an epoch kept inside the iterator would be lost. A stage with several optimisers (the vocoder's discriminators) has, in addition,
-    `step(batch, rng, lr) -> dict[str, float]` that does one whole update, and `state()` / `restore(state)`.
+    an epoch kept inside the iterator would be lost. A stage that has more to keep (a place in an epoch, further optimisers) has
+    `state()` / `restore(state)`; one with several optimisers (the vocoder's discriminators) also
+    `step(batch, rng, lr) -> dict[str, float]` that does one whole update.
     """
 
     model: nn.Module
