@@ -28,10 +28,9 @@ from deepaudio.evaluation.systems import Shuffled, Truth
 from deepaudio.inference.model import load
 from deepaudio.media.audio import read_audio
 from deepaudio.media.probe import probe
-from deepaudio.metrics.onset_error import compute as onset_error
-from deepaudio.metrics.onsets import onset_times
-from deepaudio.metrics.similarity import cosine
-from deepaudio.metrics.speech import speech_span
+from deepaudio.metrics.embeddings import cosine
+from deepaudio.metrics.events import onset_error, onset_times
+from deepaudio.metrics.timing import speech_span
 from deepaudio.options import SampleOptions
 from deepaudio.reports import tables
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deepaudio.data.manifest import Item
 from deepaudio.media.audio import read_audio
-from deepaudio.metrics.words import count
+from deepaudio.metrics.transcripts import count
 from deepaudio.text.spoken import spoken
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -24,10 +24,9 @@ from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio
 from deepaudio.inference.model import load
 from deepaudio.judges import yamnet
 from deepaudio.media.audio import read_audio
-from deepaudio.metrics import energy_correlation, energy_lag
-from deepaudio.metrics.onset_error import compute as onset_error
-from deepaudio.metrics.onsets import onset_times
-from deepaudio.metrics.speech import speech_span
+from deepaudio.metrics.energy import energy_correlation, energy_lag
+from deepaudio.metrics.events import onset_error, onset_times
+from deepaudio.metrics.timing import speech_span
 from deepaudio.options import SampleOptions
 from deepaudio.script.slots import voiced_stretches
 
@@ -72,7 +71,7 @@ class Bench:
             if float((seen.face > 0).float().mean()) < SOME_FACE:
                 continue
             made, real = self.v2a.energy(seen, self.options), energy_contour(real, 24_000)
-            r, lag = (m.compute(made, real) for m in (energy_correlation, energy_lag))
+            r, lag = (m(made, real) for m in (energy_correlation, energy_lag))
             rows.append(("LipNet" in path.name, r, lag))
             print(f"  {path.stem[:40]:40s} r {r:+.2f}  lag {lag:.2f} s", flush=True)
         for name, kind in (("GRID, other talkers", True), ("other films", False)):
@@ -88,7 +87,7 @@ class Bench:
             real = read_audio(item.audio, 24_000)
             start, end = speech_span(real)
             voiced = voiced_stretches(made, FRAME_RATE, len(made) / FRAME_RATE)
-            r = energy_correlation.compute(made, energy_contour(real, 24_000))
+            r = energy_correlation(made, energy_contour(real, 24_000))
             rows.append((r, voiced[0][0] - start, voiced[-1][1] - end))
         r, start, end = np.array(rows).T
         print(

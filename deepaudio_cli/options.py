@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import typer
 
@@ -68,29 +68,29 @@ Negative = Annotated[str, typer.Option(help="What it must not sound like.")]
 
 # --- who speaks what
 Script = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         help="File with the lines to speak: text, SRT, VTT, ASS or SSA, TTML, CSV or TSV, JSON, .lst."
     ),
 ]
 Text = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(help="The words themselves, instead of --script."),
 ]
 Ref = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Recording of the voice, 3 to 12 s of clear speech."),
 ]
 RefText = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(help="What the reference says, or a text file with it. Optional."),
 ]
 VoiceOf = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option("--voice", metavar="NAME=FILE", help="Voice of one speaker; may be repeated."),
 ]
 Voices = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help='TOML file of voices: NAME = "file.wav".'),
 ]
 Consent = Annotated[bool, typer.Option("--consent", help="The speakers have consented.")]
@@ -104,7 +104,7 @@ RequireConsent = Annotated[
 
 # --- how it is sampled
 Steps = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(help="Steps of the flow solver, instead of those of --quality.", min=1, max=1000),
 ]
 QualityName = Annotated[
@@ -115,7 +115,7 @@ QualityName = Annotated[
     ),
 ]
 Guidance = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(
         help="Guidance scale; 1 is off. By default each network's own: "
         f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
@@ -159,11 +159,11 @@ Loudness = Annotated[
 
 # --- what is written
 Output = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option("-o", "--output", help="Where to write; by default beside the input."),
 ]
 Encoding = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         metavar="NAME",
         help="Encoding of the script, e.g. cp1251; by default it is found from the content.",

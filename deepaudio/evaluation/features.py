@@ -21,11 +21,11 @@ from deepaudio.errors import DeepAudioError
 from deepaudio.judges import Judge, open_judge
 from deepaudio.media.audio import read_native
 from deepaudio.media.probe import probe
-from deepaudio.metrics.cepstra import SAMPLE_RATE as WORLD_RATE
-from deepaudio.metrics.cepstra import mel_cepstra
-from deepaudio.metrics.onsets import onset_times
-from deepaudio.metrics.speech import SAMPLE_RATE as SPEECH_RATE
-from deepaudio.metrics.speech import speech_span
+from deepaudio.metrics.cepstral import SAMPLE_RATE as WORLD_RATE
+from deepaudio.metrics.cepstral import mel_cepstra
+from deepaudio.metrics.events import onset_times
+from deepaudio.metrics.timing import SAMPLE_RATE as SPEECH_RATE
+from deepaudio.metrics.timing import speech_span
 
 log = logging.getLogger(__name__)
 

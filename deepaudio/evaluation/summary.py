@@ -61,7 +61,7 @@ def _value(features: Features, column: Column, heard: dict[str, str]) -> float:
     if "output_transcript" in found and column.judge:
         heard[column.judge] = found["output_transcript"]
     try:
-        value = float(column.metric.compute(**found))
+        value = float(column.metric.compute(*found.values()))
     except (ValueError, ZeroDivisionError) as error:
         raise Unavailable(str(error)) from error
     if not math.isfinite(value):
@@ -164,7 +164,7 @@ def _mean(
         for need, value in given.items():
             gathered[need].append(kept[named(column.key, need)] if value is None else value)
     try:
-        value = float(column.metric.compute(**gathered))
+        value = float(column.metric.compute(*gathered.values()))
     except ValueError as error:
         return None, None, str(error)
     if not math.isfinite(value):

@@ -27,8 +27,8 @@ from deepaudio.flow.path import interpolate, rough
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio, write_wav
-from deepaudio.metrics import wer_pooled
-from deepaudio.metrics.similarity import cosine
+from deepaudio.metrics.embeddings import cosine
+from deepaudio.metrics.transcripts import wer_pooled
 from deepaudio.models.tts import dit
 from deepaudio.options import SampleOptions
 from deepaudio.presets.trained import preset_folder
@@ -98,7 +98,7 @@ def heard(
         texts.append(transcribe(sound, tts.sample_rate))
         scores.append(quality(sound, tts.sample_rate)["overall"])
     return {
-        "wer": wer_pooled.compute([i.text for i in items], texts),
+        "wer": wer_pooled([i.text for i in items], texts),
         "similarity": sum(alike) / len(items),
         "nearest": sum(near) / len(items),
         "mos": sum(scores) / len(items),

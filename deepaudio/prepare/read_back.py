@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepaudio.data.manifest import Item
 from deepaudio.media.audio import read_audio
-from deepaudio.metrics.wer import compute as wer
+from deepaudio.metrics.transcripts import wer
 
 log = logging.getLogger(__name__)
 RATE = 16_000

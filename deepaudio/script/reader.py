@@ -8,8 +8,8 @@ from pathlib import Path
 from deepaudio.errors import InputError
 from deepaudio.script import check, clean
 from deepaudio.script.cue import MAX_BYTES, MAX_LINES, Parsed, Script, Skipped
-from deepaudio.script.formats import ass, plain, subtitles, table, ttml
-from deepaudio.script.formats.sniff import FORMATS, kind_of
+from deepaudio.script.formats import by_suffix, formats
+from deepaudio.script.formats.sniff import kind_of
 
 _USUAL = (
     "sound in brackets",
@@ -37,7 +37,7 @@ def read(
 ) -> Script:
     """Read a script from a file, or from the text itself if `source` is a str that names no file.
 
-    `format` is one of text, srt, vtt, ass, ttml, csv, json, lst, else taken from the content, then the name. `speakers` are the
+    `format` is a name of `formats()` (text, srt, vtt, ass, ttml, csv, json, lst), else taken from the content, then the name. `speakers` are the
     known voices: they decide what counts as a name in plain text (see `speakers.check_speakers` for the check).
     With `duration`, the length of the clip in seconds, cues beyond it are an error, or shortened with `clamp`.
     """
@@ -60,19 +60,10 @@ def read(
 
 def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> Parsed:
     options = {"known": speakers, "speak_sdh": speak_sdh}
-    parsers = {
-        "text": plain.parse,
-        "srt": subtitles.parse_srt,
-        "vtt": subtitles.parse_vtt,
-        "ass": ass.parse_ass,
-        "ttml": ttml.parse_ttml,
-        "csv": table.parse_csv,
-        "json": table.parse_json,
-        "lst": table.parse_lst,
-    }
-    if kind not in parsers:
-        raise InputError("script.format", f"no script format {kind!r}; one of {', '.join(parsers)}")
-    return parsers[kind](text, **options)
+    if kind not in formats():
+        known = ", ".join(formats())
+        raise InputError("script.format", f"no script format {kind!r}; one of {known}")
+    return formats()[kind].parse(text, **options)
 
 
 def _content(source: str | os.PathLike, encoding: str | None) -> clean.Decoded:
@@ -100,7 +91,7 @@ def _content(source: str | os.PathLike, encoding: str | None) -> clean.Decoded:
 def _names_file(source: str) -> bool:
     if "\n" in source or len(source) > 4096 or "\0" in source:
         return False
-    if os.path.splitext(source)[1].lower() in FORMATS and " " not in source.strip():
+    if os.path.splitext(source)[1].lower() in by_suffix() and " " not in source.strip():
         return True
     return os.path.lexists(source)
 

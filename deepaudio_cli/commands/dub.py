@@ -1,7 +1,7 @@
 """`deepaudio dub`: new speech for a clip, or for every clip of a manifest."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from deepaudio_cli.console import Console
 
 def dub(
     clip: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Argument(help="The video to dub."),
     ] = None,
     script: opt.Script = None,
@@ -42,15 +42,15 @@ def dub(
     duck: opt.Duck = opt.MIX.duck_db,
     loudness: opt.Loudness = opt.MIX.loudness,
     stems: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
     ] = None,
     report: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
     ] = None,
     emit_script: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="FILE.json", help="Also write the script with the chosen times."),
     ] = None,
     dry_run: Annotated[
@@ -64,11 +64,11 @@ def dub(
         bool, typer.Option("--allow-empty", help="A script without lines copies the clip.")
     ] = False,
     video_stream: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Video stream to dub, counted from 0 among the video streams.", min=0),
     ] = None,
     audio_stream: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Audio stream to use, counted from 0 among the audio streams.", min=0),
     ] = None,
     keep_temp: Annotated[
@@ -84,16 +84,16 @@ def dub(
     consent: opt.Consent = False,
     require_consent: opt.RequireConsent = False,
     manifest: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="JOBS.jsonl", help="Dub many clips, one JSON object a line."),
     ] = None,
     out_dir: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="DIR", help="Where a batch writes."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes of a batch.", min=1, max=256)] = Batch.jobs,
     shard: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
     ] = None,
     keep_going: Annotated[

@@ -1,7 +1,7 @@
 """`deepaudio eval`: the paper's tables, from predictions of any system or from a preset."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,7 +9,7 @@ from deepaudio.errors import BatchError, UsageError
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
-Many = Optional[list[str]]  # noqa: UP045
+Many = list[str] | None
 
 
 def eval(
@@ -27,11 +27,11 @@ def eval(
         typer.Option(help="Of the preset, for v2s: whole, no-energy, v2a-alone; repeatable."),
     ] = None,
     setting: Annotated[
-        Optional[Literal["dub1", "dub2", "dub3"]],  # noqa: UP045
+        Literal["dub1", "dub2", "dub3"] | None,
         typer.Option(help="Which reference a row takes; by default the manifest's own."),
     ] = None,
     voices: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Manifest of unseen voices for dub3."),
     ] = None,
     truth: Annotated[bool, typer.Option("--truth", help="Add the ground truth as a row.")] = False,
@@ -50,11 +50,11 @@ def eval(
         Many, typer.Option("--map", metavar="OLD=NEW", help="Prefix of paths in the manifest.")
     ] = None,
     limit: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Only the first items.", min=1),
     ] = None,
     seconds: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Items at a time.", min=1)] = 1,
@@ -62,7 +62,7 @@ def eval(
         Path, typer.Option("-o", "--out", help="Folder for items.jsonl, summary.json, tables.")
     ] = Path("eval"),
     report: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
     ] = None,
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Score everything again.")] = False,

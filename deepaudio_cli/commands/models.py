@@ -3,7 +3,7 @@
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -138,11 +138,11 @@ def _absent(part: Any) -> bool:
 def import_(
     source: Annotated[Path, typer.Argument(help="An official file, or a folder of one.")],
     part: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="What it is, when the file's name does not say so."),
     ] = None,
     config: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Sizes other than the official ones: a JSON object or a JSON/YAML file."),
     ] = None,
     allow_pickle: Annotated[
@@ -192,7 +192,7 @@ def _sizes(config: str | None) -> dict[str, Any] | None:
 @app.command("verify")
 def verify(
     names: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(help="Presets or parts; without any, all that is here."),
     ] = None,
     json: opt.Json = False,
@@ -213,7 +213,7 @@ def verify(
 @app.command("path")
 def path(
     name: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(help="A part, a preset or mini; without it, the folder of all parts."),
     ] = None,
     json: opt.Json = False,

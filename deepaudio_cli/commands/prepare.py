@@ -62,15 +62,10 @@ def manifest(
 ) -> None:
     """The manifest of a corpus, for training and for `deepaudio eval`."""
     console = Console("prepare manifest", json, quiet=quiet)
-    from deepaudio.prepare import manifest as manifests
+    from deepaudio.prepare.manifest import write_corpus
 
-    known = [*manifests.FOLDERS, *manifests.LISTS]
-    if corpus not in known:
-        from deepaudio.discover import suggest
-
-        raise UsageError("prepare.corpus", f"no corpus '{corpus}'", suggest(corpus, known))
     _is_free(out, force)
-    count = manifests.write_corpus(corpus, root, out, list_, talkers, part)
+    count = write_corpus(corpus, root, out, list_, talkers, part)
     console.say(f"{count} items")
     console.result({"output": out, "items": count}, out)
 

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -64,7 +64,7 @@ def cp(
 @app.command("validate")
 def validate(
     recipes: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(help="Names or files; all shipped ones when none is given."),
     ] = None,
     json: opt.Json = False,

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,15 +16,15 @@ def train(
         str, typer.Argument(help="A shipped name (deepaudio recipes ls) or a YAML file.")
     ],
     overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, e.g. optim.lr=1e-4 steps=100."),
     ] = None,
     output: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("-o", "--output", help="Run folder, instead of the recipe's own."),
     ] = None,
     device: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="auto, cpu, cuda or mps, instead of the recipe's own."),
     ] = None,
     force_resume: Annotated[

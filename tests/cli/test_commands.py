@@ -17,7 +17,7 @@ from deepaudio.media.audio import read_native
 from deepaudio.media.mux import picture_digest
 from deepaudio.media.probe import probe
 from deepaudio.options import INSTRUCTIONS
-from deepaudio.script.reader import FORMATS
+from deepaudio.script.formats import formats
 from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ def test_quality_steps_and_settings(run, silent_clip, voice, model, tmp_path):
 def test_the_help_names_every_script_format_and_the_steps_of_each_quality():
     done = CliRunner().invoke(build(), ["dub", "--help"])
     words = " ".join(done.stdout.split())
-    for kind in {*FORMATS.values()}:
+    for kind in formats():
         assert re.search(rf"\b{kind}\b", words, re.IGNORECASE), kind
     assert "draft 0, normal 1, high 4 for speech of mini" in words
 

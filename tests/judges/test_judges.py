@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.judges import OFFLINE, judge_names, open_judge
-from deepaudio.metrics.similarity import cosine
-from deepaudio.metrics.wer import wer
+from deepaudio.metrics.embeddings import cosine
+from deepaudio.metrics.transcripts import wer
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared/media"
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="no ../shared beside the repository")

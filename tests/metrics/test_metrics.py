@@ -8,23 +8,23 @@ import pytest
 import torch
 
 from deepaudio.errors import InputError
-from deepaudio.metrics import find_metric, inception, kl, metric_names, words
-from deepaudio.metrics.av_align import compute as av_align
-from deepaudio.metrics.av_align import motion_peaks
-from deepaudio.metrics.cepstra import mel_cepstra, warp_matrix
-from deepaudio.metrics.contour import pearson
-from deepaudio.metrics.desync import compute as desync
-from deepaudio.metrics.distortion import length_ratio, plain, warped
-from deepaudio.metrics.energy_correlation import compute as energy_correlation
-from deepaudio.metrics.energy_lag import signed
-from deepaudio.metrics.frechet import frechet_distance
+from deepaudio.metrics import find_metric, metric_names
+from deepaudio.metrics.cepstral import length_ratio, mel_cepstra, plain, warp_matrix, warped
+from deepaudio.metrics.distributions import (
+    frechet_distance,
+    inception,
+    kl,
+    mean_and_deviation,
+    tag_recall,
+)
+from deepaudio.metrics.embeddings import cosine
+from deepaudio.metrics.energy import energy_correlation, pearson, signed
+from deepaudio.metrics.events import av_align, motion_peaks, onset_error, onset_times
 from deepaudio.metrics.intervals import bootstrap_mean
-from deepaudio.metrics.onset_error import compute as onset_error
-from deepaudio.metrics.onsets import onset_times
-from deepaudio.metrics.similarity import cosine
-from deepaudio.metrics.speaking_rate_error import compute as rate_error
-from deepaudio.metrics.speech import speech_span
-from deepaudio.metrics.tag_recall import compute as tag_recall
+from deepaudio.metrics.scores import desync
+from deepaudio.metrics.timing import speaking_rate_error as rate_error
+from deepaudio.metrics.timing import speech_span
+from deepaudio.metrics.transcripts import count, paper_normalised
 from deepaudio.metrics.warping import fast_dtw
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -73,17 +73,17 @@ def test_every_metric_says_what_it_needs():
     ],
 )
 def test_word_errors_by_hand(reference, hypothesis, errors, n_words):
-    found = words.count(reference, hypothesis)
+    found = count(reference, hypothesis)
     assert (found.errors, found.words) == (errors, n_words)
 
 
 def test_word_errors_of_the_paper_keep_numbers_as_written():
-    found = words.count("I counted forty-two.", "I counted 42", words.paper_normalised)
+    found = count("I counted forty-two.", "I counted 42", paper_normalised)
     assert (found.errors, found.words) == (1, 3)
-    assert words.paper_normalised("A,  b; C!") == "a b c"
-    assert words.paper_normalised("“It’s — fine”…") == "its fine"
+    assert paper_normalised("A,  b; C!") == "a b c"
+    assert paper_normalised("“It’s — fine”…") == "its fine"
     with pytest.raises(ValueError, match="no words"):
-        words.count("...", "hello")
+        count("...", "hello")
 
 
 def test_pooled_wer_weighs_by_length_and_mean_wer_does_not():
@@ -91,18 +91,18 @@ def test_pooled_wer_weighs_by_length_and_mean_wer_does_not():
         text=["a b c d e f g h", "yes"], output_transcript=["a b c d e f g h", "no"]
     )
     assert pooled == pytest.approx(1 / 9)
-    assert find_metric("wer").compute(text="yes", output_transcript="no") == 1.0
+    assert find_metric("wer").compute("yes", "no") == 1.0
 
 
 @needs_shared
 def test_frechet_inception_and_divergence_of_the_published_code(fixture):
     assert frechet_distance(fixture["A"], fixture["B"]) == pytest.approx(3.1052842805, abs=1e-3)
-    mean, deviation = inception.mean_and_deviation(fixture["La"])
+    mean, deviation = mean_and_deviation(fixture["La"])
     assert mean == pytest.approx(3.0072653217, abs=1e-6)
     assert deviation == pytest.approx(0.1460290025, abs=1e-6)
     # The fixture's number is the divergence of Lb (as target) from La (as output).
     pairs = zip(fixture["La"], fixture["Lb"], strict=True)
-    values = [kl.compute(output_classes=a, target_classes=b) for a, b in pairs]
+    values = [kl(a, b) for a, b in pairs]
     assert sum(values) / len(values) == pytest.approx(2.971804142, abs=1e-5)
 
 
@@ -128,9 +128,9 @@ def test_frechet_in_closed_form():
 
 def test_inception_of_certain_and_even_classes():
     certain = torch.eye(4).repeat(10, 1) * 1e3
-    assert inception.mean_and_deviation(certain, splits=1)[0] == pytest.approx(4, rel=1e-6)
-    assert inception.compute([torch.zeros(5)] * 20) == pytest.approx(1)
-    assert kl.compute(torch.zeros(5), torch.zeros(5)) == 0
+    assert mean_and_deviation(certain, splits=1)[0] == pytest.approx(4, rel=1e-6)
+    assert inception([torch.zeros(5)] * 20) == pytest.approx(1)
+    assert kl(torch.zeros(5), torch.zeros(5)) == 0
 
 
 def test_warp_matrix_keeps_a_cepstrum_at_alpha_zero_and_inverts():
@@ -266,7 +266,7 @@ def test_small_metrics_by_hand():
     assert tag_recall(torch.arange(20.0), -torch.arange(20.0)) == 0
     # Twice as many words in the same second of speech: 100 % off.
     assert rate_error("a b c d", (0.0, 1.0), "a b", (0.0, 1.0)) == pytest.approx(1.0)
-    assert find_metric("gate_accuracy").compute(label="tts", output_direction="v2s") == 0
+    assert find_metric("gate_accuracy").compute("tts", "v2s") == 0
 
 
 def test_bootstrap_covers_the_mean_at_its_level():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -82,3 +83,9 @@ def grid_items(root: Path, held_out: bool | None = None) -> Iterator[Item]:
                 speaker=root.name,
                 extra=extra,
             )
+
+
+CORPORA = {
+    "grid": Corpus(grid_items),
+    "grid-held-out": Corpus(lambda root: grid_items(root, held_out=True)),
+}

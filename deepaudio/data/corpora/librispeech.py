@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -74,3 +75,9 @@ def utterance_path(split: Path, utterance: str) -> Path | None:
 def _wanted(split: Path, utterance: str) -> Path:
     found = utterance_path(split, utterance)
     return found or split.joinpath(*utterance.split("-")[:2], f"{utterance}.flac")
+
+
+CORPORA = {
+    "librispeech": Corpus(librispeech_items),
+    "librispeech-pc": Corpus(cross_sentence_items, needs_list=True),
+}

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -61,3 +62,6 @@ def _sentence(capitals: str) -> str:
     """Transcripts are in capitals, which would be spelled out: "MARK LIVED" -> "Mark lived."."""
     text = capitals.strip().lower()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+CORPORA = {"speechocean": Corpus(speechocean_items)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item, mapped
 from deepaudio.errors import InputError
 
@@ -162,3 +163,11 @@ def _next_of_speaker(items: list[Item]) -> dict[str, Item]:
         if len(group) > 1
         for i, item in enumerate(group)
     }
+
+
+def _corpus(*places: Path, part: str | None = None) -> list[Item]:
+    *test_list, root = places
+    return layout_items(root, part, *test_list)
+
+
+CORPORA = {"v2c": Corpus(_corpus, takes_list=True, parts=PARTS)}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -27,3 +28,6 @@ def vctk_items(root: Path, microphone: str = "mic1") -> Iterator[Item]:
             audio=str(sound),
             speaker=speaker,
         )
+
+
+CORPORA = {"vctk": Corpus(vctk_items)}

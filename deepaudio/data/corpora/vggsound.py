@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from deepaudio.data.corpora import Corpus
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -56,3 +57,6 @@ def _named(index: Path, table: list[list[str]]) -> list[tuple[str, str | None]]:
         raise InputError("list.columns", f"{index.name} has no column id, file or video_id")
     rows = (dict(zip(header, row, strict=False)) for row in table[1:] if row)
     return [(row[column], row.get("label") or row.get("caption")) for row in rows]
+
+
+CORPORA = {"vggsound": Corpus(vggsound_items, needs_list=True, parts=PARTS)}

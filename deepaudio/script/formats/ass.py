@@ -7,6 +7,7 @@ import pysubs2
 
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Parsed, Skipped
+from deepaudio.script.formats import Format
 from deepaudio.script.formats.rows import Cue
 from deepaudio.script.formats.subtitles import spoken_lines
 
@@ -101,3 +102,6 @@ def _listed(
         reason = "on-screen sign" + (f", drawn {count} times" if count > 1 else "")
         skipped.append(Skipped(first.row, " ".join(first.text.split())[:200], reason))
     return made
+
+
+FORMATS = {"ass": Format("ASS subtitles", (".ass", ".ssa"), parse_ass)}

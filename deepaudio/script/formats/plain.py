@@ -6,6 +6,7 @@ from collections.abc import Collection
 from deepaudio.errors import InputError
 from deepaudio.script import clean
 from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
+from deepaudio.script.formats import Format
 from deepaudio.script.formats.times import parse_clock
 from deepaudio.script.speakers import accepted_names, split_name
 
@@ -94,3 +95,6 @@ def _times(content: str, row: int) -> tuple[float | None, float | None, str]:
     except ValueError as error:
         raise InputError("script.time", f"line {row}: {error}", line=row) from error
     return start, end, match[3].strip()
+
+
+FORMATS = {"text": Format("plain text", (".txt", ".text", ".md"), parse)}

@@ -3,35 +3,11 @@
 import re
 
 from deepaudio.errors import InputError
+from deepaudio.script.formats import by_suffix, formats
 from deepaudio.script.formats.table import COLUMNS
 from deepaudio.script.formats.timerows import broken, times_of
 
-FORMATS = {
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".srt": "srt",
-    ".vtt": "vtt",
-    ".ass": "ass",
-    ".ssa": "ass",
-    ".ttml": "ttml",
-    ".dfxp": "ttml",
-    ".xml": "ttml",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "json",
-    ".lst": "lst",
-}
-NAMES = {
-    "text": "plain text",
-    "srt": "SRT subtitles",
-    "vtt": "WebVTT subtitles",
-    "ass": "ASS subtitles",
-    "ttml": "TTML subtitles",
-    "csv": "a table (CSV)",
-    "json": "a JSON script",
-    "lst": "a six-column list",
-}
+_KINDS = ("text", "srt", "vtt", "ass", "ttml", "csv", "json", "lst")  # known by their content
 _OTHERS = {
     "MicroDVD, which counts frames": re.compile(r"\{\d+\}\{\d*\}"),
     "MPL2": re.compile(r"\[\d+\]\[\d*\]"),
@@ -56,7 +32,9 @@ def kind_of(text: str, suffix: str | None) -> tuple[str, str | None]:
 
     The note says where the content is not what the name says. Raises InputError for a known format that is not read.
     """
-    named = FORMATS.get(suffix.lower()) if suffix is not None else None
+    named = by_suffix().get(suffix.lower()) if suffix is not None else None
+    if named is not None and named not in _KINDS:
+        return named, None
     found = _unmistakable(text, named)
     if found is None:
         kind = named or "text"
@@ -67,7 +45,8 @@ def kind_of(text: str, suffix: str | None) -> tuple[str, str | None]:
         return kind, None
     if named is None or named == found:
         return found, None
-    return found, f"the name says {NAMES[named]}, the content is {NAMES[found]} and is read as such"
+    said, seen = formats()[named].title, formats()[found].title
+    return found, f"the name says {said}, the content is {seen} and is read as such"
 
 
 def _unmistakable(text: str, named: str | None) -> str | None:
@@ -118,6 +97,7 @@ def _is_none(kind: str, suffix: str) -> InputError:
         "ttml": "a tt element",
         "json": "an object or a list",
     }[kind]
-    message = f"the script is named {suffix} but is no {NAMES[kind].removeprefix('a ')}: {what} is missing"
+    title = formats()[kind].title.removeprefix("a ")
+    message = f"the script is named {suffix} but is no {title}: {what} is missing"
     hint = "name it .txt if it is plain text, one utterance a line"
     return InputError("script.format", message, hint)

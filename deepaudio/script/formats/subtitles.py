@@ -5,7 +5,7 @@ import re
 from deepaudio.errors import InputError
 from deepaudio.script import clean
 from deepaudio.script.cue import MAX_CHARS_PER_LINE, Line, Parsed, Skipped
-from deepaudio.script.formats import lyrics, rolling
+from deepaudio.script.formats import Format, lyrics, rolling
 from deepaudio.script.formats.rows import Cue, scan
 from deepaudio.script.formats.turns import Turn, named_rows, shared, turns
 from deepaudio.script.speakers import accepted_names, split_name
@@ -115,3 +115,9 @@ def _voices(cue: Cue) -> list[Cue]:
         Cue(cue.row, f"{cue.id}.{n}", *time, name.strip() if name else None, text)
         for n, ((name, text), time) in enumerate(zip(spans, times, strict=True), 1)
     ]
+
+
+FORMATS = {
+    "srt": Format("SRT subtitles", (".srt",), parse_srt),
+    "vtt": Format("WebVTT subtitles", (".vtt",), parse_vtt),
+}

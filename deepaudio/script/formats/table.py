@@ -10,6 +10,7 @@ from typing import NamedTuple
 from deepaudio.errors import BACKSLASHES, InputError
 from deepaudio.script import clean
 from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
+from deepaudio.script.formats import Format
 from deepaudio.script.formats.times import parse_clock
 
 SCHEMA = 1
@@ -274,3 +275,10 @@ def _check_depth(text: str) -> None:
                 )
         elif mark in "]}":
             depth -= 1
+
+
+FORMATS = {
+    "csv": Format("a table (CSV)", (".csv", ".tsv"), parse_csv),
+    "json": Format("a JSON script", (".json",), parse_json),
+    "lst": Format("a six-column list", (".lst",), parse_lst),
+}

@@ -6,6 +6,7 @@ from xml.parsers import expat
 
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Parsed
+from deepaudio.script.formats import Format
 from deepaudio.script.formats.rows import Cue
 from deepaudio.script.formats.subtitles import spoken_lines
 
@@ -164,3 +165,6 @@ def parse_ttml(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
 
 def _local(name: str) -> str:
     return name.rpartition(" ")[2]
+
+
+FORMATS = {"ttml": Format("TTML subtitles", (".ttml", ".dfxp", ".xml"), parse_ttml)}
