@@ -139,3 +139,16 @@ def voice(tmp_path):
     buzz = sum(torch.sin(2 * torch.pi * 120 * k * time) / k for k in range(1, 12))
     beat = (torch.sin(2 * torch.pi * 2 * time) > -0.3).float()
     return write_wav(tmp_path / "voice.wav", 0.1 * buzz * beat, RATE)
+
+
+def learns(stage, steps=12, lr=3e-3):
+    """The loss of one batch before and after some steps on it."""
+    optimiser = torch.optim.Adam([p for p in stage.model.parameters() if p.requires_grad], lr=lr)
+    batch, losses = next(stage.batches(torch.Generator().manual_seed(0))), []
+    for _ in range(steps):
+        loss = stage.loss(batch, torch.Generator().manual_seed(1))
+        optimiser.zero_grad()
+        (loss.value / loss.weight).backward()
+        optimiser.step()
+        losses.append(float(loss.value.detach()) / loss.weight)
+    return losses[0], losses[-1]

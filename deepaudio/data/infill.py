@@ -12,6 +12,7 @@ from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
 FRAME_RATE = 93.75
+LENGTHS_VARY = 0.05  # by which utterances trade places when they are packed
 NO_TEXT = -1  # pads token ids
 
 
@@ -46,6 +47,9 @@ class InfillBatch(NamedTuple):
     target: Tensor
 
 
+Row = tuple[int, int, str]  # frames, reader, key
+
+
 class InfillShards:
     """Utterances of all shards by length; tensors are read from disk when drawn. InputError for a missing shard."""
 
@@ -64,16 +68,30 @@ class InfillShards:
                 f"no utterance of {data.shortest} to {data.longest} s in {', '.join(data.shards)}",
             )
 
-    def batch(self, rng: torch.Generator) -> InfillBatch:
-        """Neighbours in length from a random place, as many as fit."""
-        place = int(torch.randint(len(self.rows), (), generator=rng))
-        count = 1
-        while place + count < len(self.rows) and count < self.data.batch_items:
-            if self.rows[place + count][0] * (count + 1) > self.data.batch_frames:
-                break
-            count += 1
-        rows = self.rows[place : place + count]
-        length = rows[-1][0]
+    def epoch(self, seed: int, number: int) -> list[list[Row]]:
+        """The batches of an epoch in a random order, which `seed` and `number` alone decide: each utterance is in exactly one.
+
+        Neighbours in length are packed until the budget is full, as F5-TTS does it; lengths count a little longer or shorter each time, so
+        that the neighbours are others in every epoch.
+        """
+        rng = torch.Generator().manual_seed(1_000_003 * seed + number)
+        counted = 1 + LENGTHS_VARY * (2 * torch.rand(len(self.rows), generator=rng) - 1)
+        pairs = zip(self.rows, counted.tolist(), strict=True)
+        rows = [row for row, _ in sorted(pairs, key=lambda pair: pair[0][0] * pair[1])]
+        batches, packed, longest = [], [], 0
+        for row in rows:
+            longest = max(longest, row[0])
+            full = len(packed) == self.data.batch_items
+            if packed and (full or longest * (len(packed) + 1) > self.data.batch_frames):
+                batches.append(packed)
+                packed, longest = [], row[0]
+            packed.append(row)
+        batches.append(packed)
+        return [batches[i] for i in torch.randperm(len(batches), generator=rng).tolist()]
+
+    def batch(self, rows: list[Row], rng: torch.Generator) -> InfillBatch:
+        """The utterances of `rows`, each with a hidden span drawn from `rng`."""
+        length = max(row[0] for row in rows)
         parts = []
         for n, reader, key in rows:
             mel, text, energy = (

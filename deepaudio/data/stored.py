@@ -1,13 +1,14 @@
 """Shards of precomputed features for training V2A at full size: fixed windows, tensors read from disk when drawn.
 
-A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` (n c), `KEY.clip` (f 1024),
-`KEY.sync` (m 768), `KEY.text` (77 1024). For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
+A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` and `KEY.spread` (n c), mean and deviation
+of the codec's posterior, from which the latent is drawn anew each time (without `spread` it is the mean), `KEY.clip` (f 1024),
+`KEY.sync` (m 768), `KEY.text` (77 1024), and once `empty_prompt` (77 1024), the text states of "". For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
 Sound without a picture has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,13 +17,19 @@ from torch import Tensor
 from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
+EMPTY_PROMPT = "empty_prompt"
+
 
 @dataclass(frozen=True)
 class StoredData:
-    """Which shards (`*` as in a shell), how often each is drawn (by size if not said), items of a batch."""
+    """Which shards (`*` as in a shell), how often each is drawn (by size if not said), items of a batch.
+
+    `oversample`: how many times each item of a name counts beside those of the others.
+    """
 
     shards: tuple[str, ...]
     weights: tuple[float, ...] = ()
+    oversample: tuple[float, ...] = ()
     batch_items: int = 128
     features: Literal["stored"] = "stored"
 
@@ -31,6 +38,17 @@ class StoredData:
             raise ValueError("shards: name at least one")
         if self.weights and len(self.weights) != len(self.shards):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
+        if self.oversample and len(self.oversample) != len(self.shards):
+            raise ValueError(f"oversample: {len(self.oversample)} for {len(self.shards)} shards")
+        if self.weights and self.oversample:
+            raise ValueError("weights and oversample exclude each other")
+
+
+class Condition(NamedTuple):
+    """What a network reads: width, and the steps that stand for an absent one (None: as many as the latent has)."""
+
+    width: int
+    full: int | None
 
 
 class StoredShards:
@@ -47,14 +65,25 @@ class StoredShards:
                 self.names.append(set(self.files[-1].keys()))
                 if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
                     raise InputError("data.no_latents", f"{shard} holds no latents")
+                times = data.oversample[place] if data.oversample else 1.0
                 weight = (
-                    data.weights[place] / len(found) if data.weights else float(len(self.keys[-1]))
+                    data.weights[place] / len(found) if data.weights else times * len(self.keys[-1])
                 )
                 self.weights.append(weight)
 
-    def batches(self, rng: torch.Generator, wanted: dict[str, int]) -> Iterator[dict[str, Tensor]]:
-        """Batches for ever. `wanted`: conditions with their widths; each NAME comes with `has_NAME` (b), zeros where absent."""
-        odds = torch.tensor(self.weights)
+    def length(self, name: str) -> int | None:
+        """Of a condition, as the first item that has it is long; None where no shard has it."""
+        for file, keys, names in zip(self.files, self.keys, self.names, strict=True):
+            for key in keys:
+                if f"{key}.{name}" in names:
+                    return int(file.get_slice(f"{key}.{name}").get_shape()[0])
+        return None
+
+    def batches(
+        self, rng: torch.Generator, wanted: dict[str, Condition]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Batches for ever. Each condition NAME comes with `has_NAME` (b), zeros of its full length where absent."""
+        odds = torch.tensor(self.weights, dtype=torch.float)
         while True:
             picks = torch.multinomial(
                 odds, self.data.batch_items, replacement=True, generator=rng
@@ -63,13 +92,12 @@ class StoredShards:
                 (s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))])
                 for s in picks
             ]
-            batch = {"latent": _stacked([self._read(s, f"{key}.latent") for s, key in places])}
-            for name, width in wanted.items():
+            batch = {"latent": _stacked([self._latent(s, key, rng) for s, key in places])}
+            for name, (width, full) in wanted.items():
                 found = [self._read(s, f"{key}.{name}") for s, key in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
-                batch[name] = _stacked(
-                    [torch.zeros(1, width) if value is None else value for value in found]
-                )
+                absent = torch.zeros(batch["latent"].shape[1] if full is None else full, width)
+                batch[name] = _stacked([absent if value is None else value for value in found])
             yield batch
 
     def statistics(self, items: int = 2000) -> tuple[Tensor, Tensor]:
@@ -82,6 +110,18 @@ class StoredShards:
                 squares = squares + latent.square().sum(0)
         mean = total / count
         return mean.float(), (squares / count - mean.square()).clamp(min=1e-8).sqrt().float()
+
+    def empty_prompt(self) -> Tensor | None:
+        """The text states of "" (l d) as the shards were made with them; None where none has them."""
+        for file, names in zip(self.files, self.names, strict=True):
+            if EMPTY_PROMPT in names:
+                return file.get_tensor(EMPTY_PROMPT).float()
+        return None
+
+    def _latent(self, shard: int, key: str, rng: torch.Generator) -> Tensor:
+        """Drawn from the posterior as MMAudio draws it: mean + deviation eps."""
+        mean, spread = (self._read(shard, f"{key}.{name}") for name in ("latent", "spread"))
+        return mean if spread is None else mean + spread * torch.randn(mean.shape, generator=rng)
 
     def _read(self, shard: int, name: str) -> Tensor | None:
         return self.files[shard].get_tensor(name).float() if name in self.names[shard] else None

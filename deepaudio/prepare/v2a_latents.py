@@ -1,6 +1,6 @@
 """Features of clips for stage 1 at full size: shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads.
 
-Eight seconds of every item, ten for ys-24k. It needs the encoders and the codec of a preset, not its V2A network.
+The first eight seconds of a clip, ten for ys-24k, and up to five such windows of sound without a picture. It needs the encoders and the codec of a preset, not its V2A network.
 """
 
 import logging
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepaudio.data.manifest import Item
 from deepaudio.data.shards import is_whole, write_shard
+from deepaudio.data.stored import EMPTY_PROMPT
 from deepaudio.devices import device_of, dtype_of
 from deepaudio.errors import InputError
 from deepaudio.inference import full_size
@@ -33,7 +34,7 @@ def write_v2a_shards(
 
     Items too short are named in the log. InputError when nothing is left.
     """
-    shards = []
+    shards, nothing = [], window.empty_prompt(model)
     for number, part in enumerate(_groups(items, per_shard)):
         shard = out.with_name(f"{out.name}-{number:03d}")
         if is_whole(shard):
@@ -44,6 +45,8 @@ def write_v2a_shards(
         if not group:
             continue
         tensors = {f"{key}.{name}": t for key, row in group for name, t in row.items()}
+        if nothing is not None:
+            tensors[EMPTY_PROMPT] = nothing
         write_shard(shard, [{"key": key} for key, _ in group], tensors)
         shards.append(shard)
     if not shards:
@@ -53,11 +56,11 @@ def write_v2a_shards(
 
 def _rows(items: Iterable[Item], model: Model) -> Iterator[tuple[str, dict[str, Tensor]]]:
     for item in items:
-        row = window.features(model, item)
-        if row is None:
+        rows = window.features(model, item)
+        if not rows:
             log.warning("left out %s: shorter than %d s", item.id, window.seconds_of(model))
-        else:
-            yield item.id, row
+        for number, row in enumerate(rows):
+            yield item.id if len(rows) == 1 else f"{item.id}_{number}", row
 
 
 def _groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -5,30 +5,24 @@ model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init
 calls together, on a CPU those of its cores.
 """
 
-import dataclasses
 import json
 import logging
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from deepaudio import checkpoint
 from deepaudio.devices import autocast, device_of
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
-from deepaudio.training.changes import fingerprint, note_change
+from deepaudio.training import saves
 from deepaudio.training.compiled import compiled
 from deepaudio.training.ema import Ema
 from deepaudio.training.recipe import Recipe
@@ -36,7 +30,6 @@ from deepaudio.training.recompute import recompute
 
 log = logging.getLogger(__name__)
 Batch = Any
-PROGRESS = "progress.json"
 SKIPS_AT_MOST = 10  # updates in a row without a finite gradient
 
 
@@ -52,8 +45,9 @@ class Stage(Protocol):
     """All that the loop knows of a stage.
 
     `batches` yields for ever and draws each batch from `rng` alone, so that a resumed run sees the same ones: a place in
-    an epoch kept inside the iterator would be lost. A stage with several optimisers (the vocoder's discriminators) has, in addition,
-    `step(batch, rng, lr) -> dict[str, float]` that does one whole update, and `state()` / `restore(state)`.
+    an epoch kept inside the iterator would be lost. A stage that has more to keep (a place in an epoch, further optimisers) has
+    `state()` / `restore(state)`; one with several optimisers (the vocoder's discriminators) also
+    `step(batch, rng, lr) -> dict[str, float]` that does one whole update.
     """
 
     model: nn.Module
@@ -79,12 +73,13 @@ def fit(
     recipe: Recipe,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
-    change: bool = False,
+    force_resume: bool = False,
 ) -> Path:
     """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
 
-    With `change` a run goes on although its recipe is another one now (more data, another learning rate); the run folder
-    keeps what was changed when.
+    With `force_resume` a run goes on although its recipe is another one now (more data, another learning rate, batch or dtype);
+    `changes.jsonl` in the run folder keeps what was changed when. More or fewer steps need no force: the decay goes on from the
+    learning rate that the run has (`optim.Schedule.replanned`).
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
     ToolError for a device that is not there,
@@ -95,14 +90,14 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            return _fit(stage, recipe, folder, device, progress, stop, change)
+            return _fit(stage, recipe, folder, device, progress, stop, force_resume)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
+def _fit(stage, recipe, folder, device, progress, stop, force_resume) -> Path:
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
@@ -113,8 +108,8 @@ def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
     own_step = getattr(stage, "step", None)
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
-    step = _restore(folder, recipe, stage, optimiser, ema, rng, change)
-    before = _hours(folder) if step else 0.0
+    step, schedule = saves.restore(folder, recipe, stage, optimiser, ema, rng, force_resume)
+    before = saves.hours(folder) if step else 0.0
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     # a shared processor gives less than an hour in an hour
     busy = time.process_time if device.type == "cpu" else time.monotonic
@@ -122,7 +117,7 @@ def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
     batches = stage.batches(rng)
     skipped = 0
     while step < recipe.steps:
-        lr = optimisers.learning_rate(step, recipe.steps, recipe.optim)
+        lr = schedule.rate(step, recipe.optim)
         if own_step:
             parts = own_step(next(batches), rng, lr)
             mean, taken = parts.get("loss", 0.0), True
@@ -149,9 +144,9 @@ def _fit(stage, recipe, folder, device, progress, stop, change) -> Path:
             progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
         if step % recipe.save_every == 0 or step == recipe.steps or over:
             try:
-                _save(folder, recipe, stage, optimiser, ema, rng, step)
+                saves.save(folder, recipe, stage, optimiser, ema, rng, step, schedule)
                 hours = before + (busy() - began) / 3600
-                (folder / PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
+                (folder / saves.PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
             except (OSError, SafetensorError) as error:
                 raise ResourceError(
                     "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
@@ -196,95 +191,3 @@ def _update(
     if taken:
         optimiser.step()
     return total / weight, {**parts, "norm": float(norm)}, taken
-
-
-def _restore(folder: Path, recipe, stage, optimiser, ema, rng, change) -> int:
-    """Step to go on from; 0 for a fresh run. Left-over partial saves are removed."""
-    if (folder / "last.partial").is_dir():
-        log.warning("a save that was broken off is removed: %s", folder / "last.partial")
-        shutil.rmtree(folder / "last.partial", ignore_errors=True)
-    if not (folder / "last" / "state.pt").is_file() and (folder / "last.old").is_dir():
-        shutil.rmtree(folder / "last", ignore_errors=True)
-        os.replace(folder / "last.old", folder / "last")
-    last = folder / "last"
-    if not last.is_dir():
-        return 0
-    state, weights, shadow = _read(last, bool(ema))
-    if state["recipe"] != fingerprint(recipe):
-        if not change:
-            raise InputError(
-                "train.recipe_changed",
-                f"{folder} holds a run of another recipe",
-                hint="choose another output=, or delete the folder, or go on with --change",
-            )
-        note_change(folder, recipe, state["step"])
-    stage.model.load_state_dict(weights)
-    rng.set_state(state["rng"])
-    torch.set_rng_state(state["torch_rng"])
-    if torch.cuda.is_available() and "cuda_rng" in state:
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
-    if optimiser:
-        optimiser.load_state_dict(state["optimiser"])
-    if ema:
-        ema.shadow = {name: value.to(ema.shadow[name].device) for name, value in shadow.items()}
-    if "stage" in state:
-        stage.restore(state["stage"])
-    return state["step"]
-
-
-def _hours(folder: Path) -> float:
-    """Of the calls before this one; 0 where nothing readable says so."""
-    try:
-        return float(json.loads((folder / PROGRESS).read_text())["hours"])
-    except (OSError, ValueError, KeyError):
-        return 0.0
-
-
-def _read(
-    last: Path, averaged: bool
-) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
-    """State, weights and averages of a save; InputError when a file of it is damaged or missing."""
-    try:
-        state = torch.load(last / "state.pt", weights_only=True, map_location="cpu")
-        weights = load_file(last / "model.safetensors")
-        return state, weights, load_file(last / "ema.safetensors") if averaged else {}
-    except (OSError, EOFError, RuntimeError, UnpicklingError, SafetensorError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        hint = "bring back a copy of it, or delete it to begin again"
-        raise InputError("train.damaged", f"the save {last} is damaged: {reason}", hint) from error
-
-
-def _save(folder: Path, recipe, stage, optimiser, ema, rng, step: int) -> None:
-    """Write `model/`, and `last/` whole or not at all."""
-    partial, last, old = folder / "last.partial", folder / "last", folder / "last.old"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()
-    }
-    save_file(weights, partial / "model.safetensors")
-    state = {
-        "step": step,
-        "rng": rng.get_state(),
-        "torch_rng": torch.get_rng_state(),
-        "recipe": fingerprint(recipe),
-    }
-    if torch.cuda.is_available():
-        state["cuda_rng"] = torch.cuda.get_rng_state_all()
-    if optimiser:
-        state["optimiser"] = optimiser.state_dict()
-    if hasattr(stage, "state"):
-        state["stage"] = stage.state()
-    if ema:
-        weights = {name: value.cpu().contiguous() for name, value in ema.shadow.items()}
-        save_file(weights, partial / "ema.safetensors")
-    torch.save(state, partial / "state.pt")
-    # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model
-    identity = checkpoint.Identity(stage.network, recipe.preset)
-    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config), identity=identity)
-    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
-    shutil.rmtree(old, ignore_errors=True)
-    if last.is_dir():
-        os.replace(last, old)
-    os.replace(partial, last)
-    shutil.rmtree(old, ignore_errors=True)

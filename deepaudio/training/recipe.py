@@ -59,7 +59,7 @@ class Recipe(_Strict):
 def parse(content: dict[str, Any], where: str) -> Recipe:
     """A checked recipe from a mapping; the first fault becomes an InputError naming the key."""
     try:
-        return Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content)
     except ValidationError as error:
         # a misspelt key says more than that the right one is missing
         fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -72,6 +72,22 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
             ) from error
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise InputError("recipe.invalid", f"{where}: {key}: {message}", key=key) from error
+    if recipe.stage == "v2s" and not recipe.init_from:
+        _only_tried(recipe, where)
+    return recipe
+
+
+def _only_tried(recipe: Recipe, where: str) -> None:
+    """Stage 4 goes on from stage 2 (section 4.1); InputError for one that would begin at nothing, unless its data is made here."""
+    from deepaudio.data.smoke import NAME  # slow to import
+
+    if recipe.data.get("shards") != [NAME]:
+        raise InputError(
+            "recipe.init_from",
+            f"{where}: init_from is missing: stage v2s tunes a trained M_tts",
+            hint="init_from=FOLDER, the model folder of a tts run or of the imported F5-TTS",
+            key="init_from",
+        )
 
 
 def load(path: Path, pairs: Sequence[str] = ()) -> Recipe:

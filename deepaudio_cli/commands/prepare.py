@@ -45,11 +45,16 @@ def manifest(
     root: Annotated[Path, typer.Argument(help="Folder of the corpus.")],
     out: Annotated[Path, typer.Argument(help="Manifest to write.")],
     list_: Annotated[
-        Path | None, typer.Option("--list", help="List file of librispeech-pc or vggsound.")
+        Path | None,
+        typer.Option("--list", help="List file of librispeech-pc or vggsound; test list of v2c."),
     ] = None,
     talkers: Annotated[
         Literal["train", "held-out"] | None,
         typer.Option(help="Leave out the talkers kept for validation, or take only them."),
+    ] = None,
+    part: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(help="Of v2c, or of vggsound with its official list."),
     ] = None,
     force: Force = False,
     json: opt.Json = False,
@@ -60,7 +65,7 @@ def manifest(
     from deepaudio.prepare.manifest import write_corpus
 
     _is_free(out, force)
-    count = write_corpus(corpus, root, out, list_, talkers)
+    count = write_corpus(corpus, root, out, list_, talkers, part)
     console.say(f"{count} items")
     console.result({"output": out, "items": count}, out)
 

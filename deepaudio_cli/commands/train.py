@@ -27,9 +27,14 @@ def train(
         str | None,
         typer.Option(help="auto, cpu, cuda or mps, instead of the recipe's own."),
     ] = None,
-    change: Annotated[
-        bool, typer.Option("--change", help="Go on with a run although its recipe was another.")
+    force_resume: Annotated[
+        bool,
+        typer.Option(
+            "--force-resume",
+            help="Go on with a run although its recipe was another: what changed is written down.",
+        ),
     ] = False,
+    change: Annotated[bool, typer.Option("--change", hidden=True)] = False,  # its name before
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
@@ -60,7 +65,9 @@ def train(
                 )
 
         with _patience() as caught:
-            folder = fit(stage, plan, show, stop=lambda: bool(caught), change=change)
+            folder = fit(
+                stage, plan, show, stop=lambda: bool(caught), force_resume=force_resume or change
+            )
     if caught:
         console.say("interrupted and saved; the same command goes on from here")
         signal.raise_signal(caught[0])

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from deepaudio.data.manifest import Item
-from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.inference import full_size
 from deepaudio.inference.gate import DIRECTIONS, Gate, Route
@@ -130,7 +130,8 @@ def test_features_are_ten_seconds_as_training_reads_them(model, clips, tmp_path,
     # the frame nearest to the middle of a latent: 239 steps between 240 frames over ten seconds
     assert visual[:, 0].tolist() == [round((i + 0.5) * 320 / 24_000 * 23.9) for i in range(750)]
     stored = StoredShards(StoredData(tuple(map(str, shards)), batch_items=4))
-    batch = next(stored.batches(torch.Generator().manual_seed(0), {"visual": 24, "text": 32}))
+    wanted = {"visual": Condition(24, None), "text": Condition(32, 1)}
+    batch = next(stored.batches(torch.Generator().manual_seed(0), wanted))
     assert batch["latent"].shape == (4, 750, 8) and batch["visual"].shape == (4, 750, 24)
 
 

@@ -9,7 +9,7 @@ from deepaudio.data.corpora.grid import grid_held_out, grid_items, read_align, s
 from deepaudio.data.corpora.librispeech import cross_sentence_items, librispeech_items
 from deepaudio.data.corpora.speechocean import speechocean_items
 from deepaudio.data.corpora.talkers import of_talkers, talker_held_out
-from deepaudio.data.corpora.v2c import layout_items, lst_items, with_setting
+from deepaudio.data.corpora.v2c import PARTS, layout_items, lst_items, with_setting
 from deepaudio.data.corpora.vctk import vctk_items
 from deepaudio.data.corpora.vggsound import vggsound_items
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
@@ -96,6 +96,58 @@ def test_v2c_layout(tmp_path):
     assert first.speaker == second.speaker and first.reference == second.audio
     with pytest.raises(InputError, match="no MOVIE"):
         layout_items(tmp_path / "none")
+
+
+def test_v2c_is_divided_60_10_30_and_no_test_clip_is_learned(tmp_path):
+    folder = tmp_path / "Bob" / "Bob_speeches"
+    folder.mkdir(parents=True)
+    names = [f"Bob@Hero_00-{i:04d}_00" for i in range(400)]
+    for name in names:
+        (folder / f"{name}.wav").touch()
+    parts = {part: {i.id for i in layout_items(tmp_path, part)} for part in PARTS}
+    assert set.union(*parts.values()) == {f"Bob-{name}" for name in names}
+    assert sum(map(len, parts.values())) == 400
+    shares = {part: len(ids) / 400 for part, ids in parts.items()}
+    assert shares == pytest.approx({"train": 0.6, "validation": 0.1, "test": 0.3}, abs=0.05)
+    train = layout_items(tmp_path, "train")
+    known = {item.audio for item in train}
+    assert all(item.reference in known for item in train), "references are of the same part"
+    # the paper's list decides what is tested
+    path = tmp_path / "v2c_test.lst"
+    far = "/far/Bob/Bob_speeches/"
+    path.write_text(
+        "".join(f"{far}r.wav\tNone\tHi.\t{far}{name}.wav\tNone\tBye.\n" for name in names[:40])
+    )
+    listed = {part: {i.id for i in layout_items(tmp_path, part, path)} for part in PARTS}
+    assert listed["test"] == {f"Bob-{name}" for name in names[:40]}
+    assert not listed["test"] & (listed["train"] | listed["validation"])
+    assert len(listed["train"]) / len(listed["validation"]) == pytest.approx(6, rel=0.4)
+    with pytest.raises(InputError, match="no part 'tset'"):
+        layout_items(tmp_path, "tset")
+
+
+def test_the_official_list_of_vggsound_has_no_header(tmp_path, command):
+    path = tmp_path / "vggsound.csv"
+    path.write_text(
+        '---g-f_I2yQ,1,people marching,test\n--0PQM4-hqg,30,"waterfall, rapids",train\n'
+    )
+    first, second = vggsound_items(path, tmp_path)
+    assert first.id == "---g-f_I2yQ_000001" and first.label == "people marching"
+    assert second.prompt == "waterfall, rapids" and second.video.endswith("--0PQM4-hqg_000030.mp4")
+    assert [item.id for item in vggsound_items(path, tmp_path, part="train")] == [second.id]
+    out = tmp_path / "vgg.jsonl"
+    made = ("prepare", "manifest", "vggsound", tmp_path, out, "--list", path, "--force", "--part")
+    assert command(*made, "test") == 0
+    assert [item.id for item in read_manifest(out)] == [first.id]
+    assert command(*made, "validation") == 2
+    wrong = ("prepare", "manifest", "grid", tmp_path, out, "--force", "--part", "test")
+    assert command(*wrong) == 2
+    path.write_text("a,1,bell,test\nb,x,bell,test\n")
+    with pytest.raises(InputError, match=r"vggsound\.csv:2"):
+        vggsound_items(path, tmp_path)
+    path.write_text("name,label\na,bell\n")
+    with pytest.raises(InputError, match="no column id"):
+        vggsound_items(path, tmp_path)
 
 
 def test_librispeech_layout_and_list(tmp_path):

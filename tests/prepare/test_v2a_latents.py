@@ -1,5 +1,6 @@
 """Features of clips for full-size training, as the shard readers take them."""
 
+import json
 import math
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from deepaudio.data.manifest import Item
-from deepaudio.data.stored import StoredData, StoredShards
+from deepaudio.data.stored import Condition, StoredData, StoredShards
 from deepaudio.errors import InputError
 from deepaudio.inference import full_size
 from deepaudio.inference.mmaudio_features import FullFeatures
@@ -42,12 +43,31 @@ def test_shards_are_read_by_training(model, tmp_path):
     shards = extract.write_v2a_shards(tmp_path / "vgg", items, model, per_shard=2)
     assert [s.name for s in shards] == ["vgg-000", "vgg-001"]
     stored = StoredShards(StoredData(tuple(map(str, shards)), batch_items=8))
-    wanted = {"clip": 16, "sync": 24, "text": 16}
+    wanted = {"clip": Condition(16, 64), "sync": Condition(24, 192), "text": Condition(16, 77)}
     batch = next(stored.batches(torch.Generator().manual_seed(0), wanted))
     assert batch["latent"].shape == (8, 250, 4)
     assert batch["sync"].shape == (8, 192, 24) and batch["text"].shape == (8, 77, 16)
     mean, std = stored.statistics()
     assert torch.isfinite(mean).all() and (std > 0).all()
+
+
+def test_a_long_sound_gives_up_to_five_windows_and_a_clip_one(model, tmp_path):
+    items = [
+        Item("one", audio=sound(tmp_path / "a.wav", 15.9)),
+        Item("two", audio=sound(tmp_path / "b.wav", 17.0)),
+        Item("many", audio=sound(tmp_path / "c.wav", 90.0)),
+        Item("seen", audio=sound(tmp_path / "d.wav", 40.0), video="d.mp4"),
+    ]
+    (shard,) = extract.write_v2a_shards(tmp_path / "set", items, model)
+    keys = [row["key"] for row in json.loads(shard.with_suffix(".json").read_text())]
+    assert keys == ["one", "two_0", "two_1", *(f"many_{i}" for i in range(5)), "seen"]
+    ramp = torch.arange(100.0)
+    assert [int(w[0]) for w in training_window._windows(ramp, 20, 5)] == [0, 20, 40, 60, 80]
+    assert [int(w[0]) for w in training_window._windows(ramp, 45, 5)] == [0, 55]
+    stored = load_file(f"{shard}.safetensors")
+    assert stored["one.latent"].shape == stored["one.spread"].shape
+    assert (stored["one.spread"] > 0).all() and stored["one.spread"].isfinite().all()
+    assert torch.equal(stored["empty_prompt"], model._texts("", "")[0].half())
 
 
 def test_energies_are_kept_by_id(model, tmp_path, monkeypatch):

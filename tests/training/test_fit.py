@@ -16,7 +16,7 @@ from torch import nn
 from deepaudio import checkpoint
 from deepaudio.errors import InputError, ResourceError, UsageError, WeightsError
 from deepaudio.training import fit as loop
-from deepaudio.training import optim
+from deepaudio.training import optim, saves
 from deepaudio.training.ema import Ema
 from deepaudio.training.fit import Loss, fit
 from deepaudio.training.recipe import Optim, Recipe, parse
@@ -223,15 +223,27 @@ def test_a_finished_run_is_not_run_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"ema": 0.5}, {"data": {"x": 1}}, {"accumulate": 2}]
+    ("changes", "named"),
+    [
+        ({"seed": 1}, "seed was 0 and is 1"),
+        ({"ema": 0.5}, "ema was 0.9 and is 0.5"),
+        ({"data": {"x": 1}}, "data.x was None and is 1"),
+        ({"accumulate": 2}, "accumulate was 1 and is 2"),
+        ({"dtype": "bfloat16"}, "dtype was 'float32' and is 'bfloat16'"),
+        ({"optim": {"lr": 0.1, "warmup": 2, "clip_norm": 10.0}}, "optim.lr was 0.05 and is 0.1"),
+    ],
 )
-def test_another_recipe_does_not_resume(tmp_path, changes):
+def test_another_recipe_does_not_resume(tmp_path, changes, named):
     fit(Toy(), recipe(tmp_path))
     before = everything(tmp_path)
     with pytest.raises(InputError, match="another recipe") as caught:
         fit(Toy(), recipe(tmp_path, **changes))
-    assert caught.value.code == "train.recipe_changed" and caught.value.hint
+    assert caught.value.code == "train.recipe_changed" and "--force-resume" in caught.value.hint
+    assert caught.value.message.endswith(f": {named}"), "the key and both values, and no other key"
     assert all(torch.equal(value, before[name]) for name, value in everything(tmp_path).items())
+    with pytest.raises(InputError, match="stage was 'mof' and is 'tts'") as caught:
+        fit(Toy(), recipe(tmp_path, stage="tts"), force_resume=True)
+    assert "--force-resume" not in caught.value.hint
 
 
 def test_a_run_may_be_told_to_go_on_with_another_recipe(tmp_path, caplog):
@@ -242,12 +254,60 @@ def test_a_run_may_be_told_to_go_on_with_another_recipe(tmp_path, caplog):
             Toy(),
             recipe(tmp_path, steps=14, data={"x": 1}),
             lambda state: steps.append(state.step),
-            change=True,
+            force_resume=True,
         )
-    assert steps == [13, 14] and "step 12 with another recipe: data" in caplog.text
+    assert steps == [13, 14] and "another recipe: data.x was None and is 1" in caplog.text
     (note,) = (tmp_path / "changes.jsonl").read_text().splitlines()
-    assert json.loads(note) == {"step": 12, "changed": {"data": [{}, {"x": 1}]}}
+    assert json.loads(note) == {"step": 12, "changed": {"data.x": [None, 1]}}
     fit(Toy(), recipe(tmp_path, steps=15, data={"x": 1}))  # which is its recipe from then on
+
+
+def test_settings_of_the_optimiser_that_changed_are_taken(tmp_path, caplog):
+    """The saved state carries the old ones; another lr follows its own schedule from where the run is."""
+    rates = {}
+    values = {"lr": 0.05, "warmup": 2, "clip_norm": 10.0, "schedule": "constant"}
+    fit(Toy(), recipe(tmp_path, optim=values))
+    changed = values | {"lr": 0.01, "betas": (0.5, 0.6), "weight_decay": 0.3, "name": "adam"}
+    plan = recipe(tmp_path, optim=changed, steps=14, ema=None, accumulate=2, dtype="bfloat16")
+    fit(Toy(), plan, lambda s: rates.update({s.step: s.lr}), force_resume=True)
+    assert rates == pytest.approx({13: 0.01, 14: 0.01}) and "new optim from step 12" in caplog.text
+    state = torch.load(tmp_path / "last" / "state.pt", weights_only=True)
+    (group,) = state["optimiser"]["param_groups"]
+    assert (tuple(group["betas"]), group["weight_decay"]) == ((0.5, 0.6), 0.3)
+    assert not group.get("decoupled_weight_decay")
+    fit(Toy(), plan.model_copy(update={"ema": 0.9, "steps": 16}), force_resume=True)
+    model, ema = (load_file(tmp_path / "last" / f"{name}.safetensors") for name in ("model", "ema"))
+    assert (model["0.weight"] - ema["0.weight"]).abs().max() < 0.1, "begins at the weights"
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+@pytest.mark.parametrize(("at", "steps"), [(2, 30), (7, 30), (12, 30), (7, 9)])
+@pytest.mark.parametrize("old", [False, True])
+def test_other_steps_never_make_the_learning_rate_jump(tmp_path, caplog, schedule, at, steps, old):
+    """In the warm-up, in the decay and behind its end; older saves know their steps from recipe.json."""
+    values = {"lr": 0.05, "final_lr": 0.001, "warmup": 4, "clip_norm": 10.0, "schedule": schedule}
+    rates: dict[int, float] = {}
+
+    def until(step, steps):
+        plan = recipe(tmp_path, optim=values, steps=steps)
+        fit(
+            Toy(), plan, lambda s: rates.update({s.step: s.lr}), stop=lambda: len(rates) + 1 >= step
+        )
+
+    until(at, 12)
+    place = tmp_path / "last" / "state.pt"
+    state = torch.load(place, weights_only=True)
+    assert state["step"] == at == len(rates)
+    if old:
+        torch.save({k: v for k, v in state.items() if k not in ("schedule", "settings")}, place)
+    until(at + 1, steps)
+    until(steps, steps)  # the resume of that keeps the schedule
+    assert sorted(rates) == list(range(1, steps + 1))
+    decay = [rates[step] for step in range(5, steps + 1)]
+    assert decay == sorted(decay, reverse=True) and decay[0] <= 0.05
+    assert caplog.text.count(f"{steps} steps instead of 12") == 1
+    if schedule != "constant":
+        assert decay[-1] < 0.03
 
 
 def test_a_compiled_network_is_saved_and_resumed_like_any_other(tmp_path, monkeypatch):
@@ -306,17 +366,17 @@ def test_a_damaged_save_is_named_and_left_alone(tmp_path, name, kept):
 
 
 def test_killed_before_the_last_rename_still_ends_with_a_model(tmp_path, monkeypatch):
-    real = loop.os.replace
+    real = saves.os.replace
 
     def no_room(source, target):
         if str(target).endswith("last"):
             raise Interrupt
         real(source, target)
 
-    monkeypatch.setattr(loop.os, "replace", no_room)
+    monkeypatch.setattr(saves.os, "replace", no_room)
     with pytest.raises(Interrupt):
         fit(Toy(), recipe(tmp_path, save_every=12))
-    monkeypatch.setattr(loop.os, "replace", real)
+    monkeypatch.setattr(saves.os, "replace", real)
     folder = fit(Toy(), recipe(tmp_path, save_every=12))
     fit(Toy(), recipe(tmp_path / "whole", save_every=12))
     assert (folder / "model.safetensors").is_file()
@@ -330,7 +390,7 @@ def test_a_full_disk_is_a_resource_error_and_keeps_the_older_save(tmp_path, monk
     with pytest.raises(Interrupt):
         fit(Toy(), recipe(tmp_path), interrupted_at(7))
     before = everything(tmp_path)
-    monkeypatch.setattr(loop.torch, "save", full)
+    monkeypatch.setattr(saves.torch, "save", full)
     with pytest.raises(ResourceError, match="No space left") as caught:
         fit(Toy(), recipe(tmp_path))
     assert caught.value.exit_code == 6

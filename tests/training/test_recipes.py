@@ -28,6 +28,7 @@ SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder", "voice")
 EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
+    *(f"v2s/{name}-released" for name in FULL_V2A),
     "tts/f5-base",
     "tts/mini-flow",
     "mof/flan-t5",
@@ -36,7 +37,7 @@ EXPECTED = {
 
 def test_the_shelf_is_complete():
     assert set(recipes.shipped_recipes()) == EXPECTED
-    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 25
+    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 30
     assert not [p for p in ROOT.rglob("*") if p.is_file() and p.suffix != ".yaml"]
 
 
@@ -72,12 +73,24 @@ def test_the_papers_numbers(name):
             0.2,
         )
         assert count == FULL_V2A[size]
+        assert recipe.data["oversample"] == [5 if size.startswith("mm-s") else 3, 1, 1]
     elif stage == "mof":
         assert (recipe.data["batch_items"], recipe.steps) == (32, 5000)
         assert (optim.name, optim.lr, optim.final_lr, optim.warmup) == ("adam", 1e-4, 1e-6, 1000)
     elif stage == "v2s":
-        assert (optim.name, optim.warmup) == ("adam", 1000)
-        assert {recipe.objective[f"drop_{what}"] for what in ("audio", "text", "energy")} == {0.25}
+        tts = recipes.load(
+            recipes.find_recipe("tts/f5-base")
+        ).optim  # the strategy of TTS but for lr and warm-up
+        assert tts.model_copy(update={"lr": optim.lr, "warmup": optim.warmup}) == optim
+        assert (optim.name, optim.schedule, optim.clip_norm) == ("adamw", "linear", 1.0)
+        drops = [recipe.objective[f"drop_{what}"] for what in ("audio", "text", "energy", "all")]
+        if size.endswith("-released"):
+            assert (optim.lr, optim.warmup, recipe.steps) == (1e-5, 300, 14_272)
+            assert drops == [0.3, 0.0, 0.0, 0.2]
+        else:
+            assert (optim.lr, optim.warmup, recipe.steps) == (1e-5, 1000, 15_000)
+            assert drops == [0.25, 0.25, 0.25, 0.0]
+        assert recipe.init_from == "runs/tts-f5-base/model"
         assert count == 337_098_852
     else:
         assert (optim.name, optim.lr, optim.warmup, recipe.steps) == (
@@ -230,7 +243,7 @@ BAD = {
         "batch_items",
     ),
     "unknown key of objective": (
-        "stage: v2s\noutput: r\nmodel: {energy: true}\ndata: {shards: [a]}\nobjective: {drop_al: 1}\nsteps: 5\n",
+        "stage: v2s\noutput: r\ninit_from: a\nmodel: {energy: true}\ndata: {shards: [a]}\nobjective: {drop_al: 1}\nsteps: 5\n",
         "objective.drop_al",
         "drop_all",
     ),
@@ -275,6 +288,16 @@ BAD = {
         None,
     ),
     "out of range": ("stage: mof\noutput: r\nmodel: {}\nsteps: 0\n", "steps", None),
+    "tuning of nothing": (
+        "stage: v2s\noutput: r\nmodel: {energy: true}\ndata: {shards: [a]}\nsteps: 5\n",
+        "init_from is missing",
+        "FOLDER",
+    ),
+    "tuning of an empty name": (
+        "stage: v2s\noutput: r\ninit_from: ''\nmodel: {energy: true}\ndata: {shards: [a]}\nsteps: 5\n",
+        "init_from is missing",
+        "FOLDER",
+    ),
     "sizes that do not fit": (
         "stage: tts\noutput: r\nmodel: {dim: 100, heads: 3}\ndata: {shards: [a]}\nsteps: 5\n",
         "3 x 64 = 192 is not dim = 100",
@@ -374,7 +397,7 @@ def test_absent_data_or_weights_are_named(name, tmp_path, monkeypatch):
     with pytest.raises(DeepAudioError) as caught:
         fit(find("deepaudio.training.stages", stage).build(plan), plan)
     assert caught.value.exit_code in (3, 5) and re.search(
-        "data/|weights/|flan", caught.value.message
+        "data/|weights/|flan|runs/tts-f5-base", caught.value.message
     )
 
 

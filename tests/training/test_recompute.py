@@ -97,6 +97,8 @@ def test_a_network_without_blocks_is_refused():
 class Speech:
     """A stage on one batch."""
 
+    network = "tts/dit"
+
     def __init__(self):
         self.model = speech()
         self.config = self.model.config

@@ -3,6 +3,7 @@
 Columns: reference wav, reference video, reference text, target wav, target video, target text.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from deepaudio.data.manifest import Item, mapped
 from deepaudio.errors import InputError
 
 SETTINGS = ("dub1", "dub2", "dub3")
+PARTS = ("train", "validation", "test")
 
 
 def lst_items(path: Path, path_map: dict[str, str] | None = None) -> list[Item]:
@@ -66,16 +68,39 @@ def _present(value: str) -> str | None:
     return None if value in ("", "None") else value
 
 
-def layout_items(root: Path) -> list[Item]:
+def layout_items(root: Path, part: str | None = None, test_list: Path | None = None) -> list[Item]:
     """Rows of the data set's own layout: MOVIE/MOVIE_speeches/*.wav, MOVIE_videos, MOVIE_texts.
 
-    Every clip takes the next clip of its speaker (MOVIE@NAME_...) as its reference.
+    `part` takes one of `PARTS`, 60, 10 and 30 % as V2C-Animation is divided (Chen et al. 2022). With `test_list` (a `.lst` of
+    DeepAudio-V1) the test part is its target clips, and the rest goes 60 to 10; without it a checksum of the name decides.
+    Every clip takes the next clip of its speaker (MOVIE@NAME_...) in its part as its reference.
     """
+    if part is not None and part not in PARTS:
+        raise InputError("part.unknown", f"no part '{part}'", hint="known: " + ", ".join(PARTS))
     wavs = sorted(root.glob("*/*_speeches/*.wav"))
     if not wavs:
         raise InputError("v2c.layout", f"no MOVIE/MOVIE_speeches/*.wav under {root}")
+    if part is not None:
+        listed = None if test_list is None else {_clip(Path(i.audio)) for i in lst_items(test_list)}
+        wavs = [wav for wav in wavs if _part(_clip(wav), listed) == part]
+    if not wavs:
+        raise InputError("v2c.part", f"no clip of {root} is in the part '{part}'")
     items = [_layout_item(wav) for wav in wavs]
     return list(with_setting(items, "dub2"))
+
+
+def _clip(wav: Path) -> str:
+    return f"{wav.parent.parent.name}-{wav.stem}"
+
+
+def _part(clip: str, test: set[str] | None) -> str:
+    """By the listed test clips or by tenths of a checksum: six train, one validates, three test."""
+    tenths = zlib.crc32(clip.encode())
+    if test is not None:
+        if clip in test:
+            return "test"
+        return "validation" if tenths % 7 == 6 else "train"
+    return "train" if tenths % 10 < 6 else "validation" if tenths % 10 == 6 else "test"
 
 
 def _layout_item(wav: Path) -> Item:
@@ -83,7 +108,7 @@ def _layout_item(wav: Path) -> Item:
     text = movie / f"{movie.name}_texts" / f"{wav.stem}.txt"
     video = movie / f"{movie.name}_videos" / f"{wav.stem}.mp4"
     return Item(
-        id=f"{movie.name}-{wav.stem}",
+        id=_clip(wav),
         text=text.read_text(encoding="utf-8").strip() if text.is_file() else None,
         audio=str(wav),
         video=str(video) if video.is_file() else None,
@@ -140,4 +165,9 @@ def _next_of_speaker(items: list[Item]) -> dict[str, Item]:
     }
 
 
-CORPORA = {"v2c": Corpus(layout_items)}
+def _corpus(*places: Path, part: str | None = None) -> list[Item]:
+    *test_list, root = places
+    return layout_items(root, part, *test_list)
+
+
+CORPORA = {"v2c": Corpus(_corpus, takes_list=True, parts=PARTS)}

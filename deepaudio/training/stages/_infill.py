@@ -17,14 +17,26 @@ from deepaudio.training.fit import Loss
 class InfillStage:
     """The mel as it is, the text as token ids; the loss counts the hidden span alone."""
 
-    def __init__(self, model: nn.Module, config: Any, data: InfillData, objective: Any):
+    def __init__(self, model: nn.Module, config: Any, data: InfillData, objective: Any, seed: int):
+        self.seed, self.epoch, self.place = seed, 0, 0
         self.model, self.config, self.data, self.objective = model, config, data, objective
         self.network = name_of_network(self.model)
 
     def batches(self, rng: torch.Generator) -> Iterator[InfillBatch]:
+        """Epoch after epoch, each utterance once in each; `state` keeps the place."""
         shards = InfillShards(self.data)
         while True:
-            yield shards.batch(rng)
+            rest = shards.epoch(self.seed, self.epoch)
+            for rows in rest[self.place :]:
+                self.place += 1
+                yield shards.batch(rows, rng)
+            self.epoch, self.place = self.epoch + 1, 0
+
+    def state(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "place": self.place}
+
+    def restore(self, state: dict[str, int]) -> None:
+        self.epoch, self.place = state["epoch"], state["place"]
 
     def loss(self, batch: InfillBatch, rng: torch.Generator) -> Loss:
         o, device, n_items = self.objective, next(self.model.parameters()).device, len(batch.mel)

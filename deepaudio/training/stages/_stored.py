@@ -1,17 +1,23 @@
 """Stage 1 at full size: M_v2a on precomputed latents and features (eq. 3-5, section 4.1)."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from deepaudio.data.stored import StoredShards
+from deepaudio.data.stored import Condition, StoredShards
 from deepaudio.discover import name_of_network
+from deepaudio.errors import InputError
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.training.fit import Loss
+
+log = logging.getLogger(__name__)
+# steps that MMAudio's networks read of eight seconds: frames at 8 a second, 24 segments of 8 sync features
+CLIP_STEPS, SYNC_STEPS = 64, 192
 
 
 class StoredStage:
@@ -23,15 +29,36 @@ class StoredStage:
         self.is_joint = hasattr(config, "sync_dim")
         if self.is_joint:
             self.wanted = {
-                "clip": config.clip_dim,
-                "sync": config.sync_dim,
-                "text": config.text_dim,
+                "clip": Condition(config.clip_dim, shards.length("clip") or CLIP_STEPS),
+                "sync": Condition(config.sync_dim, shards.length("sync") or SYNC_STEPS),
+                "text": Condition(config.text_dim, config.text_len),
             }
             mean, deviation = shards.statistics()
             model.latent_mean.data.copy_(mean)
             model.latent_std.data.copy_(deviation)
+            self._empty_prompt()
         else:
-            self.wanted = {"visual": config.visual_dim, "text": config.dim}
+            self.wanted = {
+                "visual": Condition(config.visual_dim, None),
+                "text": Condition(config.dim, 1),
+            }
+
+    def _empty_prompt(self) -> None:
+        """The absent prompt is the encoded "", as in MMAudio: sampling guides away from it."""
+        nothing, kept = self.shards.empty_prompt(), self.model.empty_string_feat
+        if nothing is None:
+            log.warning(
+                "the shards lack the text states of the empty prompt: zeros stand for it, and guidance will meet others"
+                " (make one shard anew with deepaudio.prepare.v2a_latents)"
+            )
+        elif nothing.shape != kept.shape:
+            raise InputError(
+                "data.empty_prompt",
+                f"the empty prompt of the shards is {tuple(nothing.shape)}, the network's {tuple(kept.shape)}",
+                hint="model.text_len and model.text_dim are those of the text encoder",
+            )
+        else:
+            kept.data.copy_(nothing)
 
     def batches(self, rng: torch.Generator) -> Iterator[dict[str, Tensor]]:
         return self.shards.batches(rng, self.wanted)

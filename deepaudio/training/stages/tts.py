@@ -102,7 +102,8 @@ def build(recipe: Recipe) -> SpeechStage | InfillStage:
     if not values.pop("infill", False):
         return SpeechStage(recipe)
     model, config, objective = _network(recipe)
-    return InfillStage(model, config, build_config(InfillData, values, "data"), objective)
+    data = build_config(InfillData, values, "data")
+    return InfillStage(model, config, data, objective, recipe.seed)
 
 
 def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
