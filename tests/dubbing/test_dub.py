@@ -412,7 +412,7 @@ def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_
 
 
 def test_the_intonation_of_the_clip_is_followed_where_asked(
-    model, job, silent_clip, sound_clip, tmp_path
+    model, job, _clips, sound_clip, tmp_path
 ):
     done = dub(model, replace(job, clip=sound_clip, pitch="original"))
     assert done.facts["pitch"] == "original"
