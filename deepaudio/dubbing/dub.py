@@ -12,11 +12,11 @@ from deepaudio.audio.pitch import wave_pitch
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
-from deepaudio.dubbing.line_cache import KeptLines, kept_folder
+from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
 from deepaudio.dubbing.record import (
     Clock,
+    captured_warnings,
     complete,
-    heard,
     plain,
     write_record,
 )
@@ -51,7 +51,7 @@ def dub(
 
     `mark` goes into the record as it is, and so does what is logged as a warning. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
     """
-    with heard() as said:
+    with captured_warnings() as said:
         return _dub(model, job, progress, mark, said)
 
 
@@ -85,7 +85,7 @@ def _dub(
     clock.lap("checks")
     pitch = _pitch(job, original)
     weights = weights_of(model.preset)
-    kept = KeptLines(kept_folder(), repr((__version__, weights, model.preset.name)))
+    kept = LineCache(line_cache_folder(), repr((__version__, weights, model.preset.name)))
     result = model.generate(
         job.instruction,
         info,

@@ -149,7 +149,7 @@ def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loud
     if original is not None:
         found = measure(stereo(original).blocks(), original.sample_rate).lufs
     if found < ABSOLUTE_GATE:
-        warnings.append("no loudness of the original to match: -23 LUFS is used")
+        warnings.append("the original has no measurable loudness to match: -23 LUFS is used")
         return loudness.TARGETS["ebu-r128"]
     return loudness.Target(found)
 

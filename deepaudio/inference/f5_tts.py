@@ -20,7 +20,7 @@ from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.inference.mini_tts import Reference
-from deepaudio.inference.networks import Resident
+from deepaudio.inference.networks import Networks
 from deepaudio.judges import open_judge
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
@@ -59,8 +59,8 @@ class F5TextToSpeech:
     defaults = F5_TTS
     margin = 0.0  # what is asked for is filled from end to end
 
-    def __init__(self, resident: Resident) -> None:
-        self.resident = resident
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
         self._voices: dict[int, tuple[Reference, _Voice]] = {}
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
@@ -77,7 +77,7 @@ class F5TextToSpeech:
     def unspoken(self, text: str) -> list[str]:
         """What has no words or would be spelled, and tokens that the vocabulary lacks: a pause takes their place."""
         missed = spoken(text).missed if _is_latin(text) else ()
-        unknown = self.resident.get("vocabulary")[0].unknown(_words(text))
+        unknown = self.networks.get("vocabulary")[0].unknown(_words(text))
         return list(dict.fromkeys([*missed, *unknown]))
 
     @torch.inference_mode()
@@ -106,7 +106,7 @@ class F5TextToSpeech:
         options = self.defaults.fill(options)
         seconds = voice.n_frames * HOP / SAMPLE_RATE
         pieces = f5_duration.chunks(text, f5_duration.chunk_bytes(voice.text, seconds))
-        network, tokenizer = self.resident.get("tts", "vocabulary", "tts_vocoder")[:2]
+        network, tokenizer = self.networks.get("tts", "vocabulary", "tts_vocoder")[:2]
         fade = 0 if len(pieces) == 1 else round(FADE_SECONDS * SAMPLE_RATE)
         spans = self._spans(pieces, voice, duration, fade)
         mels = []
@@ -162,17 +162,17 @@ class F5TextToSpeech:
         n = max(n, len(ids) + 1, len(voice.mel) + 1)
         contour = None
         if energy is not None and not network.config.energy:
-            log.warning("%s takes no energy contour", self.resident.part("tts").name)
+            log.warning("%s takes no energy contour", self.networks.part("tts").name)
         if network.config.energy:
             contour = torch.zeros(n)
             if energy is not None:
                 contour[: voice.n_frames] = voice.energy
                 spoken = energy.cpu().float()[: n - voice.n_frames]
                 contour[voice.n_frames : voice.n_frames + len(spoken)] = spoken
-        device, dtype = self.resident.device, self.resident.dtype
+        device, dtype = self.networks.device, self.networks.dtype
         generator = torch.Generator().manual_seed(options.seed)
         noise = torch.randn(n, voice.mel.shape[1], generator=generator)
-        with self.resident.exact():
+        with self.networks.exact():
             mel = sample(
                 network,
                 voice.mel.to(device, dtype),
@@ -184,8 +184,8 @@ class F5TextToSpeech:
         return mel[voice.n_frames :].float()
 
     def _waveform(self, mel: Float[Tensor, "n c"], samples: int) -> Float[Tensor, " s"]:
-        vocoder = self.resident.get("tts", "vocabulary", "tts_vocoder")[2]
-        with self.resident.exact():
+        vocoder = self.networks.get("tts", "vocabulary", "tts_vocoder")[2]
+        with self.networks.exact():
             waveform = vocoder(mel[None])[0].cpu()
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples]
 

@@ -1,4 +1,4 @@
-"""A GPU whose memory does not suffice: tried once more with less in it, then said with the numbers."""
+"""Retry once with fewer networks loaded when GPU memory runs out."""
 
 import functools
 import gc
@@ -13,16 +13,18 @@ from deepaudio.errors import ResourceError
 log = logging.getLogger(__name__)
 
 
-def sparing(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, tried again after `self.spare()` when memory runs out; ResourceError when that is not enough."""
+def retry_on_oom(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, tried again after `self.free_memory()` when memory runs out; ResourceError when that is not enough."""
 
     @functools.wraps(method)
     def tried(self, *args, **given):
         try:
             return method(self, *args, **given)
         except torch.OutOfMemoryError as error:
-            log.warning("out of GPU memory, tried again with less in it: %s", _first_line(error))
-        self.spare()  # outside of `except`: the traceback holds what must go
+            log.warning(
+                "out of GPU memory, trying again with fewer networks loaded: %s", _first_line(error)
+            )
+        self.free_memory()  # outside of `except`: the traceback holds what must go
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

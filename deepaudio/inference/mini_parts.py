@@ -5,10 +5,10 @@ from pathlib import Path
 from torch import nn
 
 from deepaudio import checkpoint
-from deepaudio.audio.prior.draft import Ear
+from deepaudio.audio.prior.draft import TimbreEncoder
 
 
-def load_ear(folder: Path) -> Ear:
+def load_timbre_encoder(folder: Path) -> TimbreEncoder:
     """The timbre encoder in `folder`. WeightsError when its weights are missing or damaged."""
     return checkpoint.load_network(folder, "eigenvoice").timbre
 

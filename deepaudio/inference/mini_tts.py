@@ -19,7 +19,7 @@ from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.pitch import octaves
 from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
-from deepaudio.audio.prior.draft import HOP, Ear, Voice, heard_span, sketch, taught
+from deepaudio.audio.prior.draft import HOP, TimbreEncoder, Voice, heard_span, sketch, taught
 from deepaudio.audio.prior.shaping import coloured, following, softly, without_floor
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
@@ -30,7 +30,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import rough
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
-from deepaudio.inference.mini_parts import load_ear, load_vocoder
+from deepaudio.inference.mini_parts import load_timbre_encoder, load_vocoder
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
@@ -74,11 +74,11 @@ class TextToSpeech:
         self,
         network: dit.Model,
         vocoder: torch.nn.Module,
-        ear: Ear,
+        timbre_encoder: TimbreEncoder,
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.ear = ear
+        self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
         self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
         self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
@@ -101,7 +101,9 @@ class TextToSpeech:
         """
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
-        return cls(network, load_vocoder(folders["vocoder"]), load_ear(folders["voice"]), device)
+        return cls(
+            network, load_vocoder(folders["vocoder"]), load_timbre_encoder(folders["voice"]), device
+        )
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
@@ -150,7 +152,7 @@ class TextToSpeech:
         waveform = waveform[first * HOP : (last + 4) * HOP]
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
-        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.ear)
+        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.timbre_encoder)
         waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
         n = n_frames(len(waveform))
         return (

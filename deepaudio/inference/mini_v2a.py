@@ -99,7 +99,7 @@ class VideoToAudio:
     def features(
         self, clip: str | PathLike | ClipInfo, progress: Progress | None = None
     ) -> ClipFeatures:
-        """Look at every picture of a clip once. InputError for a clip that cannot be read."""
+        """Encode every frame of a clip once. InputError for a clip that cannot be read."""
         info = clip if isinstance(clip, ClipInfo) else probe(clip)
         shrink = LARGEST_SIDE / max(info.width, info.height)
         size = None

@@ -31,7 +31,7 @@ from deepaudio.inference.lines import (
     check_finite,
     speak_lines,
 )
-from deepaudio.inference.memory import sparing
+from deepaudio.inference.memory import retry_on_oom
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
@@ -106,13 +106,13 @@ class DeepAudio:
         """Which direction the instruction asks for."""
         return self.gate.route(instruction)
 
-    def spare(self) -> None:
+    def free_memory(self) -> None:
         """From now on as little in memory as can be: one group of a full size's networks, and none to begin with."""
         self.low_memory = True
         for name in ("_parts", "tts", "v2a"):
             self.__dict__.pop(name, None)
 
-    @sparing
+    @retry_on_oom
     def generate(
         self,
         instruction: str,

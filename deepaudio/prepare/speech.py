@@ -15,7 +15,7 @@ import numpy as np
 from deepaudio.audio.prior.content import Anchors, Phone, Utterance
 from deepaudio.data.manifest import Item
 from deepaudio.encoders.content import ContentEncoder
-from deepaudio.inference.mini_parts import load_ear
+from deepaudio.inference.mini_parts import load_timbre_encoder
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
 from deepaudio.prepare.eigenvoice_shards import write_voices
@@ -98,4 +98,4 @@ def write(
     spoken = spoken_items(transcribed(items) if transcribe else items, ContentEncoder())
     if eigenvoice:
         return write_voices(out, spoken, factors)
-    return write_speech(out, spoken, load_ear(preset_folder("mini") / "voice"), factors)
+    return write_speech(out, spoken, load_timbre_encoder(preset_folder("mini") / "voice"), factors)

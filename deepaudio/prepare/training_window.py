@@ -94,8 +94,8 @@ def _joint(model: MMVideoToAudio, item: Item) -> dict[str, Tensor] | None:
 
 
 def _states(model: MMVideoToAudio, prompt: str) -> Float[Tensor, "l d"]:
-    (tower,) = model.resident.get("clip")
-    return tower.texts(clip_tower.tokenize([prompt], tower.config).to(model.resident.device))[0]
+    (tower,) = model.networks.get("clip")
+    return tower.texts(clip_tower.tokenize([prompt], tower.config).to(model.networks.device))[0]
 
 
 def _mel_config(model: MMVideoToAudio) -> SlaneyMelConfig:
@@ -111,16 +111,16 @@ def _mel_window(model: MMVideoToAudio) -> int:
 
 def _posterior(model: MMVideoToAudio, waveform: Float[Tensor, " s"]) -> dict[str, Tensor]:
     """Mean and deviation of the latents: training draws them anew each time."""
-    (codec,) = model.resident.get("codec")
+    (codec,) = model.networks.get("codec")
     mel = log_mel_slaney(waveform[None], _mel_config(model))
-    posterior = codec.encode(mel.to(model.resident.device, model.resident.dtype))
+    posterior = codec.encode(mel.to(model.networks.device, model.networks.dtype))
     return {"latent": posterior.mean[0], "spread": (0.5 * posterior.logvar[0].float()).exp()}
 
 
 def _frames(model: YSVideoToAudio, waveform: Float[Tensor, " s"]) -> dict[str, Tensor]:
     """EnCodec's frames, which are not random."""
-    (codec,) = model.resident.get("codec")
-    place = model.resident.device, model.resident.dtype
+    (codec,) = model.networks.get("codec")
+    place = model.networks.device, model.networks.dtype
     return {"latent": codec.encode(waveform[None].to(*place))[0]}
 
 
@@ -135,7 +135,7 @@ def _cross(model: YSVideoToAudio, item: Item, n_latents: int) -> dict[str, Tenso
         near = nearest_frames(n_latents, frames, seen.duration, model.sample_rate, model.hop_length)
         found["visual"] = seen.visual[near]
     if item.prompt:
-        (reader,) = model.resident.get("text")
+        (reader,) = model.networks.get("text")
         states, mask = reader([item.prompt], max_tokens=YS_TOKENS)
         found["text"] = states[0][mask[0]]
     return found

@@ -14,7 +14,7 @@ from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
-from deepaudio.dubbing.line_cache import kept_folder
+from deepaudio.dubbing.line_cache import line_cache_folder
 from deepaudio.dubbing.read_aloud import read_aloud
 from deepaudio.errors import (
     InputError,
@@ -290,7 +290,7 @@ def test_lines_spoken_before_are_kept_and_a_damaged_one_is_made_again(model, job
     second = dub(model, two)
     assert len(model.tts.calls) == 2 and all(x["kept"] for x in second.facts["lines"])
     assert first.facts["loudness"] == second.facts["loudness"]
-    for path in kept_folder().glob("*.f32"):
+    for path in line_cache_folder().glob("*.f32"):
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\1\0")
     dub(model, two)
     assert len(model.tts.calls) == 4 and "damaged" in caplog.text

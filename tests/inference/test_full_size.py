@@ -181,14 +181,14 @@ def test_references_that_cannot_serve(full_home, voice, monkeypatch):
 def test_low_memory_never_holds_both(full_home, clips, voice):
     model = full_size.load("mm-s16k", low_memory=True)
     held = []
-    get = model.resident.get
+    get = model.networks.get
 
     def watching(*roles):
         found = get(*roles)
-        held.append(model.resident.held)
+        held.append(model.networks.held)
         return found
 
-    object.__setattr__(model.resident, "get", watching)
+    object.__setattr__(model.networks, "get", watching)
     roomy = full_size.load("mm-s16k")
     features = model.v2a.features(clips(1.0))
     assert torch.equal(model.v2a.energy(features, FEW), roomy.v2a.energy(features, FEW))

@@ -110,7 +110,7 @@ def flow(tts):
         zero_init=True,
         prior_spread=0.01,
     )
-    return TextToSpeech(dit.Model(config), tts.vocoder, tts.ear)
+    return TextToSpeech(dit.Model(config), tts.vocoder, tts.timbre_encoder)
 
 
 def test_the_flow_that_starts_at_noise_ends_at_the_guess_when_it_knows_nothing(tts, flow, voice):
