@@ -187,7 +187,7 @@ class Bench:
         name = f"v2s-{setting}"
         systems = [Truth(), Shuffled(items)]
         for variant in VARIANTS:
-            # What the picture alone gives is the same in every setting.
+            # What the video alone gives is the same in every setting.
             place = "v2s" if variant == "v2a-alone" else name
             systems.append(self.predicted(place, items, "v2s", variant))
         return items, systems, self.table(name, "v2s", items, systems, V2S_METRICS)

@@ -1,4 +1,4 @@
-"""Dub one clip: script, voices and picture in; a video with new sound and the record of its making out."""
+"""Dub one clip: script, voices and video in; a video with new sound and the record of its making out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

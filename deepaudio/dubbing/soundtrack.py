@@ -38,7 +38,7 @@ class Track:
 
 
 def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
-    """The clip's own sound as far as the picture goes, kept in a file without a name in `folder`; None when it has none."""
+    """The clip's own sound as far as the video goes, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
     return read_wave(

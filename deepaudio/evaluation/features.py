@@ -1,6 +1,6 @@
 """Features of one item for the metrics, computed when first asked for; a missing one carries its reason.
 
-A feature is SIDE_KIND: side output, target or reference (sound), video (picture) or clip; a bare
+A feature is SIDE_KIND: side output, target or reference (sound), video (frames) or clip; a bare
 name comes from the manifest. Kinds without a judge are computed here, the others by a judge.
 """
 
@@ -161,7 +161,7 @@ class Features:
         if kind == "transcript" and float(waveform.abs().max()) < SILENCE:
             return ""  # recognisers invent words for digital silence
         if hasattr(opened, "watch"):
-            # A judge of picture and sound together (Synchformer) has looked at the clip before.
+            # A judge of video and audio together (Synchformer) has looked at the clip before.
             seen = self.get(f"video_{kind}", judge)
             return _judged(judge, opened.watch, waveform, rate, seen)
         return _judged(judge, opened, waveform, rate)
@@ -173,7 +173,7 @@ class Features:
 
             return flow_magnitudes(Path(video))
         if judge is None:
-            raise Unavailable(f"no judge gives '{kind}' of a picture")
+            raise Unavailable(f"no judge gives '{kind}' of a video")
         return _judged(judge, self.pool.judge(judge).look, video)
 
     def _read(self, side: str) -> tuple[Float[Tensor, " s"], int]:

@@ -31,7 +31,7 @@ from deepaudio.progress import Progress
 WINDOW = 70  # latents; what training saw
 OVERLAP = 20
 AT_ONCE = 16  # windows in a batch
-LARGEST_SIDE = 960  # pictures are shrunk to this before they are looked at
+LARGEST_SIDE = 960  # frames are shrunk to this before they are looked at
 SPEECH = "a person speaks"
 QUIET, SOFTNESS = (
     0.8,

@@ -2,8 +2,8 @@
 
 Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
 
-    v2a   sound from the picture             M_v2a alone, decoded by the vocoder
-    v2s   speech from the picture and text   M_tts with the energy contour that M_v2a predicts
+    v2a   sound from the video             M_v2a alone, decoded by the vocoder
+    v2s   speech from the video and text   M_tts with the energy contour that M_v2a predicts
     tts   speech from text                   M_tts with the empty feature phi in place of the contour
 
 Eq. 8 weights the directions by the gate's probabilities. Nothing here does: the gate is trained by itself (stage mof) and
@@ -62,7 +62,7 @@ class Result:
     sampling: Mapping[str, SampleOptions] = field(default_factory=dict)
     """The values that were used, by what was sampled: sound, energy, speech."""
     energy: Tensor | None = None
-    """The contour [n] at 93.75 Hz, 0 .. 1, that the picture asked for; None without a picture and for v2a."""
+    """The contour [n] at 93.75 Hz, 0 .. 1, that the video asked for; None without a video and for v2a."""
     plan: Plan | None = None
     """When each line is spoken and by which rule; None for v2a."""
     lines: tuple[SpokenLine, ...] = ()

@@ -76,7 +76,7 @@ class YSVideoToAudio:
                 flush()
         flush()
         if not found:
-            raise InputError("clip.no_pictures", f"no picture of {info.path} could be used")
+            raise InputError("clip.no_pictures", f"no frame of {info.path} could be used")
         return FrameFeatures(torch.cat(found), info.duration)
 
     @torch.inference_mode()

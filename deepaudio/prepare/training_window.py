@@ -34,7 +34,7 @@ def features(model: Model, item: Item) -> list[dict[str, Tensor]]:
     """What `deepaudio.data.stored` keeps of an item, in float16, window by window; nothing of one shorter than a window.
 
     MMAudio: latent and spread (n c), clip (64 d), sync (192 d), text (77 d). YingSound: latent (750 c), visual (750 d), text (l d).
-    A clip has one window, at its start. Sound without a picture has up to `MOST_WINDOWS`, as MMAudio partitions its clips, and no
+    A clip has one window, at its start. Sound without a video has up to `MOST_WINDOWS`, as MMAudio partitions its clips, and no
     clip and sync (or visual); sound without a prompt has no text. Raises InputError for an item without audio.
     """
     if not item.audio:
@@ -80,7 +80,7 @@ def _windows(waveform: Float[Tensor, " s"], samples: int, most: int) -> list[Ten
 
 
 def _joint(model: MMVideoToAudio, item: Item) -> dict[str, Tensor] | None:
-    """Sight and prompt; None for a picture shorter than the window."""
+    """Sight and prompt; None for a video shorter than the window."""
     found = {}
     if item.video:
         seen = model.features(item.video)
@@ -125,7 +125,7 @@ def _frames(model: YSVideoToAudio, waveform: Float[Tensor, " s"]) -> dict[str, T
 
 
 def _cross(model: YSVideoToAudio, item: Item, n_latents: int) -> dict[str, Tensor] | None:
-    """Sight and prompt; None for a picture shorter than the window."""
+    """Sight and prompt; None for a video shorter than the window."""
     found = {}
     if item.video:
         seen = model.features(item.video)

@@ -335,13 +335,13 @@ def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatc
     looked = model.v2a.features
 
     def features(clip, progress=None):
-        logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged pictures", home)
+        logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged frames", home)
         return looked(clip)
 
     monkeypatch.setattr(model.v2a, "features", features)
     done = dub(model, job)
     record = json.loads(Path(done.facts["record"].replace("~", home)).read_text())
-    assert record["warnings"] == ["~/x.mp4: 3 damaged pictures"]
+    assert record["warnings"] == ["~/x.mp4: 3 damaged frames"]
 
 
 def test_a_missing_ffmpeg_is_found_before_anything_is_spoken(model, job, monkeypatch):
