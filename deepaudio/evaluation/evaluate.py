@@ -21,6 +21,7 @@ from deepaudio.errors import InputError
 from deepaudio.evaluation.columns import Column, columns
 from deepaudio.evaluation.feature_cache import SetFeatures, complete
 from deepaudio.evaluation.features import Features, JudgePool, Unavailable
+from deepaudio.evaluation.inputs import check_labels
 from deepaudio.evaluation.summary import SCHEMA, row_values, summarise
 from deepaudio.evaluation.systems import System
 from deepaudio.media.output import write_bytes
@@ -79,6 +80,8 @@ def evaluate(
     names = [system.name for system in systems]
     if len(set(names)) != len(names):
         raise InputError("eval.names", "two systems share a name", hint="--predictions NAME=DIR")
+    if options.task == "mof":
+        check_labels(items)
     chosen = columns(options.task, options.metrics, options.judges, options.judge_set)
     pool = pool or JudgePool(options.judge_folders, options.device)
     out.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from deepaudio.data.corpora.v2c import lst_items, with_setting
 from deepaudio.data.manifest import Item, mapped, read_manifest
-from deepaudio.errors import UsageError
+from deepaudio.discover import suggest
+from deepaudio.errors import InputError, UsageError
 from deepaudio.evaluation.systems import Shuffled, System, Truth, folder_system
+from deepaudio.models.mof.gate import DIRECTIONS
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
 
@@ -55,6 +57,14 @@ def read_items(
     return items[:limit]
 
 
+def check_labels(items: list[Item]) -> None:
+    """InputError naming the first label of a gate's manifest that is no direction: it would count as an error of the gate."""
+    for item in items:
+        if item.label is not None and item.label not in DIRECTIONS:
+            message = f"{item.id}: the label '{item.label}' is no direction of the gate"
+            raise InputError("eval.label", message, suggest(item.label, list(DIRECTIONS)))
+
+
 def systems_of(
     rows: Rows,
     items: list[Item],
@@ -66,6 +76,8 @@ def systems_of(
     progress: Progress | None = None,
 ) -> list[System]:
     """The systems in the order of the table; presets generate under OUT/predictions first."""
+    if task == "mof":
+        check_labels(items)
     systems: list[System] = []
     if rows.truth:
         systems.append(Truth())

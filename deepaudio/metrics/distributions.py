@@ -1,5 +1,7 @@
 """Distances of sets of features and of class distributions: FAD, FD, KL, inception score, tag recall."""
 
+import logging
+
 import numpy as np
 import scipy.linalg
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from deepaudio.metrics import Metric
 
+log = logging.getLogger(__name__)
 EPSILON = 1e-6
 SPLITS = 10
 SEED = 2020  # of the permutation before the split, as published numbers used it
@@ -17,10 +20,17 @@ TOP = 10
 def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     """|mean a - mean b|^2 + tr(Ca + Cb - 2 (Ca Cb)^1/2), unbiased covariances.
 
-    A singular product gets EPSILON on both diagonals. ValueError for fewer than two rows.
+    A singular product gets EPSILON on both diagonals. ValueError for fewer than two rows. A side with no more rows than
+    dimensions has a singular covariance and makes the distance depend on the number of rows: that is a warning.
     """
     if len(a) < 2 or len(b) < 2:
         raise ValueError(f"a Frechet distance needs two rows a side, got {len(a)} and {len(b)}")
+    fewest, dim = min(len(a), len(b)), a.shape[1]
+    if fewest <= dim:
+        log.warning(
+            "Frechet distance of %d embeddings in %d dimensions: too few for its covariance, not comparable with other counts",
+            fewest, dim,
+        )  # fmt: skip
     a, b = a.double().numpy(), b.double().numpy()
     offset = a.mean(0) - b.mean(0)
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))

@@ -17,9 +17,10 @@ from deepaudio.evaluation import features as judging
 from deepaudio.evaluation.columns import columns
 from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
 from deepaudio.evaluation.features import JudgePool, Unavailable
-from deepaudio.evaluation.inputs import Rows, read_items
+from deepaudio.evaluation.inputs import Rows, read_items, systems_of
 from deepaudio.evaluation.systems import Folder, Shuffled, Truth, folder_system
 from deepaudio.media.audio import write_wav
+from deepaudio.options import SampleOptions
 from deepaudio.reports import tables
 
 RATE = 16000
@@ -380,6 +381,17 @@ def test_a_gate_is_scored_from_a_file_of_directions(tmp_path):
     cell = summary["systems"]["g"]["columns"]["gate_accuracy"]
     assert cell["partial"] == pytest.approx(1 / 3) and cell["value"] is None
     assert summary["systems"]["g"]["failed"][0]["id"] == "3"
+
+
+def test_a_label_that_is_no_direction_is_refused(tmp_path):
+    items = [Item("a", instruction="x", label="tts"), Item("b", instruction="x", label="dub")]
+    for act in (
+        lambda: evaluate(items, [Truth()], EvalOptions(task="mof"), tmp_path / "o"),
+        lambda: systems_of(Rows(truth=True), items, "mof", tmp_path, SampleOptions()),
+    ):
+        with pytest.raises(InputError, match="b: the label 'dub' is no direction") as caught:
+            act()
+        assert all(name in caught.value.hint for name in ("v2a", "v2s", "tts"))
 
 
 def test_features_know_who_is_missing():

@@ -1,6 +1,7 @@
 """Metrics against known answers: closed forms, literal tables, and numbers of published implementations."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -104,6 +105,16 @@ def test_frechet_inception_and_divergence_of_the_published_code(fixture):
     pairs = zip(fixture["La"], fixture["Lb"], strict=True)
     values = [kl(a, b) for a, b in pairs]
     assert sum(values) / len(values) == pytest.approx(2.971804142, abs=1e-5)
+
+
+def test_too_few_embeddings_for_a_covariance_are_said(caplog):
+    a, b = torch.randn(2, 40, 8).unbind()
+    with caplog.at_level(logging.WARNING, logger="deepaudio"):
+        frechet_distance(a, b)
+        frechet_distance(a[:9], b)
+        assert not caplog.records
+        frechet_distance(a, b[:8])
+    assert "of 8 embeddings in 8 dimensions" in caplog.text
 
 
 def test_frechet_in_closed_form():
