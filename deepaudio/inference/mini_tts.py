@@ -30,12 +30,12 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import rough
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
-from deepaudio.inference.mini_parts import load_timbre_encoder, load_vocoder
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 
 SAMPLE_RATE = 24_000
+VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
 EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
@@ -102,7 +102,10 @@ class TextToSpeech:
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
         return cls(
-            network, load_vocoder(folders["vocoder"]), load_timbre_encoder(folders["voice"]), device
+            network,
+            checkpoint.load_network(folders["vocoder"], VOCODER),
+            checkpoint.load_network(folders["voice"], "eigenvoice").timbre,
+            device,
         )
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:

@@ -21,7 +21,6 @@ from deepaudio.errors import WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
-from deepaudio.inference.mini_parts import load_vocoder
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames_with_progress
@@ -42,6 +41,8 @@ LOUDEST = 0.95  # samples beyond it scale the whole sound down: guidance exagger
 UNSEEN = 0.3  # seconds without a face before whoever speaks counts as away
 AHEAD = 6  # frames by which speech begins before it is loud, chosen on held-out GRID
 FAINTLY = 0.3  # how loud it is then
+
+VOCODER = "codecs/vocos_source"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class VideoToAudio:
         folders = {role: preset / role for role in roles} | dict(trained)
         model = checkpoint.load_network(folders["v2a"], "v2a/mmdit")
         codec = checkpoint.load_network(folders["v2a/codec"], "codecs/mel_linear")
-        vocoder = load_vocoder(folders["vocoder"])
+        vocoder = checkpoint.load_network(folders["vocoder"], VOCODER)
         return cls(model, codec, MotionEncoder(folders["face"]), vocoder, torch.device(device))
 
     @property

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepaudio.devices import device_of, dtype_of
+from deepaudio.devices import device_of, dtype_of, retry_on_oom
 from deepaudio.errors import UsageError
 from deepaudio.inference.gate import Direction, Gate, Route
 from deepaudio.inference.lines import (
@@ -31,7 +31,6 @@ from deepaudio.inference.lines import (
     check_finite,
     speak_lines,
 )
-from deepaudio.inference.memory import retry_on_oom
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel

@@ -11,7 +11,6 @@ import deepaudio
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, Model
-from deepaudio.inference.mini_parts import load_vocoder
 
 
 @pytest.fixture(scope="module")
