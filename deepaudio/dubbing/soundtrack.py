@@ -16,6 +16,7 @@ from deepaudio.media.audio import read_wave, write_wav
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.decode import read_blocks
 from deepaudio.media.output import fitting_name
+from deepaudio.notices import Notices
 from deepaudio.options import LoudnessName, MixOptions
 from deepaudio.waves import Wave
 
@@ -80,7 +81,7 @@ def compose(
     bed: Wave | None,
     duration: float,
     options: MixOptions,
-    warnings: list[str],
+    notices: Notices,
     passages: Sequence[tuple[float, float]] = (),
 ) -> Track:
     """Lay `voice` over `bed` as `options` say, `duration` seconds long.
@@ -95,7 +96,7 @@ def compose(
         bed = within(original, passages) if mode == "replace" and original and passages else None
     if bed is not None and not any(bool(block.any()) for block in bed.blocks()):
         bed = None
-    target = goal(options.loudness, original, warnings)
+    target = goal(options.loudness, original, notices)
     rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
     samples = round(duration * rate)
     spoken = voice.at(rate).fitted(samples)
@@ -110,7 +111,7 @@ def compose(
         mixed = spoken + ground
     made = loudness.adjust(mixed, target)
     if made.note:
-        warnings.append(made.note)
+        notices.warn(made.note)
     return Track(
         made.wave,
         mode,
@@ -141,7 +142,7 @@ def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
     return replace(sound, make=make)
 
 
-def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loudness.Target:
+def goal(name: LoudnessName, original: Wave | None, notices: Notices) -> loudness.Target:
     """What loudness to aim at; `match` is that of the clip's own sound."""
     if name != "match":
         return loudness.TARGETS[name]
@@ -149,7 +150,7 @@ def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loud
     if original is not None:
         found = measure(stereo(original).blocks(), original.sample_rate).lufs
     if found < ABSOLUTE_GATE:
-        warnings.append("the original has no measurable loudness to match: -23 LUFS is used")
+        notices.warn("the original has no measurable loudness to match: -23 LUFS is used")
         return loudness.TARGETS["ebu-r128"]
     return loudness.Target(found)
 

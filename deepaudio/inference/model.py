@@ -164,7 +164,7 @@ class DeepAudio:
                 return self.tts.natural_duration(text, references)
 
             plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
-            plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
+            plan = replace(plan, warnings=(*plan.warnings, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
             if dry_run:

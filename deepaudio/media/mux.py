@@ -41,7 +41,8 @@ class Muxed:
     path: Path
     duration: float
     audio_codec: str
-    notes: tuple[str, ...]
+    losses: tuple[str, ...]
+    """What the output does not carry, or not as it was, in words."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def mux(
 
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the video, a
     longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
-    Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.notes` names what is not.
+    Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.losses` names what is not.
     `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the frames stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
     """
@@ -102,7 +103,7 @@ def mux(
     finally:
         with suppress(FileNotFoundError):
             raw.unlink()
-    return Muxed(place, duration, encoder, (*info.notes, *plans.notes, *_coarser(info, encoder)))
+    return Muxed(place, duration, encoder, (*plans.notes, *_coarser(info, encoder)))
 
 
 def _coarser(info: ClipInfo, encoder: str) -> list[str]:

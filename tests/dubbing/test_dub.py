@@ -161,7 +161,7 @@ def test_a_line_that_overflows_is_reported_or_refused(model, job):
         dub(model, replace(timed, extras=Extras(strict=True)))
     assert files(job.clip.parent) == before
     done = dub(model, timed)
-    assert any("line 1 needs" in warning for warning in done.warnings)
+    assert any("line 1 needs" in warning for warning in done.notices.warnings)
     assert done.facts["lines"][0]["overflow"] > 0
     assert done.facts["rule"] == "script"
 
@@ -326,7 +326,7 @@ def test_the_report_is_one_file(model, job):
 
 def test_characters_without_a_sound_are_listed(model, job):
     done = dub(model, replace(job, text="We go \N{SNOWMAN} now."))
-    assert any("no sound for \N{SNOWMAN}" in warning for warning in done.warnings)
+    assert any("no sound for \N{SNOWMAN}" in warning for warning in done.notices.warnings)
 
 
 def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatch):
@@ -376,7 +376,7 @@ def test_what_is_dropped_or_folded_is_said_and_the_dub_has_its_language(model, j
     tracks = {}
     for mode in ("auto", "replace", "add"):
         done = dub(model, replace(job, clip=film, mix=MixOptions(audio=mode)))
-        said = " / ".join(done.warnings)
+        said = " / ".join(done.notices.warnings)
         assert ("6 channels are mixed down to stereo" in said) == (mode == "auto")
         assert ("Commentary) is left out" in said) == (mode != "add")
         assert ("ac3) is left out" in said) == (mode == "replace")
@@ -408,7 +408,7 @@ def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_
     command = [ffmpeg.executable(), "-v", "error", "-i", str(sound_clip), "-c:v", "copy"]
     subprocess.run([*command, "-c:a", "pcm_s24le", str(clip)], check=True)
     done = dub(model, replace(job, clip=clip))
-    assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.warnings)
+    assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.notices.warnings)
 
 
 def test_the_intonation_of_the_clip_is_followed_where_asked(

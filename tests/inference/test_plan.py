@@ -100,7 +100,7 @@ def test_clamp_has_one_rule_from_the_shell_and_from_python(model, silent_clip, v
     assert [line.as_dict()["start"] for line in python.lines] == [
         line["start"] for line in shell.facts["lines"]
     ]
-    for notes in (shell.warnings, python.plan.notes):
+    for notes in (shell.warnings, python.plan.warnings):
         assert any("cue 3" in note and "left out" in note for note in notes)
         assert any("cue 2" in note and "less time" in note for note in notes)
     for call in (

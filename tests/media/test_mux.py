@@ -143,7 +143,7 @@ def test_other_streams_are_kept(corpus, tmp_path):
     made = probe(done.path)
     assert made.n_chapters == 2
     assert "mov_text" in [s.codec for s in made.streams]
-    assert any("attachment" in note for note in done.notes)
+    assert any("attachment" in note for note in done.losses)
     done = mux(corpus("chapters.mp4"), pulse(), RATE, tmp_path / "p.mp4")
     assert probe(done.path).n_chapters == 2
     cover = probe(mux(corpus("cover.mp4"), pulse(), RATE, tmp_path / "q.mp4").path)
@@ -153,7 +153,7 @@ def test_other_streams_are_kept(corpus, tmp_path):
 def test_picture_that_the_container_cannot_carry_goes_to_mkv(corpus, tmp_path):
     done = mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "o.webm")
     assert done.path == tmp_path / "o.mkv"
-    assert "webm cannot carry h264" in done.notes[-1]
+    assert "webm cannot carry h264" in done.losses[-1]
     with pytest.raises(InputError) as error:
         mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "s.webm", strict=True)
     assert error.value.code == "output.codec"
