@@ -36,7 +36,7 @@ from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
 from deepaudio.script.fit import Plan
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 VOICE_RATE = 24_000  # of every preset
 
@@ -122,7 +122,7 @@ def _dub(
     bed, sampled = _bed(model, job, info, original)
     passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
     track = soundtrack.compose(
-        Wave.of(result.waveform, result.sample_rate),
+        LazyWave.of(result.waveform, result.sample_rate),
         original,
         bed,
         info.duration,
@@ -189,7 +189,7 @@ def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -
     return place
 
 
-def _pitch(job: DubJob, original: Wave | None) -> Tensor | None:
+def _pitch(job: DubJob, original: LazyWave | None) -> Tensor | None:
     """The intonation of the clip's own speech, where it is asked for. UsageError when the clip has no audio."""
     if job.pitch == "own":
         return None
@@ -216,8 +216,8 @@ def _refuse_overflow(plan: Plan) -> None:
 
 
 def _bed(
-    model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None
-) -> tuple[Wave | None, Mapping[str, SampleOptions]]:
+    model: DeepAudio, job: DubJob, info: ClipInfo, original: LazyWave | None
+) -> tuple[LazyWave | None, Mapping[str, SampleOptions]]:
     """The sound under the lines (kept, generated, or none), and how it was sampled."""
     if job.mix.bed == "keep":
         return original, {}
@@ -231,7 +231,7 @@ def _bed(
         options=job.options,
         direction="v2a",
     )
-    return Wave.of(made.waveform, made.sample_rate), made.sampling
+    return LazyWave.of(made.waveform, made.sample_rate), made.sampling
 
 
 def _language(script: Script) -> str:

@@ -15,7 +15,7 @@ from deepaudio.notices import Notices
 from deepaudio.presets.identity import weights_of
 from deepaudio.presets.store import sha256_of
 from deepaudio.progress import Progress
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 
 def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> Done:
@@ -45,7 +45,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     clock.lap("sound")
     notices = Notices(notes=list(info.notes))
     original = None if alone else soundtrack.original_sound(info, output.parent)
-    sound = Wave.of(result.waveform, result.sample_rate)
+    sound = LazyWave.of(result.waveform, result.sample_rate)
     track = soundtrack.compose(sound, original, original, info.duration, job.mix, notices)
     if alone:
         path, duration = write_wav(output, track.sound, track.sound.sample_rate), info.duration

@@ -17,7 +17,7 @@ from deepaudio.options import MixOptions
 from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
 from deepaudio.script import Line
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 SUFFIXES = (".wav",)
 
@@ -45,7 +45,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     )
     clock.lap("speech")
     notices.warn(*script.warnings, *result.plan.warnings)
-    voice = Wave.of(result.waveform, result.sample_rate)
+    voice = LazyWave.of(result.waveform, result.sample_rate)
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
     track = soundtrack.compose(voice, None, None, seconds, mix, notices)

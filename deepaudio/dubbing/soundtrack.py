@@ -18,7 +18,7 @@ from deepaudio.media.decode import read_blocks
 from deepaudio.media.output import fitting_name
 from deepaudio.notices import Notices
 from deepaudio.options import LoudnessName, MixOptions
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 MAX_RATE = 48_000
 PASSAGE_FADE = 0.02
@@ -30,15 +30,15 @@ SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 class Track:
     """The mixed sound, the voice and the bed in it, and the gain that lines got."""
 
-    sound: Wave
+    sound: LazyWave
     mode: str
     target: float | None
-    voice: Wave
-    bed: Wave | None
+    voice: LazyWave
+    bed: LazyWave | None
     gain: float
 
 
-def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
+def original_sound(info: ClipInfo, folder: Path) -> LazyWave | None:
     """The clip's own sound as far as the video goes, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
@@ -76,9 +76,9 @@ def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
 
 
 def compose(
-    voice: Wave,
-    original: Wave | None,
-    bed: Wave | None,
+    voice: LazyWave,
+    original: LazyWave | None,
+    bed: LazyWave | None,
     duration: float,
     options: MixOptions,
     notices: Notices,
@@ -122,7 +122,7 @@ def compose(
     )
 
 
-def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
+def within(sound: LazyWave, passages: Sequence[tuple[float, float]]) -> LazyWave:
     """Only these seconds of it, with soft edges; silence elsewhere."""
     places = [
         (round(start * sound.sample_rate), min(round(end * sound.sample_rate), sound.n_samples))
@@ -142,7 +142,7 @@ def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
     return replace(sound, make=make)
 
 
-def goal(name: LoudnessName, original: Wave | None, notices: Notices) -> loudness.Target:
+def goal(name: LoudnessName, original: LazyWave | None, notices: Notices) -> loudness.Target:
     """What loudness to aim at; `match` is that of the clip's own sound."""
     if name != "match":
         return loudness.TARGETS[name]
@@ -191,7 +191,7 @@ def write_stems(
     return written
 
 
-def stereo(sound: Wave) -> Wave:
+def stereo(sound: LazyWave) -> LazyWave:
     """Mono and stereo as they are, 5.1 mixed to stereo (centre and surrounds at -3 dB, no low channel), others averaged."""
     if sound.channels <= 2:
         return sound

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import script as scripts
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.timing import active_span
 from deepaudio.errors import InputError
 from deepaudio.options import FitOptions

@@ -13,7 +13,7 @@ from deepaudio.errors import InputError, ResourceError, ToolError, UsageError
 from deepaudio.media import ffmpeg
 from deepaudio.media import mux as muxing
 from deepaudio.media.audio import read_audio
-from deepaudio.media.mux import mux, picture_digest
+from deepaudio.media.mux import mux, video_digest
 from deepaudio.media.probe import probe
 
 MEDIA = Path(__file__).resolve().parents[2].parent / "shared" / "media"
@@ -295,7 +295,7 @@ def test_names(corpus, tmp_path, monkeypatch, name):
     (tmp_path / "in").mkdir()
     Path("in", name).write_bytes(corpus("plain.mp4").read_bytes())
     assert mux(Path("in", name), pulse(), RATE, name).path == tmp_path / name
-    assert picture_digest(tmp_path / name) == picture_digest(corpus("plain.mp4"))
+    assert video_digest(tmp_path / name) == video_digest(corpus("plain.mp4"))
 
 
 def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg):
@@ -305,7 +305,7 @@ def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg)
     ffmpeg.encoders.cache_clear()
     for name in ("plain.mp4", "plain.mkv", "cut.mp4", "plain.webm", "rotated.mp4"):
         done = mux(corpus(name), pulse(), RATE, tmp_path / name)
-        assert picture_digest(done.path) == picture_digest(corpus(name))
+        assert video_digest(done.path) == video_digest(corpus(name))
         assert probe(done.path).rotation == probe(corpus(name)).rotation
 
 
