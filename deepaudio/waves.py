@@ -1,4 +1,4 @@
-"""Sounds as long as a film: samples on request, piece by piece, so that no whole ever lies in memory."""
+"""Lazy waveforms: samples are computed piece by piece when asked for, so that audio as long as a film is never whole in memory."""
 
 import math
 from collections.abc import Callable, Iterator

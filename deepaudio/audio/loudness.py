@@ -1,4 +1,4 @@
-"""A sound brought to a loudness after ITU-R BS.1770-4, its true peak kept under a ceiling; nothing whole in memory."""
+"""Normalise loudness (ITU-R BS.1770-4) under a true-peak ceiling, block by block."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The acoustic text encoder of `mini`: text -> phonemes -> what is said frame by frame, in nobody's voice.
+"""The acoustic text encoder of `mini`: text -> phonemes -> speaker-independent content frames.
 
 A frozen one-voice synthesiser (`hibari-tts`, Apache-2.0) is stopped before its waveform: its harmonic and noise
 envelopes, voicing and pitch movement say which sound is made when. Time is free until the end: phonemes come with

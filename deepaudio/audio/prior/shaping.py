@@ -1,4 +1,4 @@
-"""Where a log-mel is active, taking its noise away, moving its level along a contour."""
+"""Log-mel shaping: active frames, noise subtracted, envelopes blended, spectra matched, levels along an energy contour."""
 
 import math
 from functools import lru_cache
