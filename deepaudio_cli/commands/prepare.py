@@ -120,12 +120,52 @@ def speech(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Speech shards for tts/mini, tts/mini-flow and v2s/mini, or for voice/mini (extra teachers)."""
+    """Speech shards for tts/mini, tts/mini-flow and v2s/mini, or for voice/mini (extra align)."""
     from deepaudio.prepare.speech import write
 
     factors = tuple(factor or (1.0,))
     write = partial(write, factors=factors, transcribe=transcribe, eigenvoice=eigenvoice)
     _shards(Console("prepare speech", json, verbose, quiet), write, source, out, jobs, force)
+
+
+@app.command("folder")
+def folder(
+    recordings: Annotated[
+        Path, typer.Argument(help="Folder of recordings of a voice, with NAME.txt beside each.")
+    ],
+    out: Shard,
+    list_: Annotated[
+        Path | None,
+        typer.Option("--list", help="CSV of files and texts; metadata.csv in the folder is found."),
+    ] = None,
+    factor: Annotated[
+        list[float] | None,
+        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
+    ] = None,
+    jobs: Jobs = 1,
+    force: Force = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """One's own recordings for v2s/finetune: manifest and speech shard (extra align; judges to transcribe)."""
+    console = Console("prepare folder", json, verbose, quiet)
+    from deepaudio.data.corpora.folder import folder_items
+    from deepaudio.data.manifest import write_manifest
+    from deepaudio.prepare.speech import transcribed, write
+
+    manifest = out.with_name(f"{out.name}.jsonl")
+    if not manifest.is_file():
+        items = list(folder_items(recordings.absolute(), list_))
+        silent = sum(not item.text for item in items)
+        if silent:
+            console.say(
+                f"{silent} of {len(items)} recordings have no text: whisper-base hears them"
+            )
+        with console.progress() as progress:
+            write_manifest(manifest, transcribed(counted(items, progress)))
+    write = partial(write, factors=tuple(factor or (1.0,)))
+    _shards(console, write, manifest, out, jobs, force)
 
 
 @app.command("many-voices")

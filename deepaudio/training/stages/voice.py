@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepaudio import checkpoint
 from deepaudio.config import build as build_config
 from deepaudio.data.voice import Task, VoiceData, VoiceShards
 from deepaudio.discover import name_of_network
 from deepaudio.models.eigenvoice import Config, Model, windows
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
+from deepaudio.training.start import initialise
 
 CHECKED_ON = "cpu"  # the meta device has no WORLD
 WITH_TEXT, SOURCE_HAT, MATCHING = (
@@ -45,8 +45,7 @@ class VoiceStage:
         torch.manual_seed(recipe.seed)
         self.model = Model(self.config)
         self.network = name_of_network(self.model)
-        if recipe.init_from:
-            checkpoint.load_into(self.model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
+        initialise(self.model, recipe)
         self.shards: VoiceShards | None = None
         self.fresh = recipe.init_from is None
 
