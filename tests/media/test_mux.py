@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 import torch
 
@@ -299,7 +300,7 @@ def test_names(corpus, tmp_path, monkeypatch, name):
 
 
 def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg):
-    bundled = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    bundled = imageio_ffmpeg.get_ffmpeg_exe()
     monkeypatch.setenv("DEEPAUDIO_FFMPEG", bundled)
     ffmpeg.executable.cache_clear()
     ffmpeg.encoders.cache_clear()

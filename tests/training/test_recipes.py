@@ -173,7 +173,7 @@ def test_its_resume_equals_the_whole_run(run):
         assert not [key for key in whole if not torch.equal(whole[key], parts[key])]
 
 
-@pytest.mark.parametrize("stage", ["mof", "tts", "v2s"])
+@pytest.mark.parametrize("stage", ["mof", "tts", "v2s", "v2a", "voice"])
 def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
     """Four items at once or one and three: the same sum, the same weight, the same gradient."""
     made, _ = smoke(stage, tmp_path, **{"data.batch_items": 4})
@@ -187,7 +187,8 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
         made.model.zero_grad()
         start, total, weight = 0, 0.0, 0.0
         for size in sizes:
-            part = type(batch)(*(value[start : start + size] for value in batch))
+            items = slice(start, start + size)
+            part = batch[items] if isinstance(batch, list) else _part(batch, items)
             loss = made.loss(part, torch.Generator())
             loss.value.backward()
             start, total, weight = (
@@ -207,6 +208,10 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
     assert len(whole) > 5 and whole.keys() == again[2].keys()
     for name, value in whole.items():
         torch.testing.assert_close(again[2][name], value, rtol=2e-3, atol=1e-5)
+
+
+def _part(batch, items):
+    return type(batch)(*(value[items] for value in batch))
 
 
 def _shape(given):

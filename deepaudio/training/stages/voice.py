@@ -91,7 +91,7 @@ class VoiceStage:
         """Mean distance of codes in units of their deviations, linear where they are far apart: alignments err."""
         scale = self.model.scale / self.model.scale.mean()
         each = F.smooth_l1_loss(given, wanted, reduction="none") * scale * loudness[..., None]
-        return each.mean() / loudness.mean()
+        return (each.mean((1, 2)) / loudness.mean(1)).mean()
 
     def _inputs(self, task: Task) -> Batch:
         """Of one item, without its first axis."""
