@@ -8,14 +8,13 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio.pitch import median_pitch
 from deepaudio.audio.prior.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.prior.shaping import active_frames, following, softly, without_floor
 from deepaudio.data import smoke
-from deepaudio.data.shards import read_shard, shards_at
+from deepaudio.data.shards import read_shard, shards_at, tensors_in
 
 FRAME_RATE = 93.75
 MARGIN = 12  # frames of silence that are left where silent ends are cut off
@@ -81,7 +80,10 @@ class SpeechShards:
 
     def __init__(self, data: SpeechData):
         self.data = data
-        predicted = load_file(data.energies) if data.energies else {}
+        predicted = {}
+        if data.energies:
+            hint = "deepaudio prepare energies writes it; data.energies=null takes each recording's own"
+            predicted = tensors_in(Path(data.energies), "predicted energies", hint)
         full = data.target == "full"
         self.sources = [
             [
