@@ -22,7 +22,7 @@ from deepaudio.data.corpora.v2c import with_setting
 from deepaudio.data.manifest import Item, write_manifest
 from deepaudio.errors import DeepAudioError
 from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
-from deepaudio.evaluation.features import Shelf
+from deepaudio.evaluation.features import JudgePool
 from deepaudio.evaluation.predict import VARIANTS, predict
 from deepaudio.evaluation.systems import Shuffled, Truth
 from deepaudio.inference.model import load
@@ -52,7 +52,7 @@ class Bench:
         self.setting = arguments.setting
         self.model = load(arguments.preset)
         self.options = SampleOptions(steps=arguments.steps, seed=arguments.seed)
-        self.shelf = Shelf()
+        self.pool = JudgePool()
         self.figures: list[dict] = []
         self.summaries: dict[str, dict] = {}
 
@@ -69,7 +69,7 @@ class Bench:
         write_manifest(self.out / f"{name}.jsonl", items)
         options = EvalOptions(task=task, metrics=metrics)
         started = time.monotonic()
-        summary = evaluate(items, systems, options, place, self.progress, self.shelf)
+        summary = evaluate(items, systems, options, place, self.progress, self.pool)
         self.summaries[name] = summary
         write_tables(summary, place, items, place / "report.html")
         print(tables.markdown(summary), f"\n({time.monotonic() - started:.0f} s)", flush=True)
@@ -139,7 +139,7 @@ class Bench:
         self.note("similarity to the other prompts", others)
 
     def _nearest(self, items: list[Item], system) -> tuple[int, float]:
-        judge = self.shelf.judge("resemblyzer")
+        judge = self.pool.judge("resemblyzer")
         prompts = {i.speaker: judge(read_audio(i.reference, 16000), 16000) for i in items}
         made: dict[str, list[torch.Tensor]] = {}
         for item in items:
@@ -187,7 +187,7 @@ class Bench:
         name = f"v2s-{setting}"
         systems = [Truth(), Shuffled(items)]
         for variant in VARIANTS:
-            # What the picture alone gives is the same in every setting.
+            # What the video alone gives is the same in every setting.
             place = "v2s" if variant == "v2a-alone" else name
             systems.append(self.predicted(place, items, "v2s", variant))
         return items, systems, self.table(name, "v2s", items, systems, V2S_METRICS)

@@ -54,7 +54,7 @@ def timed(device: torch.device, work: Callable[[], Any]) -> float:
 
 def seen(model: Any) -> FullFeatures | FrameFeatures:
     """Features of eight seconds at the sizes of the network; decoding and encoders are not timed here."""
-    (network,) = model.resident.get("v2a")
+    (network,) = model.networks.get("v2a")
     generator = torch.Generator().manual_seed(0)
     if isinstance(model, MMVideoToAudio):
         clip = torch.randn(64, network.config.clip_dim, generator=generator)
@@ -92,12 +92,12 @@ def main() -> None:
         print(json.dumps(row), flush=True)
 
     for roles in JOINT if "sync" in model.preset.parts else CROSS:
-        say(f"load {', '.join(roles)}", timed(device, lambda r=roles: model.resident.get(*r)))
+        say(f"load {', '.join(roles)}", timed(device, lambda r=roles: model.networks.get(*r)))
     if asked.load_only:
         return
     if asked.compile:
         for role in ("v2a", "tts"):
-            model.resident.get(role)[0].compile()
+            model.networks.get(role)[0].compile()
     features = seen(model.v2a)
     few = SampleOptions(steps=2)
     model.v2a.sound(features, "", "", few)

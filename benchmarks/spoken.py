@@ -29,7 +29,7 @@ def measure(bench) -> None:
         for i, (written, _) in enumerate(pairs, 1)
     ]
     system = bench.predicted("spoken", items, "tts")
-    judge = bench.shelf.judge(JUDGE)
+    judge = bench.pool.judge(JUDGE)
     rows, errors, total = [], 0, 0
     for item, (written, expected) in zip(items, pairs, strict=True):
         path = system.output(item)

@@ -1,4 +1,4 @@
-"""What `mini` makes of pictures: contours of other talkers, onsets, silence and materials of drawn and real scenes.
+"""What `mini` makes of a video: contours of other talkers, onsets, silence and materials of drawn and real scenes.
 
     python -m benchmarks.video [--only talkers starts scenes tags real] [--preset mini] [--media DIR]
 
@@ -53,7 +53,7 @@ GENERAL = ("Music", "Silence", "Inside", "Outside", "Speech", "Sound effect", "N
 
 
 class Bench:
-    """The picture side of a preset, and where the clips lie."""
+    """The video side of a preset, and where the clips lie."""
 
     def __init__(self, preset: str, media: Path, options: SampleOptions):
         self.v2a: VideoToAudio = load(preset).v2a

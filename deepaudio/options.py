@@ -12,6 +12,7 @@ QUALITIES: tuple[str, ...] = get_args(Quality)
 AudioMode = Literal["auto", "replace", "mix", "add"]
 Bed = Literal["keep", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
+Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
 
 PRESET = "mini"
 

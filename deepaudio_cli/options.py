@@ -18,6 +18,7 @@ from deepaudio.options import (
     FitOptions,
     LoudnessName,
     MixOptions,
+    Pitch,
     Quality,
     SampleOptions,
 )
@@ -128,6 +129,12 @@ Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same soun
 # --- how it fits and mixes
 MinSpeed = Annotated[float, typer.Option(help="Slowest pace of a line.", min=0.5, max=1.0)]
 MaxSpeed = Annotated[float, typer.Option(help="Fastest pace of a line.", min=1.0, max=3.0)]
+PitchSource = Annotated[
+    Pitch,
+    typer.Option(
+        help="Intonation: of the speech model, or that of the speech in the clip, in the range of the voice."
+    ),
+]
 Pause = Annotated[float, typer.Option(help="Seconds between untimed lines.", min=0, max=60)]
 Clamp = Annotated[
     bool,

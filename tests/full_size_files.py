@@ -95,7 +95,7 @@ def words_tokenizer(words: tuple[str, ...]) -> Any:
 
 
 def material(folder: Path, seconds: float) -> tuple[Path, Path]:
-    """A small moving picture and a voice that is a tone."""
+    """A small moving image and a voice that is a tone."""
     clip, voice = folder / "clip.mp4", folder / "voice.wav"
     with av.open(str(clip), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)

@@ -140,7 +140,7 @@ def full_home(imported, monkeypatch):
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory):
-    """Small moving pictures of given length at 12 frames a second."""
+    """Small moving frames of given length at 12 frames a second."""
 
     def make(seconds):
         path = tmp_path_factory.mktemp("clips") / f"{seconds}.mp4"

@@ -14,6 +14,7 @@ from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_wav
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames_with_progress
+from deepaudio.models.mof.knowledge import EMPTY
 from deepaudio.options import EngineDefaults
 
 RATE = 24_000
@@ -39,9 +40,9 @@ class StandInVoice:
     def natural_duration(self, text, references=()):
         return 0.2 + 0.05 * len(text)
 
-    def speak(self, text, reference, *, duration=None, energy=None, options=None):
+    def speak(self, text, reference, *, duration=None, knowledge=EMPTY, options=None):
         seconds = self.natural_duration(text) if duration is None else duration
-        self.calls.append((text, reference, seconds, energy, options))
+        self.calls.append((text, reference, seconds, knowledge, options))
         time = torch.arange(round(seconds * RATE)) / RATE
         return 0.1 * torch.sin(2 * torch.pi * (200 + options.seed % 400) * time)
 

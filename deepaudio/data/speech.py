@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepaudio.audio.pitch import median_pitch
+from deepaudio.audio.pitch import median_pitch, octaves
 from deepaudio.audio.prior.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.prior.shaping import active_frames, following, softly, without_floor
 from deepaudio.data import smoke
@@ -59,6 +59,7 @@ class SpeechBatch(NamedTuple):
     energy: Tensor
     prompt: Tensor
     target: Tensor
+    pitch: Tensor  # (b n 1) octaves above the median of the prompt or the target, 0 unvoiced
 
 
 class _Entry(NamedTuple):
@@ -228,6 +229,7 @@ def _collate(pairs: list[tuple[_Entry, _Entry]], frames: int = 0) -> SpeechBatch
                 F.pad(torch.cat((_peak(prompt.energy), _peak(target.energy)))[:, None], pad),
                 frame < a,
                 (frame >= a) & (frame < a + b),
+                F.pad(torch.cat((octaves(prompt.pitch), octaves(target.pitch)))[:, None], pad),
             )
         )
     return SpeechBatch(*(torch.stack(parts) for parts in zip(*rows, strict=True)))

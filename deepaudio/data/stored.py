@@ -3,7 +3,7 @@
 A shard is NAME.safetensors and NAME.json, a list of {key}. For MMAudio's network: `KEY.latent` and `KEY.spread` (n c), mean and deviation
 of the codec's posterior, from which the latent is drawn anew each time (without `spread` it is the mean), `KEY.clip` (f 1024),
 `KEY.sync` (m 768), `KEY.text` (77 1024), and once `empty_prompt` (77 1024), the text states of "". For YingSound's: `KEY.latent` (n 128), `KEY.visual` (n 1280), `KEY.text` (l 1024).
-Sound without a picture has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
+Sound without a video has no `clip` and `sync` (or `visual`), sound without a caption no `text`.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Voices beside the teacher: frames of both that say the same, and tasks of hearing one part and foretelling another.
+"""Parallel frames of base TTS and recording; few-shot episodes (support, query) for the timbre encoder.
 
 A shard is NAME.safetensors with `KEY.said` and `KEY.heard` (n 50), envelope codes of teacher and recording every 10 ms, their
 `KEY.said_pitch` and `KEY.heard_pitch` (n, 0 unvoiced), `KEY.spoken` (n), and NAME.json, a list of {key, frames}.

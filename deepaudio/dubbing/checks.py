@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 MEANING = {
     "v2a": "sounds of the scene",
-    "v2s": "speech for the picture",
+    "v2s": "speech for the video",
     "tts": "speech from text alone",
 }
 COMMAND = {"v2a": "foley", "v2s": "dub", "tts": "tts"}

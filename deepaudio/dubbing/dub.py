@@ -1,23 +1,26 @@
-"""Dub one clip: script, voices and picture in; a video with new sound and the record of its making out."""
+"""Dub one clip: script, voices and video in; a video with new sound and the record of its making out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from deepaudio import __version__
 from deepaudio.audio.energy import wave_contour
+from deepaudio.audio.pitch import wave_pitch
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
-from deepaudio.dubbing.line_cache import KeptLines, kept_folder
+from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
 from deepaudio.dubbing.record import (
     Clock,
+    captured_warnings,
     complete,
-    heard,
     plain,
     write_record,
 )
-from deepaudio.errors import QualityError
+from deepaudio.errors import QualityError, UsageError
 from deepaudio.inference.model import DeepAudio, Result
 from deepaudio.inference.plan import as_script
 from deepaudio.inference.voices import Voice
@@ -48,7 +51,7 @@ def dub(
 
     `mark` goes into the record as it is, and so does what is logged as a warning. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
     """
-    with heard() as said:
+    with captured_warnings() as said:
         return _dub(model, job, progress, mark, said)
 
 
@@ -80,8 +83,9 @@ def _dub(
     route = agree(model, job.instruction, "v2s", job.policy)
     original = soundtrack.original_sound(info, output.parent)
     clock.lap("checks")
+    pitch = _pitch(job, original)
     weights = weights_of(model.preset)
-    kept = KeptLines(kept_folder(), repr((__version__, weights, model.preset.name)))
+    kept = LineCache(line_cache_folder(), repr((__version__, weights, model.preset.name)))
     result = model.generate(
         job.instruction,
         info,
@@ -91,6 +95,7 @@ def _dub(
         fit=job.fit,
         direction="v2s",
         original=None if original is None else wave_contour(original),
+        pitch=pitch,
         kept=kept if extras.cache else None,
         on_plan=_refuse_overflow if extras.strict else None,
         dry_run=extras.dry_run,
@@ -106,6 +111,7 @@ def _dub(
         "probabilities": route.probabilities,
         "duration": round(info.duration, 3),
         "rule": result.plan.rule,
+        "pitch": job.pitch,
     }
     if extras.emit_script:
         facts["script"] = _emit(extras.emit_script, script, result.plan, info)
@@ -182,6 +188,16 @@ def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -
     mode = "add" if job.mix.audio == "add" else "replace"
     encoder_for(containers.plan(info, place, audio=mode, strict=job.extras.strict))  # may refuse
     return place
+
+
+def _pitch(job: DubJob, original: Wave | None) -> Tensor | None:
+    """The intonation of the clip's own speech, where it is asked for. UsageError when the clip has no audio."""
+    if job.pitch == "own":
+        return None
+    if original is None:
+        hint = "leave --pitch out, or give a clip that speaks"
+        raise UsageError("pitch.no_audio", "--pitch original needs a clip with audio", hint)
+    return wave_pitch(original)
 
 
 def _overflows(plan: Plan) -> list[str]:

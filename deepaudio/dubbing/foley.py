@@ -1,4 +1,4 @@
-"""Foley for one clip: the picture in; its sounds out, muxed under the untouched picture or as a sound file."""
+"""Foley for one clip: the video in; its sounds out, muxed under the untouched video or as a sound file."""
 
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree

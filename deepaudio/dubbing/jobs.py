@@ -10,6 +10,7 @@ from deepaudio.options import (
     FitOptions,
     LoudnessName,
     MixOptions,
+    Pitch,
     SampleOptions,
 )
 
@@ -67,6 +68,7 @@ class DubJob:
     audio_stream: int | None = None
     options: SampleOptions = SampleOptions()
     fit: FitOptions = FitOptions()
+    pitch: Pitch = "own"
     mix: MixOptions = MixOptions()
     policy: Policy = Policy()
     extras: Extras = field(default_factory=Extras)

@@ -22,7 +22,7 @@ PLACE_VARIABLE = "DEEPAUDIO_CACHE_DIR"
 _DIGEST = 32
 
 
-class KeptLines:
+class LineCache:
     """Waveforms [s] by key, each with its digest in front; a damaged one is dropped, the oldest go when room is short.
 
     A folder that cannot be used (no home, read-only) keeps nothing and says so once, in the log.
@@ -41,7 +41,7 @@ class KeptLines:
         except OSError:
             return None
         if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST] or len(content) % 4:
-            log.warning("a kept line is damaged and made again: %s", path)
+            log.warning("a cached line is damaged and is synthesised again: %s", path)
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
@@ -76,7 +76,7 @@ class KeptLines:
         return self.folder / f"{name}.f32"
 
 
-def kept_folder() -> Path:
+def line_cache_folder() -> Path:
     """$DEEPAUDIO_CACHE_DIR, else the user's cache."""
     given = os.environ.get(PLACE_VARIABLE)
     return (Path(given) if given else platformdirs.user_cache_path("deepaudio")) / "lines"

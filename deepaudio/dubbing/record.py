@@ -37,7 +37,7 @@ def complete(output: Path, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
+def captured_warnings() -> Iterator[list[str]]:
     """The warnings that are logged while the block runs."""
     said: list[str] = []
     handler = logging.Handler(logging.WARNING)

@@ -38,7 +38,7 @@ class Track:
 
 
 def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
-    """The clip's own sound as far as the picture goes, kept in a file without a name in `folder`; None when it has none."""
+    """The clip's own sound as far as the video goes, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
     return read_wave(
@@ -149,7 +149,7 @@ def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loud
     if original is not None:
         found = measure(stereo(original).blocks(), original.sample_rate).lufs
     if found < ABSOLUTE_GATE:
-        warnings.append("no loudness of the original to match: -23 LUFS is used")
+        warnings.append("the original has no measurable loudness to match: -23 LUFS is used")
         return loudness.TARGETS["ebu-r128"]
     return loudness.Target(found)
 

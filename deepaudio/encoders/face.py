@@ -42,8 +42,8 @@ class Box(NamedTuple):
 class FaceTracker:
     """Follows the largest face; looks for one again when it is lost.
 
-    The frame is searched whole, with a margin (a face that fills the picture), and now and then in
-    overlapping quarters (a small face in a wide picture).
+    The frame is searched whole, with a margin (a face that fills the frame), and now and then in
+    overlapping quarters (a small face in a wide frame).
     """
 
     def __init__(self, folder: Path, tile_every: int = 12):

@@ -37,7 +37,7 @@ SHAPE = (
 )  # fmt: skip
 POSE = ("yaw", "pitch", "roll")
 PLACE = ("x", "y", "log_size")
-PATCH = (12, 16)  # rows and columns of the mouth's small picture
+PATCH = (12, 16)  # rows and columns of the mouth's small frame
 
 
 def shape(face: Face) -> np.ndarray:
@@ -84,7 +84,7 @@ def place(face: Face, width: int, height: int) -> np.ndarray:
 
 
 def patch(face: Face) -> np.ndarray:
-    """Small grey picture of mouth and chin, upright and scaled with the face: float32 [12 16] in 0 .. 1."""
+    """Small grey frame of mouth and chin, upright and scaled with the face: float32 [12 16] in 0 .. 1."""
     p = face.crop_points
     size = float(np.linalg.norm(p[LEFT_EYE] - p[RIGHT_EYE]))
     centre = p[[13, 14, OUTER_RIGHT, OUTER_LEFT]].mean(0)

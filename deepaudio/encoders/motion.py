@@ -109,7 +109,7 @@ class MotionEncoder:
                 looks.append((time, *_look(frame)))
                 found[max(0, len(found) - AHEAD)].result()
         if not looks:
-            raise InputError("clip.no_frames", "the clip has no picture", hint="deepaudio tts")
+            raise InputError("clip.no_frames", "the clip has no video", hint="deepaudio tts")
         rows = [(*look, *face.result()) for look, face in zip(looks, found, strict=True)]
         kinds = (np.float64, np.uint8, np.float32, np.float32, np.float32)
         columns = zip(*rows, strict=True)
@@ -153,7 +153,7 @@ def sync_times(duration: float) -> np.ndarray:
 
 
 def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Small grey picture; colour thumbnail with edge strengths, of one frame."""
+    """Small grey frame; colour thumbnail with edge strengths, of one frame."""
     grey = sight.shrink(frame)
     image = Image.fromarray(frame).resize((THUMB, THUMB), Image.Resampling.BOX)
     thumb = np.asarray(image, dtype=np.float32).reshape(-1) / 127.5 - 1

@@ -1,6 +1,6 @@
 """Motion without a face: change on a coarse grid, its flow, and where the moving thing is.
 
-Small pictures are kept as bytes and looked at a block of frames at a time, so that long clips fit into memory.
+Small frames are kept as bytes and looked at a block of frames at a time, so that long clips fit into memory.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def smoothed(grey: np.ndarray) -> np.ndarray:
 
 
 def flow(smooth: np.ndarray, times: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Lucas-Kanade flow of FLOW x FLOW cells, in frame sides per second, of smoothed pictures: [f 2*FLOW*FLOW]."""
+    """Lucas-Kanade flow of FLOW x FLOW cells, in frame sides per second, of smoothed frames: [f 2*FLOW*FLOW]."""
     _, slope_t = change(smooth, times, cut)
     slope_y, slope_x = np.gradient(smooth, axis=(1, 2))
     xx, yy, xy = (cells(a, FLOW) for a in (slope_x**2, slope_y**2, slope_x * slope_y))
@@ -81,7 +81,7 @@ def flow(smooth: np.ndarray, times: np.ndarray, cut: np.ndarray) -> np.ndarray:
 
 
 def things(weight: np.ndarray) -> np.ndarray:
-    """Mass, centre, spread and extent of a non-negative picture [f h w], places in 0 .. 1: [f 7]; zeros where empty."""
+    """Mass, centre, spread and extent of a non-negative frame [f h w], places in 0 .. 1: [f 7]; zeros where empty."""
     h, w = weight.shape[1:]
     mass = weight.mean((1, 2))
     total = np.maximum(weight.sum((1, 2)), 1e-6)
@@ -99,7 +99,7 @@ def things(weight: np.ndarray) -> np.ndarray:
 
 
 def cuts(grey: np.ndarray, smooth: bool = False) -> np.ndarray:
-    """Whether each of the byte frames [f h w] begins another shot: most of the picture changes at once."""
+    """Whether each of the byte frames [f h w] begins another shot: most of the video changes at once."""
     jump = np.zeros(len(grey), np.float32)
     for which, _, block in blocks(grey):
         seen = smoothed(block) if smooth else block

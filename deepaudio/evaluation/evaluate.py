@@ -20,7 +20,7 @@ from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 from deepaudio.evaluation.columns import Column, columns
 from deepaudio.evaluation.feature_cache import SetFeatures, complete
-from deepaudio.evaluation.features import Features, Shelf, Unavailable
+from deepaudio.evaluation.features import Features, JudgePool, Unavailable
 from deepaudio.evaluation.inputs import check_labels
 from deepaudio.evaluation.summary import SCHEMA, row_values, summarise
 from deepaudio.evaluation.systems import System
@@ -69,7 +69,7 @@ def evaluate(
     options: EvalOptions,
     out: Path,
     progress: Progress | None = None,
-    shelf: Shelf | None = None,
+    pool: JudgePool | None = None,
 ) -> dict[str, Any]:
     """Score every system on every item; the summary, which is also written to `out`.
 
@@ -83,14 +83,14 @@ def evaluate(
     if options.task == "mof":
         check_labels(items)
     chosen = columns(options.task, options.metrics, options.judges, options.judge_set)
-    shelf = shelf or Shelf(options.judge_folders, options.device)
+    pool = pool or JudgePool(options.judge_folders, options.device)
     out.mkdir(parents=True, exist_ok=True)
     kept = _kept_rows(out) if options.resume else {}
     files = SetFeatures(out / "features")
     rows: list[dict[str, Any]] = []
 
     def score(item: Item) -> list[dict[str, Any]]:
-        return _item_rows(item, systems, chosen, options, shelf, kept, files)
+        return _item_rows(item, systems, chosen, options, pool, kept, files)
 
     partial = out / "items.jsonl.part"
     with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as pool:
@@ -114,12 +114,12 @@ def _item_rows(
     systems: list[System],
     chosen: list[Column],
     options: EvalOptions,
-    shelf: Shelf,
+    pool: JudgePool,
     kept: dict[tuple[str, str], dict[str, Any]],
     files: SetFeatures,
 ) -> list[dict[str, Any]]:
     """One row per system; the truth's features are shared between the systems."""
-    truth = Features(item, shelf, seconds=options.seconds)
+    truth = Features(item, pool, seconds=options.seconds)
     rows = []
     for system in systems:
         path, direction = system.output(item), None
@@ -137,7 +137,7 @@ def _item_rows(
         if old is not None and not old["na"]:
             rows.append(old)
             continue
-        features = Features(item, shelf, path, direction, options.seconds, truth)
+        features = Features(item, pool, path, direction, options.seconds, truth)
         row = {"schema": SCHEMA, "id": item.id, "system": system.name, "key": key, "failed": None}
         row["output"] = str(path) if path else None
         try:

@@ -1,6 +1,6 @@
-"""Features of one item for the metrics: who says what, computed once, with the reason where not.
+"""Features of one item for the metrics, computed when first asked for; a missing one carries its reason.
 
-A feature is SIDE_KIND: side output, target or reference (sound), video (picture) or clip; a bare
+A feature is SIDE_KIND: side output, target or reference (sound), video (frames) or clip; a bare
 name comes from the manifest. Kinds without a judge are computed here, the others by a judge.
 """
 
@@ -38,7 +38,7 @@ class Unavailable(Exception):
 
 
 @dataclass
-class Shelf:
+class JudgePool:
     """Judges by name, opened when first asked; a judge that cannot be had is remembered with why."""
 
     folders: Mapping[str, Path] = field(default_factory=dict)
@@ -71,13 +71,13 @@ class Features:
     def __init__(
         self,
         item: Item,
-        shelf: Shelf,
+        pool: JudgePool,
         output: Path | None = None,
         direction: str | None = None,
         seconds: float | None = None,
         truth: "Features | None" = None,
     ):
-        self.item, self.shelf, self.seconds = item, shelf, seconds
+        self.item, self.pool, self.seconds = item, pool, seconds
         self._paths = {"output": output, "target": item.audio, "reference": item.reference}
         self._direction = direction
         self._truth = truth
@@ -157,11 +157,11 @@ class Features:
             return 0.0, len(waveform) / rate  # an even noise begins and ends with the file
 
     def _ask(self, judge: str, kind: str, waveform: Tensor, rate: int) -> Any:
-        opened = self.shelf.judge(judge)
+        opened = self.pool.judge(judge)
         if kind == "transcript" and float(waveform.abs().max()) < SILENCE:
             return ""  # recognisers invent words for digital silence
         if hasattr(opened, "watch"):
-            # A judge of picture and sound together (Synchformer) has looked at the clip before.
+            # A judge of video and audio together (Synchformer) has looked at the clip before.
             seen = self.get(f"video_{kind}", judge)
             return _judged(judge, opened.watch, waveform, rate, seen)
         return _judged(judge, opened, waveform, rate)
@@ -173,8 +173,8 @@ class Features:
 
             return flow_magnitudes(Path(video))
         if judge is None:
-            raise Unavailable(f"no judge gives '{kind}' of a picture")
-        return _judged(judge, self.shelf.judge(judge).look, video)
+            raise Unavailable(f"no judge gives '{kind}' of a video")
+        return _judged(judge, self.pool.judge(judge).look, video)
 
     def _read(self, side: str) -> tuple[Float[Tensor, " s"], int]:
         path = self._paths[side]

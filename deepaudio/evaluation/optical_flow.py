@@ -1,4 +1,4 @@
-"""Motion of a picture for AV-align: mean Farneback flow magnitude of every frame."""
+"""Motion of a video for AV-align: mean Farneback flow magnitude of every frame."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def flow_magnitudes(path: Path) -> tuple[list[float], float]:
     with opened(place) as container:
         stream = next(iter(container.streams.video), None)
         if stream is None:
-            raise InputError("video.missing", f"no picture in {place.name}")
+            raise InputError("video.missing", f"no frame in {place.name}")
         frame_rate = float(stream.average_rate or stream.guessed_rate)
         for frame in container.decode(stream):
             colour = frame.to_ndarray(format="bgr24")

@@ -1,7 +1,7 @@
 """Predictions of a preset for a manifest: one WAV an item, failures named, finished items kept.
 
 Variants are the rows of Table 2: `whole`; `no-energy` (M_tts with the empty feature, as long as the
-clip); `v2a-alone` (what M_v2a makes of the picture, without text).
+clip); `v2a-alone` (what M_v2a makes of the video, without text).
 """
 
 import hashlib

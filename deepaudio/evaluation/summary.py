@@ -72,7 +72,7 @@ def _value(features: Features, column: Column, heard: dict[str, str]) -> float:
 def _others(features: Features, column: Column) -> None:
     """Even for a silent output, what the metric needs of the truth must be there, and the judge."""
     if column.judge:
-        features.shelf.judge(column.judge)
+        features.pool.judge(column.judge)
     for need in column.metric.needs:
         if not need.startswith("output"):
             features.get(need, column.judge_of(need))

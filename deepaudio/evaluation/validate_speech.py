@@ -126,9 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path, help="model folder of a run (with --plot: the rows)")
     parser.add_argument("voices", type=Path, help="manifest of one recording a held-out talker")
     parser.add_argument("rows", type=Path, nargs="?", help="JSONL file to which the row is added")
-    parser.add_argument(
-        "--plot", action="store_true", help="draw ROWS into a picture: --plot ROWS PICTURE"
-    )
+    parser.add_argument("--plot", action="store_true", help="draw ROWS as an SVG: --plot ROWS SVG")
     parser.add_argument("--shards", nargs="*", default=(), help="speech shards of held-out talkers")
     parser.add_argument("--preset", default="mini", help="of the vocoder and the voice")
     parser.add_argument("--steps", type=int, help="of the solver")

@@ -15,13 +15,14 @@ from torch import Tensor
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.reference import cross_faded, prepare_reference
-from deepaudio.errors import InputError, WeightsError
+from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.inference.mini_tts import Reference
-from deepaudio.inference.networks import Resident
+from deepaudio.inference.networks import Networks
 from deepaudio.judges import open_judge
+from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import F5_TTS, SampleOptions
 from deepaudio.text import f5_duration
@@ -58,8 +59,8 @@ class F5TextToSpeech:
     defaults = F5_TTS
     margin = 0.0  # what is asked for is filled from end to end
 
-    def __init__(self, resident: Resident) -> None:
-        self.resident = resident
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
         self._voices: dict[int, tuple[Reference, _Voice]] = {}
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
@@ -76,7 +77,7 @@ class F5TextToSpeech:
     def unspoken(self, text: str) -> list[str]:
         """What has no words or would be spelled, and tokens that the vocabulary lacks: a pause takes their place."""
         missed = spoken(text).missed if _is_latin(text) else ()
-        unknown = self.resident.get("vocabulary")[0].unknown(_words(text))
+        unknown = self.networks.get("vocabulary")[0].unknown(_words(text))
         return list(dict.fromkeys([*missed, *unknown]))
 
     @torch.inference_mode()
@@ -86,28 +87,31 @@ class F5TextToSpeech:
         reference: Reference,
         *,
         duration: float | None = None,
-        energy: Float[Tensor, " n"] | None = None,
+        knowledge: Knowledge = EMPTY,
         options: SampleOptions = SampleOptions(),
     ) -> Float[Tensor, " s"]:
         """Speech of `text`, round(duration * 24000) samples when `duration` is given, else at the reference's pace.
 
-        `energy` at 93.75 Hz covers that duration; without it the empty feature is used. A text too long for one pass is
+        The contours of `knowledge` cover that duration. A text too long for one pass is
         spoken in chunks, each with its own part of the duration and the contour, and cross-faded. Raises InputError for
         an empty text and for a reference that is silent or whose text is not known.
         """
         text = _words(text)
         if not text:
             raise InputError("text.empty", "no text to speak")
+        if knowledge.pitch is not None:
+            message = "the speech of this preset follows no pitch contour"
+            raise UsageError("condition.pitch", message, "--preset mini does, or leave --pitch out")
         voice = self._voice(reference)
         options = self.defaults.fill(options)
         seconds = voice.n_frames * HOP / SAMPLE_RATE
         pieces = f5_duration.chunks(text, f5_duration.chunk_bytes(voice.text, seconds))
-        network, tokenizer = self.resident.get("tts", "vocabulary", "tts_vocoder")[:2]
+        network, tokenizer = self.networks.get("tts", "vocabulary", "tts_vocoder")[:2]
         fade = 0 if len(pieces) == 1 else round(FADE_SECONDS * SAMPLE_RATE)
         spans = self._spans(pieces, voice, duration, fade)
         mels = []
         for number, (piece, (first, last)) in enumerate(zip(pieces, spans, strict=True)):
-            contour = None if energy is None else energy[first // HOP : math.ceil(last / HOP)]
+            contour = knowledge.part(first // HOP, math.ceil(last / HOP) - first // HOP).energy
             own = replace(options, seed=options.seed + number)
             mels.append(self._mel(network, tokenizer, piece, voice, last - first, contour, own))
         parts = [
@@ -158,17 +162,17 @@ class F5TextToSpeech:
         n = max(n, len(ids) + 1, len(voice.mel) + 1)
         contour = None
         if energy is not None and not network.config.energy:
-            log.warning("%s takes no energy contour", self.resident.part("tts").name)
+            log.warning("%s takes no energy contour", self.networks.part("tts").name)
         if network.config.energy:
             contour = torch.zeros(n)
             if energy is not None:
                 contour[: voice.n_frames] = voice.energy
                 spoken = energy.cpu().float()[: n - voice.n_frames]
                 contour[voice.n_frames : voice.n_frames + len(spoken)] = spoken
-        device, dtype = self.resident.device, self.resident.dtype
+        device, dtype = self.networks.device, self.networks.dtype
         generator = torch.Generator().manual_seed(options.seed)
         noise = torch.randn(n, voice.mel.shape[1], generator=generator)
-        with self.resident.exact():
+        with self.networks.exact():
             mel = sample(
                 network,
                 voice.mel.to(device, dtype),
@@ -180,8 +184,8 @@ class F5TextToSpeech:
         return mel[voice.n_frames :].float()
 
     def _waveform(self, mel: Float[Tensor, "n c"], samples: int) -> Float[Tensor, " s"]:
-        vocoder = self.resident.get("tts", "vocabulary", "tts_vocoder")[2]
-        with self.resident.exact():
+        vocoder = self.networks.get("tts", "vocabulary", "tts_vocoder")[2]
+        with self.networks.exact():
             waveform = vocoder(mel[None])[0].cpu()
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples]
 

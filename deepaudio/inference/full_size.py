@@ -12,7 +12,7 @@ from deepaudio.errors import WeightsError
 from deepaudio.inference.f5_tts import F5TextToSpeech
 from deepaudio.inference.gate import Gate
 from deepaudio.inference.mmaudio_v2a import MMVideoToAudio
-from deepaudio.inference.networks import Resident
+from deepaudio.inference.networks import Networks
 from deepaudio.inference.yingsound_v2a import YSVideoToAudio
 from deepaudio.presets import official, store
 from deepaudio.presets.trained import DEFAULT, PRESETS
@@ -31,9 +31,9 @@ class FullSize:
     trained: Mapping[str, Path] = field(default_factory=dict)
 
     @cached_property
-    def resident(self) -> Resident:
+    def networks(self) -> Networks:
         """The networks, from official parts or from the folders in `trained`."""
-        return Resident(self.preset, self.device, self.dtype, self.low_memory, self.trained)
+        return Networks(self.preset, self.device, self.dtype, self.low_memory, self.trained)
 
     @cached_property
     def gate(self) -> Gate:
@@ -44,13 +44,13 @@ class FullSize:
     def v2a(self) -> "MMVideoToAudio | YSVideoToAudio":
         """M_v2a with its encoders, codec and vocoder."""
         if "sync" in self.preset.parts:
-            return MMVideoToAudio(self.resident)
-        return YSVideoToAudio(self.resident)
+            return MMVideoToAudio(self.networks)
+        return YSVideoToAudio(self.networks)
 
     @cached_property
     def tts(self) -> F5TextToSpeech:
         """M_tts with its vocoder."""
-        return F5TextToSpeech(self.resident)
+        return F5TextToSpeech(self.networks)
 
 
 def find(name: str, roles: Sequence[str] | None = None) -> official.Preset | None:

@@ -15,6 +15,7 @@ from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
 from deepaudio.inference.protocols import SpeechModel
 from deepaudio.inference.voices import Voice
+from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
 from deepaudio.script.fit import PlannedLine
@@ -57,14 +58,14 @@ def speak_lines(
     plan: Sequence[PlannedLine],
     voices: Mapping[str | None, Voice],
     duration: float,
-    energy: Float[Tensor, " n"] | None,
+    knowledge: Knowledge,
     options: SampleOptions,
     kept: Kept | None = None,
     progress: Progress | None = None,
 ) -> Speech:
     """Synthesise the planned lines and lay them on a track of `duration` seconds.
 
-    `energy` is the contour of the clip at 93.75 Hz, None for the empty feature. A line found in `kept` under its key
+    `knowledge` has the contours of the whole track. A line found in `kept` under its key
     is not made again, a new one is put there. Lines that overlap are summed, so two speakers may talk at once.
     """
     rate = tts.sample_rate
@@ -73,13 +74,14 @@ def speak_lines(
         voice = voices[line.speaker]
         seed = line_seed(options.seed, line)
         asked = line.duration + 2 * tts.margin
-        slice_ = None if energy is None else energy_slice(energy, line.start - tts.margin, asked)
-        key = line_key(line, voice, slice_, replace(options, seed=seed))
+        first, count = round((line.start - tts.margin) * FRAME_RATE), round(asked * FRAME_RATE)
+        known = knowledge.part(first, max(1, count))
+        key = line_key(line, voice, known, replace(options, seed=seed))
         part = kept.get(key) if kept else None
         fresh = part is None
         if fresh:
             own = replace(options, seed=seed)
-            part = _spoken(tts, line.text, voice, own, duration=asked, energy=slice_)
+            part = _spoken(tts, line.text, voice, own, duration=asked, knowledge=known)
             check_finite(part, f"the speech of line {line.id}")
             if not _sounds(part):
                 message = f"the model gave silence for line {line.id}"
@@ -106,21 +108,13 @@ def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int)
     return Event(max(0.0, start), part[before : before + room])
 
 
-def energy_slice(energy: Float[Tensor, " n"], start: float, duration: float) -> Float[Tensor, " m"]:
-    """The part of a clip's contour under a line; zeros outside the clip."""
-    first = round(start * FRAME_RATE)
-    count = max(1, round(duration * FRAME_RATE))
-    padded = torch.nn.functional.pad(energy, (max(0, -first), max(0, first + count - len(energy))))
-    return padded[max(0, first) : max(0, first) + count]
-
-
 def line_seed(seed: int, line: PlannedLine) -> int:
     """A seed of the line's own, so that a changed neighbour does not change it."""
     text = f"{seed}|{line.speaker or ''}|{line.text}"
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:6], "big")
 
 
-def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: SampleOptions) -> str:
+def line_key(line: PlannedLine, voice: Voice, knowledge: Knowledge, options: SampleOptions) -> str:
     """A fingerprint of everything that shapes the line's sound."""
     digest = hashlib.sha256()
     facts = (
@@ -132,8 +126,9 @@ def line_key(line: PlannedLine, voice: Voice, energy: Tensor | None, options: Sa
         asdict(options),
     )
     digest.update(repr(facts).encode("utf-8", "surrogatepass"))
-    if energy is not None:
-        digest.update(energy.detach().cpu().float().contiguous().numpy().tobytes())
+    for contour in knowledge:
+        if contour is not None:
+            digest.update(contour.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:24]
 
 

@@ -17,9 +17,11 @@ from deepaudio import checkpoint
 from deepaudio.audio.energy import FRAME_RATE, energy_contour
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
+from deepaudio.audio.pitch import octaves
 from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
-from deepaudio.audio.prior.draft import HOP, Ear, Voice, heard_span, sketch, taught
+from deepaudio.audio.prior.draft import HOP, TimbreEncoder, Voice, heard_span, sketch, taught
 from deepaudio.audio.prior.shaping import coloured, following, softly, without_floor
+from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
 from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
@@ -28,11 +30,13 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import rough
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
-from deepaudio.inference.mini_parts import load_ear, load_vocoder
+from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 
 SAMPLE_RATE = 24_000
+VOCODER = "codecs/vocos_source"
+NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
 EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
 SHARE = 0.4  # how much of it is taken
@@ -70,11 +74,11 @@ class TextToSpeech:
         self,
         network: dit.Model,
         vocoder: torch.nn.Module,
-        ear: Ear,
+        timbre_encoder: TimbreEncoder,
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.ear = ear
+        self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
         self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
         self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
@@ -97,7 +101,12 @@ class TextToSpeech:
         """
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
-        return cls(network, load_vocoder(folders["vocoder"]), load_ear(folders["voice"]), device)
+        return cls(
+            network,
+            checkpoint.load_network(folders["vocoder"], VOCODER),
+            checkpoint.load_network(folders["voice"], "eigenvoice").timbre,
+            device,
+        )
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
@@ -110,13 +119,13 @@ class TextToSpeech:
         reference: Reference,
         *,
         duration: float | None = None,
-        energy: Float[Tensor, " n"] | None = None,
+        knowledge: Knowledge = EMPTY,
         options: SampleOptions = SampleOptions(),
     ) -> Float[Tensor, " s"]:
         """Speech in the voice of `reference`, round(duration * 24000) samples when `duration` is given.
 
-        It fills them but for `margin` seconds of quiet at both ends. `energy` at 93.75 Hz covers that duration; without it the empty feature is used (eq. 2). The level is that of
-        speech at RMS 0.1. Raises InputError for text without a sound.
+        It fills them but for `margin` seconds of quiet at both ends. The contours of `knowledge` cover that
+        duration; the pitch is followed in the range of the reference. The level is that of speech at RMS 0.1. Raises InputError for text without a sound.
         """
         options = self.defaults.fill(options)
         sentences = self.encode(text)
@@ -130,7 +139,7 @@ class TextToSpeech:
         made = []
         for number, piece in enumerate(pieces):
             first, last = edges[number], edges[number + 1]
-            part = None if energy is None else energy[round(first / HOP) : round(last / HOP)]
+            part = knowledge.part(round(first / HOP), round(last / HOP) - round(first / HOP))
             own = replace(options, seed=options.seed + number)
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
@@ -146,7 +155,7 @@ class TextToSpeech:
         waveform = waveform[first * HOP : (last + 4) * HOP]
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
-        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.ear)
+        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.timbre_encoder)
         waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
         n = n_frames(len(waveform))
         return (
@@ -156,26 +165,28 @@ class TextToSpeech:
         )
 
     def _piece(
-        self, piece, voice, samples: int, energy: Tensor | None, options: SampleOptions
+        self, piece, voice, samples: int, knowledge: Knowledge, options: SampleOptions
     ) -> Tensor:
         mel, _, timbre = voice
+        energy = knowledge.energy
         n = n_frames(samples)
         whole = join(piece)
         teacher = taught(whole.spectra)
         anchors = place(piece, n, heard_span(teacher))
-        drawn = sketch(teacher, anchors, n * HOP, timbre)[:n]
+        melody = None if knowledge.pitch is None else _in_hertz(knowledge.pitch, timbre.middle)
+        drawn = sketch(teacher, anchors, n * HOP, timbre, melody)[:n]
         if energy is not None and float(energy.max()) > 0:
             drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken_mel = drawn
         if options.steps:
             content = lay(whole, anchors, n, timbre.middle)
-            spoken_mel = self._refined(drawn, content, voice, energy, options)
+            spoken_mel = self._refined(drawn, content, voice, knowledge, options)
         spoken_mel = coloured(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 
     def _refined(
-        self, drawn: Tensor, content: Tensor, voice, energy: Tensor | None, options: SampleOptions
+        self, drawn: Tensor, content: Tensor, voice, knowledge: Knowledge, options: SampleOptions
     ) -> Float[Tensor, "n c"]:
         """The drawn mel (n c) with part of the timbre that the flow adds to it, or the mel of a flow from noise."""
         mel, own_energy, _ = voice
@@ -184,6 +195,11 @@ class TextToSpeech:
         spoken = torch.arange(n_ref + n) >= n_ref
         cond = torch.cat([mel, torch.zeros(n, mel.shape[1])])
         contour = torch.zeros(n_ref + n)
+        energy, pitch = knowledge
+        intonation = torch.zeros(n_ref + n)
+        if pitch is not None:
+            intonation[:n_ref] = _at_frames(octaves(torch.from_numpy(voice[2].pitch)), n_ref)
+            intonation[n_ref : n_ref + len(pitch)] = pitch[:n]
         if energy is not None:
             wanted = energy[:n]
             contour[:n_ref] = own_energy[:n_ref]
@@ -196,20 +212,23 @@ class TextToSpeech:
             content, begin = torch.cat([content, guess], -1), noise
         else:
             begin = rough(guess, noise)
-        generated = self._sample(begin, content, spoken, cond, contour, options)
+        contours = contour[:, None], intonation[:, None]
+        generated = self._sample(begin, content, spoken, cond, contours, options)
         spoken_mel = unstandardize(generated[n_ref:]).cpu()
         if self.network.config.prior:
             return spoken_mel
         return softly(spoken_mel, drawn, width=STEADY, share=SHARE)
 
-    def _sample(self, begin, content, spoken, cond, contour, options: SampleOptions) -> Tensor:
+    def _sample(self, begin, content, spoken, cond, contours, options: SampleOptions) -> Tensor:
+        energy, pitch = contours
         on_device = lambda value: value[None].to(self.device)  # noqa: E731
         conditions = self.network.encode(
             content=on_device(content),
             content_mask=on_device(spoken),
             cond=on_device(cond),
             cond_mask=on_device(~spoken),
-            energy=on_device(contour[:, None]) if self.network.config.energy else None,
+            energy=on_device(energy) if self.network.config.energy else None,
+            pitch=on_device(pitch).float() if self.network.config.pitch else None,
         )
         null = None if options.guidance_scale == 1 else self.network.null(conditions)
         field = guided(
@@ -221,6 +240,19 @@ class TextToSpeech:
         grid = sway(linear(options.steps), options.sway)
         with self.sampling():
             return euler(field, on_device(begin), grid.to(self.device))[0].float()
+
+
+def _in_hertz(pitch: Float[Tensor, " n"], middle: float | None) -> np.ndarray:
+    """Octaves at 93.75 Hz, 0 unvoiced, to Hz every 5 ms about the median of a voice."""
+    hertz = np.where(pitch.numpy() != 0, (middle or NO_PITCH) * 2.0 ** pitch.numpy(), 0.0)
+    rows = np.arange(int(len(hertz) / FRAME_RATE / PERIOD) + 1)
+    return pitch_between(hertz, rows * PERIOD * FRAME_RATE)
+
+
+def _at_frames(rows: Float[Tensor, " m"], n: int) -> Float[Tensor, " n"]:
+    """Values every 5 ms at `n` mel frames."""
+    place = (torch.arange(n) / FRAME_RATE / PERIOD).round().long()
+    return rows[place.clamp(max=len(rows) - 1)]
 
 
 def _length(sentence: Utterance) -> float:

@@ -21,7 +21,6 @@ from deepaudio.errors import WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
-from deepaudio.inference.mini_parts import load_vocoder
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames_with_progress
@@ -31,7 +30,7 @@ from deepaudio.progress import Progress
 WINDOW = 70  # latents; what training saw
 OVERLAP = 20
 AT_ONCE = 16  # windows in a batch
-LARGEST_SIDE = 960  # pictures are shrunk to this before they are looked at
+LARGEST_SIDE = 960  # frames are shrunk to this before they are looked at
 SPEECH = "a person speaks"
 QUIET, SOFTNESS = (
     0.8,
@@ -42,6 +41,8 @@ LOUDEST = 0.95  # samples beyond it scale the whole sound down: guidance exagger
 UNSEEN = 0.3  # seconds without a face before whoever speaks counts as away
 AHEAD = 6  # frames by which speech begins before it is loud, chosen on held-out GRID
 FAINTLY = 0.3  # how loud it is then
+
+VOCODER = "codecs/vocos_source"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class VideoToAudio:
         folders = {role: preset / role for role in roles} | dict(trained)
         model = checkpoint.load_network(folders["v2a"], "v2a/mmdit")
         codec = checkpoint.load_network(folders["v2a/codec"], "codecs/mel_linear")
-        vocoder = load_vocoder(folders["vocoder"])
+        vocoder = checkpoint.load_network(folders["vocoder"], VOCODER)
         return cls(model, codec, MotionEncoder(folders["face"]), vocoder, torch.device(device))
 
     @property
@@ -99,7 +100,7 @@ class VideoToAudio:
     def features(
         self, clip: str | PathLike | ClipInfo, progress: Progress | None = None
     ) -> ClipFeatures:
-        """Look at every picture of a clip once. InputError for a clip that cannot be read."""
+        """Encode every frame of a clip once. InputError for a clip that cannot be read."""
         info = clip if isinstance(clip, ClipInfo) else probe(clip)
         shrink = LARGEST_SIDE / max(info.width, info.height)
         size = None

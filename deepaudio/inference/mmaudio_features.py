@@ -68,7 +68,7 @@ def look(
 ) -> FullFeatures:
     """Features of a whole clip; memory does not grow with its length.
 
-    The last picture stands until the end of the clip (upstream drops what is left of an eighth of a second there: speech
+    The last frame stands until the end of the clip (upstream drops what is left of an eighth of a second there: speech
     would end before the clip), and longer in a clip shorter than one Synchformer segment
     (0.64 s). Raises InputError for a clip without pictures.
     """
@@ -83,7 +83,7 @@ def look(
             last[1] = frame_sampling.sync_input(pixels[None])[0]
             segments.segments(encoder, last[1])
     if last[0] is None or last[1] is None:
-        raise InputError("clip.no_pictures", f"no picture of {info.path} could be used")
+        raise InputError("clip.no_pictures", f"no frame of {info.path} could be used")
     while images.count < math.ceil(frame_sampling.CLIP_RATE * info.duration):
         images.images(tower, last[0])
     images.images(tower, None)

@@ -16,7 +16,7 @@ from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.inference.mmaudio_features import HOP, PER_SEGMENT, FullFeatures, look
-from deepaudio.inference.networks import Resident
+from deepaudio.inference.networks import Networks
 from deepaudio.media.clip import ClipInfo
 from deepaudio.models.v2a import mmdit
 from deepaudio.options import MMAUDIO, SampleOptions
@@ -42,12 +42,12 @@ class MMVideoToAudio:
 
     defaults = MMAUDIO
 
-    def __init__(self, resident: Resident) -> None:
-        self.resident = resident
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
 
     @property
     def sample_rate(self) -> int:
-        return 16_000 if self.resident.part("codec").kind == "mmaudio-vae-16k" else 44_100
+        return 16_000 if self.networks.part("codec").kind == "mmaudio-vae-16k" else 44_100
 
     @property
     def latent_rate(self) -> float:
@@ -58,9 +58,9 @@ class MMVideoToAudio:
         self, video: str | PathLike | ClipInfo, progress: Progress | None = None
     ) -> FullFeatures:
         """Look at a clip once. InputError for a clip that cannot be read."""
-        tower, encoder = self.resident.get("clip", "sync")
-        with self.resident.exact():
-            place = self.resident.device, self.resident.dtype
+        tower, encoder = self.networks.get("clip", "sync")
+        with self.networks.exact():
+            place = self.networks.device, self.networks.dtype
             return look(video, tower, encoder, *place, progress)
 
     @torch.inference_mode()
@@ -70,13 +70,13 @@ class MMVideoToAudio:
         """Waveform of exactly the clip's duration; what no feature covers at its end is silent."""
         options = self.defaults.fill(options)
         texts = self._texts(prompt, negative) if prompt or negative else None
-        (network,) = self.resident.get("v2a")
+        (network,) = self.networks.get("v2a")
         if texts is None:  # the weights carry the features of an empty prompt
             texts = network.empty_string_feat[None].expand(2, -1, -1)
-        with self.resident.exact():
+        with self.networks.exact():
             latent = self._latent(network, features, texts, options)
-        codec, vocoder = self.resident.get("codec", "vocoder")
-        with self.resident.exact():
+        codec, vocoder = self.networks.get("codec", "vocoder")
+        with self.networks.exact():
             waveform = vocoder(codec.decode(latent))[0].float().cpu()
         waveform = waveform[: round(features.covered * self.sample_rate)]
         n_samples = round(features.duration * self.sample_rate)
@@ -91,16 +91,16 @@ class MMVideoToAudio:
         return energy_contour(self.sound(features, "", "", options), self.sample_rate)
 
     def _texts(self, prompt: str, negative: str) -> Float[Tensor, "2 l d"]:
-        (tower,) = self.resident.get("clip")
-        ids = clip_tower.tokenize([prompt, negative], tower.config).to(self.resident.device)
-        with self.resident.exact():
+        (tower,) = self.networks.get("clip")
+        ids = clip_tower.tokenize([prompt, negative], tower.config).to(self.networks.device)
+        with self.networks.exact():
             return tower.texts(ids)
 
     def _latent(
         self, network: mmdit.Model, features: FullFeatures, texts: Tensor, options: SampleOptions
     ) -> Float[Tensor, "1 n d"]:
         """Euler from seeded noise; clips beyond 8 s by overlapping windows whose velocities are averaged."""
-        device, dtype = self.resident.device, self.resident.dtype
+        device, dtype = self.networks.device, self.networks.dtype
         windows = plan_windows(features, self.latent_rate)
         n = windows[-1].latent.stop
         generator = torch.Generator().manual_seed(options.seed)

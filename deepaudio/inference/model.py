@@ -2,12 +2,13 @@
 
 Eq. 2 has three branches and `DeepAudio.generate` is their only copy:
 
-    v2a   sound from the picture             M_v2a alone, decoded by the vocoder
-    v2s   speech from the picture and text   M_tts with the energy contour that M_v2a predicts
+    v2a   sound from the video             M_v2a alone, decoded by the vocoder
+    v2s   speech from the video and text   M_tts with the energy contour that M_v2a predicts
     tts   speech from text                   M_tts with the empty feature phi in place of the contour
 
 Eq. 8 weights the directions by the gate's probabilities. Nothing here does: the gate is trained by itself (stage mof) and
-M_tts with the contour or with phi, never with a mixture, so `generate` takes the direction of the highest probability.
+M_tts with the contours or with phi, never with a mixture, so `generate` takes the direction of the highest probability and
+hands over the knowledge pool (`models/mof/knowledge.py`) whole or not at all.
 """
 
 import logging
@@ -21,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepaudio.devices import device_of, dtype_of
+from deepaudio.devices import device_of, dtype_of, retry_on_oom
 from deepaudio.errors import UsageError
 from deepaudio.inference.gate import Direction, Gate, Route
 from deepaudio.inference.lines import (
@@ -30,13 +31,13 @@ from deepaudio.inference.lines import (
     check_finite,
     speak_lines,
 )
-from deepaudio.inference.memory import sparing
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
 from deepaudio.inference.voices import Voice, assign, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
+from deepaudio.models.mof.knowledge import Knowledge, hand_over
 from deepaudio.options import PRESET, FitOptions, SampleOptions
 from deepaudio.presets.trained import preset_folder
 from deepaudio.progress import Progress
@@ -60,7 +61,7 @@ class Result:
     sampling: Mapping[str, SampleOptions] = field(default_factory=dict)
     """The values that were used, by what was sampled: sound, energy, speech."""
     energy: Tensor | None = None
-    """The contour [n] at 93.75 Hz, 0 .. 1, that the picture asked for; None without a picture and for v2a."""
+    """The contour [n] at 93.75 Hz, 0 .. 1, that the video asked for; None without a video and for v2a."""
     plan: Plan | None = None
     """When each line is spoken and by which rule; None for v2a."""
     lines: tuple[SpokenLine, ...] = ()
@@ -104,13 +105,13 @@ class DeepAudio:
         """Which direction the instruction asks for."""
         return self.gate.route(instruction)
 
-    def spare(self) -> None:
+    def free_memory(self) -> None:
         """From now on as little in memory as can be: one group of a full size's networks, and none to begin with."""
         self.low_memory = True
         for name in ("_parts", "tts", "v2a"):
             self.__dict__.pop(name, None)
 
-    @sparing
+    @retry_on_oom
     def generate(
         self,
         instruction: str,
@@ -125,6 +126,7 @@ class DeepAudio:
         fit: FitOptions = FitOptions(),
         direction: Direction | None = None,
         original: Tensor | None = None,
+        pitch: Tensor | None = None,
         kept: Kept | None = None,
         on_plan: Callable[[Plan], None] | None = None,
         dry_run: bool = False,
@@ -132,8 +134,8 @@ class DeepAudio:
     ) -> Result:
         """Sound for a video, speech for a video, or speech from text: what the instruction asks for.
 
-        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, a second witness of when
-        someone speaks; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
+        `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, the fallback for
+        when someone speaks; `pitch` [n] octaves at 93.75 Hz whose intonation the speech follows; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
         it by raising; with `dry_run` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
@@ -170,8 +172,9 @@ class DeepAudio:
                 rate = self.tts.sample_rate
                 return Result(empty, rate, taken, route, sampling, energy, plan=plan)
             used = sampling["speech"]
+            known = hand_over(taken, Knowledge(energy, pitch))
             speech = speak_lines(
-                self.tts, plan.lines, voices, plan.duration, energy, used, kept, progress
+                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress
             )
         return Result(
             speech.waveform,

@@ -20,7 +20,7 @@ _PRETRAINED = {
 }
 
 
-class Resident:
+class Networks:
     """The networks of a preset on a device, loaded when first asked for; those in `trained` come from their folders.
 
     Under `low_memory` asking for a group lets every other network go first, so V2A and TTS never lie in memory

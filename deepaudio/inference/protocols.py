@@ -9,6 +9,7 @@ from torch import Tensor
 from deepaudio.inference.gate import Gate
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.media.clip import ClipInfo
+from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.options import EngineDefaults, SampleOptions
 from deepaudio.progress import Progress
 
@@ -31,10 +32,10 @@ class SpeechModel(Protocol):
         reference: Reference,
         *,
         duration: float | None = None,
-        energy: Float[Tensor, " n"] | None = None,
+        knowledge: Knowledge = EMPTY,
         options: SampleOptions = ...,
     ) -> Float[Tensor, " s"]:
-        """Speech of `text`, of `duration` seconds and with the contour `energy` at 93.75 Hz where they are given."""
+        """Speech of `text`, of `duration` seconds and after the contours of `knowledge` where they are given."""
         ...
 
     def unspoken(self, text: str) -> list[str]:

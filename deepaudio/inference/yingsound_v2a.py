@@ -16,7 +16,7 @@ from deepaudio.errors import InputError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
-from deepaudio.inference.networks import Resident
+from deepaudio.inference.networks import Networks
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.media.video import frames_with_progress
@@ -40,8 +40,8 @@ class FrameFeatures:
 class YSVideoToAudio:
     """Sound for a clip, and the energy contour that V2S takes from it."""
 
-    def __init__(self, resident: Resident) -> None:
-        self.resident = resident
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
 
     defaults = YINGSOUND
     sample_rate = 24_000
@@ -58,15 +58,15 @@ class YSVideoToAudio:
                 f"{info.path} lasts {info.duration:.1f} s; this preset takes {MAX_SECONDS:.0f} s"
             )
             raise InputError("clip.too_long", message, "cut the clip, or take an mm preset")
-        (tower,) = self.resident.get("clip")
+        (tower,) = self.networks.get("clip")
         size = tower.config.image_size
         waiting: list[Tensor] = []
         found: list[Tensor] = []
 
         def flush() -> None:
             if waiting:
-                batch = torch.stack(waiting).to(self.resident.device, self.resident.dtype)
-                with self.resident.exact():
+                batch = torch.stack(waiting).to(self.networks.device, self.networks.dtype)
+                with self.networks.exact():
                     found.append(tower(pixel_values=batch).image_embeds.float().cpu())
                 waiting.clear()
 
@@ -76,7 +76,7 @@ class YSVideoToAudio:
                 flush()
         flush()
         if not found:
-            raise InputError("clip.no_pictures", f"no picture of {info.path} could be used")
+            raise InputError("clip.no_pictures", f"no frame of {info.path} could be used")
         return FrameFeatures(torch.cat(found), info.duration)
 
     @torch.inference_mode()
@@ -87,18 +87,18 @@ class YSVideoToAudio:
         if negative.strip():
             raise InputError("prompt.negative", "this preset takes no negative prompt")
         options = self.defaults.fill(options)
-        device, dtype = self.resident.device, self.resident.dtype
-        (reader,) = self.resident.get("text")
-        with self.resident.exact():
+        device, dtype = self.networks.device, self.networks.dtype
+        (reader,) = self.networks.get("text")
+        with self.networks.exact():
             states, mask = reader([prompt])
-        (network,) = self.resident.get("v2a")
+        (network,) = self.networks.get("v2a")
         n = math.ceil(features.duration * self.sample_rate / self.hop_length)
         index = nearest_frames(
             n, len(features.visual), features.duration, self.sample_rate, self.hop_length
         )
         generator = torch.Generator().manual_seed(options.seed)
         noise = torch.randn(1, n, network.config.latent_dim, generator=generator)
-        with self.resident.exact():
+        with self.networks.exact():
             cond = network.encode(
                 features.visual[index][None].to(device, dtype), states.to(dtype), text_mask=mask
             )
@@ -106,8 +106,8 @@ class YSVideoToAudio:
             grid = time.sway(time.linear(options.steps), options.sway)
             field = guided(network, cond, null, options.guidance_scale)
             latent = euler(field, options.noise_scale * noise.to(device, dtype), grid)
-        (codec,) = self.resident.get("codec")
-        with self.resident.exact():
+        (codec,) = self.networks.get("codec")
+        with self.networks.exact():
             waveform = codec.decode(latent)[0].float().cpu()
         n_samples = round(features.duration * self.sample_rate)
         return F.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))

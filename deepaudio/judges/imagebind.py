@@ -1,8 +1,8 @@
-"""ImageBind (huge), the judge of the IB-score: sound and picture in one space of [1024].
+"""ImageBind (huge), the judge of the IB-score: audio and video in one space of [1024].
 
 Weights: the published imagebind_huge.pth in a folder (Girdhar et al. 2023, arXiv 2305.05665); they are CC BY-NC-SA, so
 for research only. Only the halves for vision and audio are built. As av-benchmark does it: three clips of two seconds of
-sound; pictures every two seconds, in pairs, three square crops each. A clip with one such picture counts as a still.
+sound; frames every two seconds, in pairs, three square crops each. A clip with one such frame counts as a still.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Positions(nn.Module):
 
 
 class Stem(nn.Module):
-    """Patches of a picture pair or of a spectrogram to tokens."""
+    """Patches of a frame pair or of a spectrogram to tokens."""
 
     def __init__(self, half: Half, vision: bool):
         super().__init__()
@@ -144,7 +144,7 @@ class Trunk(nn.Module):
 
 
 class ImageBind(nn.Module):
-    """Pairs of pictures [b 3 2 h w] or mel clips [b 1 m t] to unit embeddings."""
+    """Pairs of frames [b 3 2 h w] or mel clips [b 1 m t] to unit embeddings."""
 
     def __init__(self, vision: Half = VISION, audio: Half = AUDIO, out: int = OUT):
         super().__init__()
@@ -187,7 +187,7 @@ def mel_clips(audio: Float[Tensor, " s"]) -> Float[Tensor, "b 1 m t"]:
 
 
 def picture_pairs(shown: Sequence[UInt8[Tensor, "h w 3"]]) -> Float[Tensor, "b 3 2 h w"]:
-    """Neighbouring pictures in pairs, cropped left, middle, right (or top to bottom); one alone is doubled."""
+    """Neighbouring frames in pairs, cropped left, middle, right (or top to bottom); one alone is doubled."""
     stack = torch.stack(list(shown)).permute(0, 3, 1, 2)
     stack = pictures.resize(stack, [PICTURE_SIZE], InterpolationMode.BICUBIC, antialias=True)
     stack = pictures.normalize(stack.float() / 255, list(PICTURE_MEAN), list(PICTURE_STD))
@@ -217,10 +217,10 @@ class Judge:
 
     @torch.inference_mode()
     def look(self, video: str | Path) -> Float[Tensor, " d"]:
-        """Mean embedding [1024] of the pictures of a clip."""
+        """Mean embedding [1024] of the frames of a clip."""
         shown = [f.pixels for f in frames_at(video, PICTURES_A_SECOND, allow_damaged=True)]
         if not shown:
-            raise InputError("clip.no_pictures", f"no picture in {Path(video).name}")
+            raise InputError("clip.no_pictures", f"no frame in {Path(video).name}")
         return self._mean(picture_pairs(shown), "vision")
 
     def _mean(self, x: Tensor, kind: str) -> Tensor:

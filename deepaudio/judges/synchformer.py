@@ -1,4 +1,4 @@
-"""Synchformer, the judge of DeSync: by how many seconds sound and picture are apart, on a grid from -2 to 2.
+"""Synchformer, the judge of DeSync: by how many seconds audio and video are apart, on a grid from -2 to 2.
 
 Weights: the published synchformer_state_dict.pth in a folder (Iashin et al. 2024, arXiv 2401.16423). As av-benchmark does it: segments
 of 0.64 s every 0.32 s of both, the offset of the first and of the last 14 segments. So 4.8 s are the least.
@@ -31,9 +31,7 @@ MELS, MEL_FRAMES = 128, 66
 MEL_MEAN, MEL_STD = -4.2677393, 4.5689974
 WINDOW = 14  # segments that the transformer compares at once
 MAX_OFFSET, CLASSES = 2.0, 21
-FILLED_PICTURES = (
-    3  # a picture stream this much shorter than the clip is continued with its last one
-)
+FILLED_PICTURES = 3  # a video stream this much shorter than the clip is continued with its last one
 
 
 @dataclass(frozen=True)
@@ -236,7 +234,7 @@ class Judge:
     def watch(
         self, waveform: Tensor, sample_rate: int, seen: Float[Tensor, "g n d"]
     ) -> list[float]:
-        """Offsets of the first and the last 14 segments that sound and picture share."""
+        """Offsets of the first and the last 14 segments that audio and video share."""
         heard = self._listen(torch.as_tensor(waveform), sample_rate)
         shared = min(len(seen), len(heard))
         seen, heard = (x[:shared].to(self._device) for x in (seen, heard))
@@ -257,7 +255,7 @@ class Judge:
 
 
 def _pictures(video: str | Path) -> Iterator[Tensor]:
-    """25 pictures a second; the last one stands for up to three that are missing at the end."""
+    """25 frames a second; the last one stands for up to three that are missing at the end."""
     rate = frame_sampling.SYNC_RATE
     wanted, count, last = int(rate * probe(video, allow_damaged=True).duration), 0, None
     for frame in frames_at(video, rate, allow_damaged=True):

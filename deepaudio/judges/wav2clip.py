@@ -1,7 +1,7 @@
-"""Wav2CLIP with CLIP ViT-B/32, the judge of the CLIP score: sound and picture in one space of [512].
+"""Wav2CLIP with CLIP ViT-B/32, the judge of the CLIP score: audio and video in one space of [512].
 
 Weights: the published Wav2CLIP.pt in a folder (Wu et al. 2022, arXiv 2110.11499), and beside it or in the hub cache
-`openai/clip-vit-base-patch32`. The paper gives no recipe; this is that of V2A-Mapper and FoleyCrafter. Pictures are
+`openai/clip-vit-base-patch32`. The paper gives no recipe; this is that of V2A-Mapper and FoleyCrafter. Frames are
 looked at twice a second, and the mean of their unit embeddings is compared.
 """
 
@@ -52,7 +52,7 @@ class Wav2Clip(nn.Module):
 
 
 class Judge:
-    """Both halves; the picture's is opened when the first picture comes."""
+    """Both halves; the video's is opened when the first frame comes."""
 
     name = "wav2clip"
 
@@ -72,13 +72,13 @@ class Judge:
 
     @torch.inference_mode()
     def look(self, video: str | Path) -> Float[Tensor, " d"]:
-        """Mean unit embedding [512] of the pictures of a clip."""
+        """Mean unit embedding [512] of the frames of a clip."""
         seen = [
             self._look(frame.pixels)
             for frame in frames_at(video, PICTURES_A_SECOND, allow_damaged=True)
         ]
         if not seen:
-            raise InputError("clip.no_pictures", f"no picture in {Path(video).name}")
+            raise InputError("clip.no_pictures", f"no frame in {Path(video).name}")
         return torch.stack(seen).mean(0)
 
     def _look(self, pixels: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class ClipInfo:
     fps: float
     n_frames: int
     n_hidden: int
-    """Pictures that an edit list keeps from being shown."""
+    """Frames that an edit list keeps from being shown."""
     width: int
     height: int
     """As shown, after the rotation."""
@@ -77,7 +77,7 @@ class ClipInfo:
     fingerprint: tuple[int, int, int]
     notes: tuple[str, ...] = ()
     n_unordered: int = 0
-    """Pictures whose decoding time lies before that of the one in front of them."""
+    """Frames whose decoding time lies before that of the one in front of them."""
     allow_damaged: bool = False
     """Go on with what can be decoded, however much is damaged."""
 

@@ -173,7 +173,7 @@ BY_SUFFIX = {
 def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = False) -> MuxPlan:
     """Decide the container and the fate of every stream; pure.
 
-    A picture that the asked container cannot carry moves the output to `.mkv` (under `strict`: InputError); every other
+    A video that the asked container cannot carry moves the output to `.mkv` (under `strict`: InputError); every other
     stream that has to be converted or left out is named in the notes (under `strict`: InputError).
     """
     notes: list[str] = []
@@ -191,7 +191,7 @@ def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = Fa
     kept: list[Planned] = []
     if info.n_hidden and box not in (_MP4, _MOV):
         notes.append(
-            f"{info.n_hidden} pictures that an edit list hides become visible in {box.muxer}"
+            f"{info.n_hidden} frames that an edit list hides become visible in {box.muxer}"
         )
     for stream in info.streams:
         planned, word = _fate(stream, info, box, audio)
@@ -209,7 +209,7 @@ def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = Fa
 def _obstacle(info: ClipInfo, box: Container) -> str | None:
     codec = info.stream(info.video_stream).codec
     if box.video and codec not in box.video:
-        return f"{box.muxer} cannot carry {codec} pictures"
+        return f"{box.muxer} cannot carry {codec} frames"
     if info.variable_frame_rate and not box.free_times and box is not _PS:
         return f"{box.muxer} cannot carry a variable frame rate"
     return None
@@ -221,9 +221,9 @@ def _fate(
     """What happens to a stream, and the words for the report if something is lost."""
     if stream.kind == "video":
         if stream.attached_picture:
-            return (Planned(stream), None) if box.cover else (None, "cover picture left out")
+            return (Planned(stream), None) if box.cover else (None, "cover image left out")
         if box.video and stream.codec not in box.video:
-            return None, f"second picture left out: not possible in {box.muxer}"
+            return None, f"second video stream left out: not possible in {box.muxer}"
         return Planned(stream), None
     if stream.kind == "audio":
         if audio == "replace":

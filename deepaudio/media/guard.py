@@ -1,4 +1,4 @@
-"""What must not reach a demuxer: refused by the bytes alone, then opened with everything else out of reach."""
+"""Validate a file by its header, then open it with restricted formats and protocols."""
 
 import logging
 from collections.abc import Iterator

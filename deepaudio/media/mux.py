@@ -1,4 +1,4 @@
-"""New sound under an untouched picture: packets are copied, never re-encoded."""
+"""New sound under the untouched video: packets are copied, never re-encoded."""
 
 import hashlib
 import logging
@@ -36,7 +36,7 @@ _BYTE_STREAMS = ("mpegts", "mpeg", "mpegvideo", "avi", "flv")
 
 @dataclass(frozen=True)
 class Muxed:
-    """What was written; `path` may end in .mkv where the asked container could not carry the picture."""
+    """What was written; `path` may end in .mkv where the asked container could not carry the video."""
 
     path: Path
     duration: float
@@ -70,12 +70,12 @@ def mux(
     keep_temp: bool = False,
     remux_fix: bool = False,
 ) -> Muxed:
-    """Write `out`: the picture of `video` bit for bit, `waveform` ([s], [channels s] or a Wave) as its first, default sound.
+    """Write `out`: the video of `video` bit for bit, `waveform` ([s], [channels s] or a Wave) as its first, default sound.
 
-    Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the picture, a
+    Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the video, a
     longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
     Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.notes` names what is not.
-    `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the pictures stay as they are.
+    `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the frames stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
     """
     if audio not in AUDIO_MODES:
@@ -121,7 +121,7 @@ def space_for(info: ClipInfo, channels: int, n_samples: int) -> int:
 
 
 def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[int, str]:
-    """Number of the picture's packets and a hash over their bytes in file order."""
+    """Number of the video's packets and a hash over their bytes in file order."""
     info = path if isinstance(path, ClipInfo) else probe(path)
     digest, count = hashlib.sha256(), 0
     with opened(info.path) as container:
@@ -158,24 +158,24 @@ def _write(plans: MuxPlan, info: ClipInfo, arguments: list[str], needed: int) ->
 
 @contextmanager
 def _blamed_on_clip(info: ClipInfo, remux_fix: bool) -> Iterator[None]:
-    """What fails with a damaged clip becomes an InputError: times out of order have a cure, lost pictures have none."""
+    """What fails with a damaged clip becomes an InputError: times out of order have a cure, lost frames have none."""
     try:
         yield
     except (ToolError, ResourceError) as error:
         if error.code not in ("ffmpeg.failed", "output.verify"):
             raise
         if info.n_unordered and not remux_fix:
-            message = f"{info.n_unordered} pictures have decoding times out of order"
+            message = f"{info.n_unordered} frames have decoding times out of order"
             hint = "--remux-fix writes new ones"
             raise InputError("clip.times", f"{message}: {error.message}", hint) from error
         if error.code == "output.verify" and (damaged := _damaged(info)):
-            message = f"{damaged} pictures of {shown_path(info.path)} are damaged: {error.message}"
+            message = f"{damaged} frames of {shown_path(info.path)} are damaged: {error.message}"
             raise InputError("clip.damaged", message, "get a whole copy") from error
         raise
 
 
 def _damaged(info: ClipInfo) -> int:
-    """Pictures of the clip that cannot be decoded without a fault."""
+    """Frames of the clip that cannot be decoded without a fault."""
     found = 0
     with opened(info.path) as container:
         for packet in packets(container, container.streams[info.video_stream]):
@@ -239,15 +239,15 @@ def _verified(temp: Path, info: ClipInfo, plans: MuxPlan, seconds: float) -> flo
     wanted = len([p for p in plans.kept if p.stream.kind in ("video", "audio")]) + 1
     found = len([s for s in made.streams if s.kind in ("video", "audio")])
     if found != wanted:
-        raise _bad(f"has {found} streams of picture and sound instead of {wanted}")
+        raise _bad(f"has {found} streams of video and audio instead of {wanted}")
     if info.allow_damaged and info.notes:  # two readers may stop at different places
         if made.n_frames < info.n_frames - 1:
-            raise _bad(f"has {made.n_frames} pictures instead of {info.n_frames}")
+            raise _bad(f"has {made.n_frames} frames instead of {info.n_frames}")
     elif info.format not in _BYTE_STREAMS and made.format not in _BYTE_STREAMS:
         if picture_digest(made) != picture_digest(info):
-            raise _bad("does not have the picture of the clip")
+            raise _bad("does not have the video of the clip")
     elif not info.n_frames - 1 <= made.n_frames <= info.n_frames + info.n_hidden + 1:
-        raise _bad(f"has {made.n_frames} pictures instead of {info.n_frames}")
+        raise _bad(f"has {made.n_frames} frames instead of {info.n_frames}")
     _check_end(made, made.audio_stream, seconds)
     _check_end(made, made.video_stream, made.duration)
     return max(made.duration, seconds)
@@ -255,7 +255,7 @@ def _verified(temp: Path, info: ClipInfo, plans: MuxPlan, seconds: float) -> flo
 
 def _check_end(made: ClipInfo, index: int, end: float) -> None:
     """Decode the last seconds of a stream; its last frame must be there."""
-    # a byte stream may be entered where no key picture follows; then only the whole of it tells
+    # a byte stream may be entered where no key frame follows; then only the whole of it tells
     last = _last_time(made, index, end - 2.0)
     if last is None or last < end - 0.5:
         last = _last_time(made, index, None)
@@ -265,7 +265,7 @@ def _check_end(made: ClipInfo, index: int, end: float) -> None:
 
 
 def _last_time(made: ClipInfo, index: int, start: float | None) -> float | None:
-    """Where the last frame that decodes ends: a slow picture may stand for seconds."""
+    """Where the last frame that decodes ends: a slow frame may stand for seconds."""
     last = None
     with opened(made.path) as container:
         track = container.streams[index]

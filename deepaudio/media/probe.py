@@ -62,7 +62,7 @@ def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
     if kind == "video" and codec is not None:
         sides = codec.width, codec.height
         if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
-            message = f"{shown}: a picture of {sides[0]}x{sides[1]} is beyond {limits.max_side}"
+            message = f"{shown}: a frame of {sides[0]}x{sides[1]} is beyond {limits.max_side}"
             raise InputError("clip.limits", message, path=shown)
     if kind == "audio" and codec is not None:
         rate, channels = codec.sample_rate or 0, codec.channels or 0
@@ -114,22 +114,22 @@ def _choose(container, streams, kind: str, asked: int | None, place: Path, notes
 def _no_video(streams, place: Path) -> None:
     shown = shown_path(place)
     if any(s.kind == "video" and s.codec == "unknown" for s in streams):
-        raise InputError("clip.codec", f"no decoder for the picture of {shown}", path=shown)
+        raise InputError("clip.codec", f"no decoder for the video of {shown}", path=shown)
     if any(s.kind == "audio" for s in streams):
-        hint = "for speech without a picture: deepaudio tts"
+        hint = "for speech without a video: deepaudio tts"
         raise InputError("clip.audio_only", f"no video in {shown}, only audio", hint, path=shown)
     raise InputError("clip.no_video", f"no video in {shown}", path=shown)
 
 
 class Schedule(NamedTuple):
-    """When the pictures of a stream are shown, in its time base."""
+    """When the frames of a stream are shown, in its time base."""
 
     times: list[int]
     step: int
-    """The usual time from one picture to the next."""
+    """The usual time from one frame to the next."""
     last_step: int
     end: float
-    """Seconds at which the last packet of any picture or sound ends."""
+    """Seconds at which the last packet of any video or audio ends."""
     heard: frozenset[int]
     """Streams of sound that have packets at all."""
     unordered: int
@@ -161,7 +161,7 @@ def _measure(
         message = f"{shown_path(place)} declares {declared:.2f} s but its media end at {end:.2f} s"
         damaged(message, allow_damaged, notes)
     if plan.unordered:
-        notes.append(f"{plan.unordered} pictures have decoding times out of order")
+        notes.append(f"{plan.unordered} frames have decoding times out of order")
     if sound is not None and sound.index not in plan.heard:
         notes.append(f"audio stream {sound.index} is empty")
         sound = None
@@ -170,7 +170,7 @@ def _measure(
     rotation = _rotation(place, picture.index)
     sides = track.codec_context.width, track.codec_context.height
     if len(plan.times) * sides[0] * sides[1] > limits.max_decoded_pixels:
-        message = f"{shown_path(place)}: {len(plan.times)} pictures of {sides[0]}x{sides[1]} are more than can be looked at"
+        message = f"{shown_path(place)}: {len(plan.times)} frames of {sides[0]}x{sides[1]} are more than can be looked at"
         raise ResourceError(
             "clip.bomb", message, "make it smaller or cut it", path=shown_path(place)
         )
@@ -211,7 +211,7 @@ def _check_times(
         message = f"{shown}: {duration:.0f} s at {fps:.0f} frames/s is beyond the limits"
         raise InputError("clip.limits", message, path=shown)
     if gap > limits.max_gap:
-        raise ResourceError("clip.bomb", f"{shown}: one picture stands for {gap:.0f} s", path=shown)
+        raise ResourceError("clip.bomb", f"{shown}: one frame stands for {gap:.0f} s", path=shown)
 
 
 def _varies(plan: Schedule) -> bool:
@@ -256,15 +256,15 @@ def _schedule(container, track, notes: list[str]) -> Schedule:
 
 
 def _rotation(place: Path, index: int) -> int:
-    """From the first decodable picture, which also proves that there is one."""
+    """From the first decodable frame, which also proves that there is one."""
     with opened(place) as container:
         for tries, packet in enumerate(packets(container, container.streams[index])):
             try:
                 for frame in packet.decode():
                     return round(frame.rotation / 90) * 90 % 360
             except av.error.FFmpegError as error:
-                log.debug("undecodable picture: %s", error)
+                log.debug("undecodable frame: %s", error)
             if tries > 300:
                 break
     shown = shown_path(place)
-    raise InputError("clip.undecodable", f"no picture of {shown} can be decoded", path=shown)
+    raise InputError("clip.undecodable", f"no frame of {shown} can be decoded", path=shown)

@@ -1,4 +1,4 @@
-"""Long sounds in files without a name: bare float32, gone with the process however it ends."""
+"""Long waveforms in anonymous temporary files: raw float32, removed with the process however it ends."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Decoded pictures with their presentation times, one at a time."""
+"""Decoded frames with their presentation times, one at a time."""
 
 import logging
 import math
@@ -22,13 +22,13 @@ from deepaudio.progress import Progress
 
 log = logging.getLogger(__name__)
 
-# Containers round presentation times, Matroska to 1 ms; a picture this much early still counts as on time.
+# Containers round presentation times, Matroska to 1 ms; a frame this much early still counts as on time.
 ROUNDING = Fraction(1, 1000)
 MAX_DAMAGED_SHARE = 0.05
 
 
 class Frame(NamedTuple):
-    """A picture and the second, counted from the start of the clip, at which it is shown."""
+    """A frame and the second, counted from the start of the clip, at which it is shown."""
 
     time: float
     pixels: UInt8[Tensor, "height width 3"]
@@ -48,9 +48,9 @@ def frames(
     allow_damaged: bool = False,
     notes: list[str] | None = None,
 ) -> Iterator[Frame]:
-    """Every picture shown in [start, start + duration), upright RGB, `size` = (width, height) if resized (bicubic).
+    """Every frame shown in [start, start + duration), upright RGB, `size` = (width, height) if resized (bicubic).
 
-    Memory does not grow with the clip. Pictures that cannot be decoded are counted; more than 5 % of them raise
+    Memory does not grow with the clip. Frames that cannot be decoded are counted; more than 5 % of them raise
     InputError unless `allow_damaged`. What the caller should report is appended to `notes`, or logged without it.
     """
     info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
@@ -81,10 +81,10 @@ def frames_at(
     allow_damaged: bool = False,
     notes: list[str] | None = None,
 ) -> Iterator[Frame]:
-    """The clip at a fixed rate: slot k takes the first picture at or after start + k / fps.
+    """The clip at a fixed rate: slot k takes the first frame at or after start + k / fps.
 
-    MMAudio's sampling rule, counted exactly (its own float accumulator is late by a picture on some rates): a slower clip
-    repeats pictures, slots after the last picture get none. Frame.time is the time of the slot.
+    MMAudio's sampling rule, counted exactly (its own float accumulator is late by a frame on some rates): a slower clip
+    repeats frames, slots after the last frame get none. Frame.time is the time of the slot.
     """
     rates = [fps]
     for _, frame in frames_at_rates(
@@ -128,7 +128,7 @@ def frames_at_rates(
 def slots(
     moments: Iterable[tuple[Fraction, object]], rates: Sequence[float], start: float = 0.0
 ) -> Iterator[tuple[int, Fraction, object]]:
-    """Which picture each slot of each rate takes: (rate index, slot time, picture), in order of the pictures."""
+    """Which frame each slot of each rate takes: (rate index, slot time, frame), in order of the frames."""
     steps = [1 / Fraction(rate).limit_denominator(100_000) for rate in rates]
     counts = [0] * len(rates)
     begin = Fraction(start)
@@ -158,7 +158,7 @@ def _moments(
             if picture is None or picture.is_corrupt:
                 damaged += 1
                 if damaged > allowed and not (allow_damaged or info.allow_damaged):
-                    message = f"{shown_path(info.path)}: more than {allowed} damaged pictures"
+                    message = f"{shown_path(info.path)}: more than {allowed} damaged frames"
                     hint = (
                         "get an undamaged copy, or go on with what can be decoded: --allow-damaged"
                     )
@@ -173,16 +173,16 @@ def _moments(
                 count += 1
                 yield _Moment(time, picture)
     if damaged and notes is None:
-        log.warning("%s: %d damaged pictures", shown_path(info.path), damaged)
+        log.warning("%s: %d damaged frames", shown_path(info.path), damaged)
     elif damaged:
-        notes.append(f"{damaged} damaged pictures, {count} decoded")
+        notes.append(f"{damaged} damaged frames, {count} decoded")
     if count == 0 and start < info.duration:
-        message = f"no picture of {shown_path(info.path)} could be decoded"
+        message = f"no frame of {shown_path(info.path)} could be decoded"
         raise InputError("clip.undecodable", message, path=shown_path(info.path))
 
 
 def _seek(container, track, start: float, zero: Fraction) -> None:
-    """To the key picture before `start`; decoding from the beginning is the fallback and only slower."""
+    """To the key frame before `start`; decoding from the beginning is the fallback and only slower."""
     if start <= 2.0:
         return
     try:
@@ -192,7 +192,7 @@ def _seek(container, track, start: float, zero: Fraction) -> None:
 
 
 def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
-    """Pictures in presentation order; None for a packet that the decoder refused."""
+    """Frames in presentation order; None for a packet that the decoder refused."""
     arriving = packets(container, track)
     while True:
         try:
@@ -215,9 +215,7 @@ def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
 def _check_size(picture: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:
     sides = picture.width, picture.height
     if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
-        message = (
-            f"{shown_path(info.path)}: a picture of {sides[0]}x{sides[1]} is beyond the limits"
-        )
+        message = f"{shown_path(info.path)}: a frame of {sides[0]}x{sides[1]} is beyond the limits"
         raise InputError("clip.limits", message)
 
 

@@ -85,7 +85,7 @@ def onset_error(output_onsets: Sequence[float], target_onsets: Sequence[float]) 
 
 
 def av_align(output_onsets: Sequence[float], video_motion: tuple[Sequence[float], float]) -> float:
-    """AV-align: share of matched peaks of audio onsets and of picture motion (TempoTokens).
+    """AV-align: share of matched peaks of audio onsets and of motion in the video (TempoTokens).
 
     Matched over all peaks; `video_motion` is (mean flow magnitude per frame, frames per second).
 

@@ -12,7 +12,7 @@ def mos(output_quality: dict[str, float]) -> float:
 
 
 def desync(output_offsets: list[float]) -> float:
-    """DeSync: mean absolute offset between sound and picture that Synchformer predicts, in seconds.
+    """DeSync: mean absolute offset between audio and video that Synchformer predicts, in seconds.
 
     Mean of the absolute offsets of the first and the last window.
     """

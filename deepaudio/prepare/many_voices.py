@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from deepaudio.audio.prior.content import Anchors
+from deepaudio.checkpoint import load_network
 from deepaudio.encoders.content import UNIT, ContentEncoder, phones_of
 from deepaudio.errors import InputError
-from deepaudio.inference.mini_parts import load_ear
 from deepaudio.prepare.kokoro import Kokoro, Style, mixed, read_styles
 from deepaudio.prepare.speech_shards import Spoken, write_speech
 from deepaudio.presets.trained import preset_folder
@@ -65,4 +65,6 @@ def write(
         raise InputError("lines.few", f"{len(texts)} lines, but each voice says {each}", "--each")
     mix = list(mixed(read_styles(styles), voices, seed))
     spoken = said(texts, mix, each, seed)
-    return write_speech(out, spoken, load_ear(preset_folder("mini") / "voice"))
+    return write_speech(
+        out, spoken, load_network(preset_folder("mini") / "voice", "eigenvoice").timbre
+    )

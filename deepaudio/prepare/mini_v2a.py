@@ -1,7 +1,7 @@
 """Features for training V2A: look at every clip once, keep what was seen and the mel of what is heard.
 
 A shard is NAME.safetensors with `KEY.sync` (f 113), `KEY.clip` (g 124) and `KEY.mel` (n 100), float16, and NAME.json,
-a list of {key, kind, prompts, onsets, duration}; a row with `seen` is another sound to the pictures of that key. `deepaudio.data.v2a` reads them.
+a list of {key, kind, prompts, onsets, duration}; a row with `seen` is another sound to the frames of that key. `deepaudio.data.v2a` reads them.
 
 """
 

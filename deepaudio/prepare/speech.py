@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from deepaudio.audio.prior.content import Anchors, Phone, Utterance
+from deepaudio.checkpoint import load_network
 from deepaudio.data.manifest import Item
 from deepaudio.encoders.content import ContentEncoder
-from deepaudio.inference.mini_parts import load_ear
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
 from deepaudio.prepare.eigenvoice_shards import write_voices
@@ -98,4 +98,6 @@ def write(
     spoken = spoken_items(transcribed(items) if transcribe else items, ContentEncoder())
     if eigenvoice:
         return write_voices(out, spoken, factors)
-    return write_speech(out, spoken, load_ear(preset_folder("mini") / "voice"), factors)
+    return write_speech(
+        out, spoken, load_network(preset_folder("mini") / "voice", "eigenvoice").timbre, factors
+    )

@@ -18,7 +18,7 @@ from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.audio.prior.content import MIDDLE_PITCH, Anchors, Utterance, lay
-from deepaudio.audio.prior.draft import HOP, Ear, Voice, sketch, taught
+from deepaudio.audio.prior.draft import HOP, TimbreEncoder, Voice, sketch, taught
 from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.prior.world import pitch_of
 from deepaudio.data.shards import write_shard
@@ -66,7 +66,9 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
     )
 
 
-def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, Tensor]:
+def features(
+    spoken: Spoken, timbre_encoder: TimbreEncoder, voice: Voice | None = None
+) -> dict[str, Tensor]:
     """Mel and sketch (n 100), content (n 92, melody of the teacher), energy (n) and pitch in Hz (n, 0 unvoiced).
 
     The sketch is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
@@ -85,7 +87,7 @@ def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, 
     else:
         middle = n // 2
         first, second = waveform[: middle * HOP], waveform[middle * HOP :]
-        by_first, by_second = (sketched(Voice.of(half, ear)) for half in (first, second))
+        by_first, by_second = (sketched(Voice.of(half, timbre_encoder)) for half in (first, second))
         drawn = torch.cat([by_second[:middle], by_first[middle:]])
     # forced alignment is a few frames off here and there
     place = matching_rows(drawn, mel)
@@ -100,7 +102,10 @@ def features(spoken: Spoken, ear: Ear, voice: Voice | None = None) -> dict[str, 
 
 
 def write_speech(
-    path: Path, spoken: Iterable[Spoken], ear: Ear, factors: tuple[float, ...] = (1.0,)
+    path: Path,
+    spoken: Iterable[Spoken],
+    timbre_encoder: TimbreEncoder,
+    factors: tuple[float, ...] = (1.0,),
 ) -> int:
     """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
     tensors, index = {}, []
@@ -108,8 +113,8 @@ def write_speech(
     for original in spoken:
         for factor in factors:
             one = original if factor == 1.0 else faster(original, factor)
-            found = features(one, ear, before.get(one.speaker))
-            before[one.speaker] = Voice.of(at_level(one.waveform)[0], ear)
+            found = features(one, timbre_encoder, before.get(one.speaker))
+            before[one.speaker] = Voice.of(at_level(one.waveform)[0], timbre_encoder)
             tensors |= {
                 f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
             }

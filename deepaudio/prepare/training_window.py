@@ -34,7 +34,7 @@ def features(model: Model, item: Item) -> list[dict[str, Tensor]]:
     """What `deepaudio.data.stored` keeps of an item, in float16, window by window; nothing of one shorter than a window.
 
     MMAudio: latent and spread (n c), clip (64 d), sync (192 d), text (77 d). YingSound: latent (750 c), visual (750 d), text (l d).
-    A clip has one window, at its start. Sound without a picture has up to `MOST_WINDOWS`, as MMAudio partitions its clips, and no
+    A clip has one window, at its start. Sound without a video has up to `MOST_WINDOWS`, as MMAudio partitions its clips, and no
     clip and sync (or visual); sound without a prompt has no text. Raises InputError for an item without audio.
     """
     if not item.audio:
@@ -80,7 +80,7 @@ def _windows(waveform: Float[Tensor, " s"], samples: int, most: int) -> list[Ten
 
 
 def _joint(model: MMVideoToAudio, item: Item) -> dict[str, Tensor] | None:
-    """Sight and prompt; None for a picture shorter than the window."""
+    """Sight and prompt; None for a video shorter than the window."""
     found = {}
     if item.video:
         seen = model.features(item.video)
@@ -94,8 +94,8 @@ def _joint(model: MMVideoToAudio, item: Item) -> dict[str, Tensor] | None:
 
 
 def _states(model: MMVideoToAudio, prompt: str) -> Float[Tensor, "l d"]:
-    (tower,) = model.resident.get("clip")
-    return tower.texts(clip_tower.tokenize([prompt], tower.config).to(model.resident.device))[0]
+    (tower,) = model.networks.get("clip")
+    return tower.texts(clip_tower.tokenize([prompt], tower.config).to(model.networks.device))[0]
 
 
 def _mel_config(model: MMVideoToAudio) -> SlaneyMelConfig:
@@ -111,21 +111,21 @@ def _mel_window(model: MMVideoToAudio) -> int:
 
 def _posterior(model: MMVideoToAudio, waveform: Float[Tensor, " s"]) -> dict[str, Tensor]:
     """Mean and deviation of the latents: training draws them anew each time."""
-    (codec,) = model.resident.get("codec")
+    (codec,) = model.networks.get("codec")
     mel = log_mel_slaney(waveform[None], _mel_config(model))
-    posterior = codec.encode(mel.to(model.resident.device, model.resident.dtype))
+    posterior = codec.encode(mel.to(model.networks.device, model.networks.dtype))
     return {"latent": posterior.mean[0], "spread": (0.5 * posterior.logvar[0].float()).exp()}
 
 
 def _frames(model: YSVideoToAudio, waveform: Float[Tensor, " s"]) -> dict[str, Tensor]:
     """EnCodec's frames, which are not random."""
-    (codec,) = model.resident.get("codec")
-    place = model.resident.device, model.resident.dtype
+    (codec,) = model.networks.get("codec")
+    place = model.networks.device, model.networks.dtype
     return {"latent": codec.encode(waveform[None].to(*place))[0]}
 
 
 def _cross(model: YSVideoToAudio, item: Item, n_latents: int) -> dict[str, Tensor] | None:
-    """Sight and prompt; None for a picture shorter than the window."""
+    """Sight and prompt; None for a video shorter than the window."""
     found = {}
     if item.video:
         seen = model.features(item.video)
@@ -135,7 +135,7 @@ def _cross(model: YSVideoToAudio, item: Item, n_latents: int) -> dict[str, Tenso
         near = nearest_frames(n_latents, frames, seen.duration, model.sample_rate, model.hop_length)
         found["visual"] = seen.visual[near]
     if item.prompt:
-        (reader,) = model.resident.get("text")
+        (reader,) = model.networks.get("text")
         states, mask = reader([item.prompt], max_tokens=YS_TOKENS)
         found["text"] = states[0][mask[0]]
     return found

@@ -1,6 +1,6 @@
 """Features of clips for stage 1 at full size: shards OUT-000, OUT-001, ... that `deepaudio.data.stored` reads.
 
-The first eight seconds of a clip, ten for ys-24k, and up to five such windows of sound without a picture. It needs the encoders and the codec of a preset, not its V2A network.
+The first eight seconds of a clip, ten for ys-24k, and up to five such windows of sound without a video. It needs the encoders and the codec of a preset, not its V2A network.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """HTML reports of a dub and of an evaluation: one self-contained file, everything escaped.
 
-Nothing in a report runs or is fetched: the content security policy allows inline style, pictures
+Nothing in a report runs or is fetched: the content security policy allows inline style, images
 as data URIs and, for a dub, the finished video beside the file.
 """
 
@@ -38,7 +38,7 @@ _DUB = (
     _HEAD
     + """{% if media %}<video controls preload="metadata" src="{{ media }}"></video>{% endif %}
 {% if warnings %}<ul class="warn">{% for w in warnings %}<li>{{ w }}</li>{% endfor %}</ul>{% endif %}
-<h2>Energy</h2><p>What the picture asked for, and what was spoken; lines in grey.</p>
+<h2>Energy</h2><p>What the video asked for, and what was spoken; lines in grey.</p>
 <img alt="energy contours" src="{{ energy }}">
 <h2>Spectrogram</h2><img alt="spectrogram" src="{{ spectrogram }}">
 <h2>Lines</h2><p>Slots from {{ rule }}.</p>
@@ -81,11 +81,11 @@ def dub_report(
     """Write the report of one dub.
 
     `facts` is the record written beside the output (lines, loudness, warnings, rule, ...), `waveform`
-    [s] the generated speech, `energy` [n] the contour of the picture, `media` the finished file.
+    [s] the generated speech, `energy` [n] the contour of the video, `media` the finished file.
     """
     lines = list(facts.get("lines", ()))
     slots = [(line["start"], line["end"], str(line["id"])) for line in lines]
-    contours = [] if energy is None else [("asked for by the picture", energy)]
+    contours = [] if energy is None else [("asked for by the video", energy)]
     contours.append(("spoken", figures.contour_of(waveform, sample_rate)))
     sections = [
         (name, [(key, _shown(value)) for key, value in facts[name].items()])

@@ -1,4 +1,4 @@
-"""Pictures for reports: energy contours over slots, spectrograms; PNG as data URIs."""
+"""Plots for reports: energy contours over slots, spectrograms; PNG as data URIs."""
 
 import base64
 import io

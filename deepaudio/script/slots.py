@@ -1,4 +1,4 @@
-"""Slots from the sound or the picture: voiced stretches of an energy contour, shared among lines in order. Pure."""
+"""Slots from the sound or the video: voiced stretches of an energy contour, shared among lines in order. Pure."""
 
 import bisect
 import itertools

@@ -33,7 +33,7 @@ class PeriodDiscriminator(nn.Module):
 
 
 class SpectralDiscriminator(nn.Module):
-    """Sees the compressed complex STFT as a picture of two channels."""
+    """Sees the compressed complex STFT as an image of two channels."""
 
     def __init__(self, n_fft: int, channels: tuple[int, ...]) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ def dub(
     min_speed: opt.MinSpeed = opt.FIT.min_speed,
     max_speed: opt.MaxSpeed = opt.FIT.max_speed,
     pause: opt.Pause = opt.FIT.pause,
+    pitch: opt.PitchSource = "own",
     clamp: opt.Clamp = False,
     audio: opt.Audio = opt.MIX.audio,
     bed: opt.BedName = opt.MIX.bed,
@@ -130,6 +131,7 @@ def dub(
         audio_stream=audio_stream,
         options=opt.sampling(steps, quality, guidance, seed),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
+        pitch=pitch,
         mix=MixOptions(audio, bed, duck, loudness),
         policy=Policy(require_consent, consent, force),
         extras=Extras(

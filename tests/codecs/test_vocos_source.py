@@ -10,8 +10,8 @@ import torch
 import deepaudio
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
+from deepaudio.checkpoint import load_network
 from deepaudio.codecs.vocos_source import Config, Model
-from deepaudio.inference.mini_parts import load_vocoder
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,8 @@ def test_noise_gain_changes_only_the_decoding(tiny):
 
 def test_shipped_weights_sing_in_tune():
     """A harmonic hum through mel and vocoder keeps its pitch and most of its spectrum."""
-    vocoder = load_vocoder(Path(deepaudio.__file__).parent / "presets" / "mini" / "vocoder")
+    folder = Path(deepaudio.__file__).parent / "presets" / "mini" / "vocoder"
+    vocoder = load_network(folder, "codecs/vocos_source")
     time = torch.arange(256 * 120) / 24_000
     hum = sum(torch.cos(2 * math.pi * 140 * k * time) / k for k in range(1, 30))[None] * 0.1
     mel = log_mel(hum)

@@ -26,7 +26,7 @@ def write(place, tensors, rows):
 
 @pytest.fixture
 def joint(tmp_path):
-    """Two shards of MMAudio's kind: pictures and sound, and sound with a caption only."""
+    """Two shards of MMAudio's kind: frames and sound, and sound with a caption only."""
     c = mmdit.Config.tiny()
     for number, kinds in enumerate([("clip", "sync", "text"), ("text",)]):
         widths = {
@@ -90,7 +90,7 @@ def test_the_joint_network_learns_from_stored_features(joint):
     before, after = learns(stage)
     assert after < 0.95 * before
     assert stage.model.empty_clip_feat.grad.abs().sum() > 0, (
-        "sound without a picture teaches the empty feature"
+        "sound without a video teaches the empty feature"
     )
 
 

@@ -14,7 +14,7 @@ from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
-from deepaudio.dubbing.line_cache import kept_folder
+from deepaudio.dubbing.line_cache import line_cache_folder
 from deepaudio.dubbing.read_aloud import read_aloud
 from deepaudio.errors import (
     InputError,
@@ -290,7 +290,7 @@ def test_lines_spoken_before_are_kept_and_a_damaged_one_is_made_again(model, job
     second = dub(model, two)
     assert len(model.tts.calls) == 2 and all(x["kept"] for x in second.facts["lines"])
     assert first.facts["loudness"] == second.facts["loudness"]
-    for path in kept_folder().glob("*.f32"):
+    for path in line_cache_folder().glob("*.f32"):
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\1\0")
     dub(model, two)
     assert len(model.tts.calls) == 4 and "damaged" in caplog.text
@@ -335,13 +335,13 @@ def test_what_is_logged_as_a_warning_stands_in_the_record(model, job, monkeypatc
     looked = model.v2a.features
 
     def features(clip, progress=None):
-        logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged pictures", home)
+        logging.getLogger("deepaudio.media.video").warning("%s/x.mp4: 3 damaged frames", home)
         return looked(clip)
 
     monkeypatch.setattr(model.v2a, "features", features)
     done = dub(model, job)
     record = json.loads(Path(done.facts["record"].replace("~", home)).read_text())
-    assert record["warnings"] == ["~/x.mp4: 3 damaged pictures"]
+    assert record["warnings"] == ["~/x.mp4: 3 damaged frames"]
 
 
 def test_a_missing_ffmpeg_is_found_before_anything_is_spoken(model, job, monkeypatch):
@@ -409,3 +409,16 @@ def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_
     subprocess.run([*command, "-c:a", "pcm_s24le", str(clip)], check=True)
     done = dub(model, replace(job, clip=clip))
     assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.warnings)
+
+
+def test_the_intonation_of_the_clip_is_followed_where_asked(
+    model, job, _clips, sound_clip, tmp_path
+):
+    done = dub(model, replace(job, clip=sound_clip, pitch="original"))
+    assert done.facts["pitch"] == "original"
+    pitch = model.tts.calls[-1][3].pitch
+    assert pitch is not None and len(pitch) == len(model.tts.calls[-1][3].energy)
+    dub(model, replace(job, clip=sound_clip, output=tmp_path / "own.mkv"))
+    assert model.tts.calls[-1][3].pitch is None
+    with pytest.raises(UsageError, match="needs a clip with audio"):
+        dub(model, replace(job, clip=_clips["silent"], output=tmp_path / "s.mkv", pitch="original"))

@@ -65,7 +65,7 @@ def test_the_mix_is_at_its_target(monkeypatch, voice, bed):
 
 
 def test_the_original_is_read_as_far_as_the_picture_goes(tmp_path):
-    """A track of hours behind a picture of seconds would fill the disk."""
+    """A track of hours behind a video of seconds would fill the disk."""
     clip = tmp_path / "long_sound.mkv"
     sources = ["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=2"]
     sources += ["-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono"]

@@ -128,5 +128,5 @@ def test_blocks_do_not_show(encoder, monkeypatch):
 def test_one_frame_is_enough_and_none_is_an_input_error(encoder):
     one = encoder.encode([(0.0, np.zeros((40, 40, 3), np.uint8))], 0.5)
     assert one.sync.isfinite().all() and len(one.sync) == round(0.5 * 46.875)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no frame"):
         encoder.encode([], 1.0)

@@ -16,7 +16,7 @@ from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.evaluation import features as judging
 from deepaudio.evaluation.columns import columns
 from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
-from deepaudio.evaluation.features import Shelf, Unavailable
+from deepaudio.evaluation.features import JudgePool, Unavailable
 from deepaudio.evaluation.inputs import Rows, read_items, systems_of
 from deepaudio.evaluation.systems import Folder, Shuffled, Truth, folder_system
 from deepaudio.media.audio import write_wav
@@ -70,8 +70,8 @@ def place(tmp_path):
             Item(id=f"u{i}", text=text, audio=f"u{i}.wav", reference=f"u{(i + 1) % 5}.wav")
         )
     write_manifest(tmp_path / "m.jsonl", items)
-    shelf = Shelf(_open={"whisper-base": Ear(texts), "resemblyzer": Timbre()})
-    return tmp_path, read_manifest(tmp_path / "m.jsonl"), shelf
+    pool = JudgePool(_open={"whisper-base": Ear(texts), "resemblyzer": Timbre()})
+    return tmp_path, read_manifest(tmp_path / "m.jsonl"), pool
 
 
 METRICS = (
@@ -84,12 +84,12 @@ KEYS = {m: c.key for m in METRICS for c in columns("v2s", (m,))}
 
 
 def test_truth_is_ideal_and_unrelated_is_worse_and_silence_is_worst(place):
-    root, items, shelf = place
+    root, items, pool = place
     (root / "silent").mkdir()
     for item in items:
         write_wav(root / "silent" / f"{item.id}.wav", torch.zeros(RATE), RATE)
     systems = [Truth(), Shuffled(items), Folder("silent", root / "silent")]
-    summary = evaluate(items, systems, OPTIONS, root / "out", shelf=shelf)
+    summary = evaluate(items, systems, OPTIONS, root / "out", pool=pool)
 
     def value(system, metric):
         return summary["systems"][system]["columns"][KEYS[metric]]["value"]
@@ -113,14 +113,14 @@ def test_truth_is_ideal_and_unrelated_is_worse_and_silence_is_worst(place):
 
 
 def test_a_failed_item_is_counted_and_named_and_leaves_no_mean(place):
-    root, items, shelf = place
+    root, items, pool = place
     (root / "made/u1.wav").unlink()
     broken = torch.zeros(100)
     write_wav(root / "made/u2.wav", broken, RATE)
     (root / "made/u2.wav").write_bytes((root / "made/u2.wav").read_bytes()[:20])
     (root / "made/failures.json").write_text(json.dumps({"u1": "the reference was silent"}))
     summary = evaluate(
-        items, [folder_system(f"ours={root / 'made'}")], OPTIONS, root / "out", shelf=shelf
+        items, [folder_system(f"ours={root / 'made'}")], OPTIONS, root / "out", pool=pool
     )
     ours = summary["systems"]["ours"]
     assert [entry["id"] for entry in ours["failed"]] == ["u1", "u2"]
@@ -134,14 +134,14 @@ def test_a_failed_item_is_counted_and_named_and_leaves_no_mean(place):
 
 
 def test_nan_audio_and_missing_truth_are_reasons_not_numbers(place):
-    root, _, shelf = place
+    root, _, pool = place
     import soundfile
 
     soundfile.write(
         root / "made/u0.wav", torch.full((RATE,), float("nan")).numpy(), RATE, subtype="FLOAT"
     )
     bare = [Item(id="u0", text="red boat now"), Item(id="u3", text="white boat now")]
-    summary = evaluate(bare, [Folder("ours", root / "made")], OPTIONS, root / "out", shelf=shelf)
+    summary = evaluate(bare, [Folder("ours", root / "made")], OPTIONS, root / "out", pool=pool)
     ours = summary["systems"]["ours"]
     assert "NaN" in ours["failed"][0]["reason"] and len(ours["failed"]) == 1
     assert "u0" in ours["columns"]["mcd"]["reason"] and ours["columns"]["mcd"]["value"] is None
@@ -154,11 +154,11 @@ def test_nan_audio_and_missing_truth_are_reasons_not_numbers(place):
 
 def test_a_missing_judge_is_na_with_the_reason_and_the_rest_is_scored(place):
     root, items, _ = place
-    shelf = Shelf({"whisper-large-v3": root})
+    pool = JudgePool({"whisper-large-v3": root})
     options = EvalOptions(
         task="v2s", metrics=("wer", "mcd", "emotion_similarity"), judge_set="paper"
     )
-    summary = evaluate(items, [Truth()], options, root / "out", shelf=shelf)
+    summary = evaluate(items, [Truth()], options, root / "out", pool=pool)
     cells = summary["systems"]["ground truth"]["columns"]
     assert cells["mcd"]["value"] == pytest.approx(0, abs=1e-6)
     assert "whisper-large-v3" in cells["wer[whisper-large-v3]"]["reason"]
@@ -178,11 +178,11 @@ class Fragile:
 
 
 def test_a_judge_that_breaks_on_one_item_names_it_and_the_rest_is_scored(place):
-    root, items, shelf = place
+    root, items, pool = place
     write_wav(root / "made/u2.wav", sound(0.05, 200.0), RATE)
-    shelf._open["resemblyzer"] = Fragile()
+    pool._open["resemblyzer"] = Fragile()
     options = replace(OPTIONS, metrics=("speaker_similarity", "energy_correlation", "mcd"))
-    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", shelf=shelf)
+    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", pool=pool)
     ours = summary["systems"]["ours"]
     cell = ours["columns"]["speaker_similarity[resemblyzer]"]
     assert cell["value"] is None and cell["scored"] == 4
@@ -191,7 +191,7 @@ def test_a_judge_that_breaks_on_one_item_names_it_and_the_rest_is_scored(place):
 
 
 def test_other_rates_and_channels_are_the_same_sound(place):
-    root, items, shelf = place
+    root, items, pool = place
     import soundfile
     from torchaudio.functional import resample
 
@@ -201,7 +201,7 @@ def test_other_rates_and_channels_are_the_same_sound(place):
         stereo = torch.stack([wide, wide], dim=1).numpy()
         soundfile.write(root / "made" / f"{item.id}.wav", stereo, 44100)
     options = replace(OPTIONS, metrics=("mcd", "energy_correlation", "length_error"))
-    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", shelf=shelf)
+    summary = evaluate(items, [Folder("ours", root / "made")], options, root / "out", pool=pool)
     cells = summary["systems"]["ours"]["columns"]
     assert cells["mcd"]["value"] < 1.0 and cells["energy_correlation"]["value"] > 0.999
     assert cells["length_error"]["value"] < 1e-3
@@ -237,10 +237,10 @@ def test_sound_measures_are_ideal_for_the_truth_and_worst_for_silence(place):
     for item in items:
         write_wav(root / "silent" / f"{item.id}.wav", torch.zeros(RATE), RATE)
     judge = Bands()
-    shelf = Shelf(_open={"yamnet": judge})
+    pool = JudgePool(_open={"yamnet": judge})
     options = EvalOptions(task="v2a", metrics=SOUND)
     systems = [Truth(), Shuffled(items), Folder("silent", root / "silent")]
-    summary = evaluate(items, systems, options, root / "out", shelf=shelf)
+    summary = evaluate(items, systems, options, root / "out", pool=pool)
     best = {"fad": 0, "fd": 0, "kl": 0, "tag_recall": 1, "onset_error": 0, "energy_correlation": 1}
     for column in summary["columns"]:
         truth, chance, silent = (
@@ -255,10 +255,10 @@ def test_sound_measures_are_ideal_for_the_truth_and_worst_for_silence(place):
     # The features of set metrics lie in small files and not in the lines; they are found again, or made again.
     assert len((root / "out/items.jsonl").read_text()) < 15 * 2000
     count = judge.heard
-    assert evaluate(items, systems, options, root / "out", shelf=shelf) == summary
+    assert evaluate(items, systems, options, root / "out", pool=pool) == summary
     assert judge.heard == count
     next((root / "out/features").rglob("u0.safetensors")).write_bytes(b"cut")
-    assert evaluate(items, systems, options, root / "out", shelf=shelf) == summary
+    assert evaluate(items, systems, options, root / "out", pool=pool) == summary
     assert judge.heard > count
 
 
@@ -266,7 +266,7 @@ def test_one_clip_has_means_but_no_distances_between_sets(place):
     root, items, _ = place
     options = EvalOptions(task="v2a", metrics=("fd", "kl", "energy_correlation"))
     summary = evaluate(
-        items[:1], [Truth()], options, root / "out", shelf=Shelf(_open={"yamnet": Bands()})
+        items[:1], [Truth()], options, root / "out", pool=JudgePool(_open={"yamnet": Bands()})
     )
     cells = summary["systems"]["ground truth"]["columns"]
     assert cells["kl[yamnet]"]["value"] == 0 and cells["kl[yamnet]"]["interval"] == [0, 0]
@@ -287,37 +287,37 @@ def test_judges_never_share_a_column_and_are_named():
 
 
 def test_resume_keeps_what_is_done_and_notices_a_new_output(place):
-    root, items, shelf = place
-    ear = shelf._open["whisper-base"]
+    root, items, pool = place
+    ear = pool._open["whisper-base"]
     systems = [Folder("ours", root / "made")]
-    first = evaluate(items, systems, FEW, root / "out", shelf=shelf)
+    first = evaluate(items, systems, FEW, root / "out", pool=pool)
     count = ear.heard
     lines = (root / "out/items.jsonl").read_text().splitlines()
     (root / "out/items.jsonl").rename(root / "out/items.jsonl.part")
     (root / "out/items.jsonl.part").write_text("\n".join(lines[:3]) + '\n{"id": "u3", "sy')
-    second = evaluate(items, systems, FEW, root / "out", shelf=shelf)
+    second = evaluate(items, systems, FEW, root / "out", pool=pool)
     assert ear.heard == count + 2 and second == first == json.loads(
         (root / "out/summary.json").read_text()
     )
     write_wav(root / "made/u4.wav", sound(1.3, 300.0), RATE)
-    third = evaluate(items, systems, FEW, root / "out", shelf=shelf)
+    third = evaluate(items, systems, FEW, root / "out", pool=pool)
     assert ear.heard == count + 3 and third != first
 
 
 def test_resume_asks_again_for_what_was_not_available(place):
-    root, items, shelf = place
-    ear = shelf._open["whisper-base"]
-    bare = Shelf(
+    root, items, pool = place
+    ear = pool._open["whisper-base"]
+    bare = JudgePool(
         _open={"whisper-base": ear, "resemblyzer": WeightsError("judge.missing", "not here")}
     )
     options = replace(OPTIONS, metrics=("wer", "speaker_similarity"))
-    first = evaluate(items, [Truth()], options, root / "out", shelf=bare)
+    first = evaluate(items, [Truth()], options, root / "out", pool=bare)
     assert (
         first["systems"]["ground truth"]["columns"]["speaker_similarity[resemblyzer]"]["reason"]
         == "not here"
     )
     count = ear.heard
-    second = evaluate(items, [Truth()], options, root / "out", shelf=shelf)
+    second = evaluate(items, [Truth()], options, root / "out", pool=pool)
     cells = second["systems"]["ground truth"]["columns"]
     assert (
         cells["speaker_similarity[resemblyzer]"]["value"] == pytest.approx(1) and ear.heard == count
@@ -325,17 +325,17 @@ def test_resume_asks_again_for_what_was_not_available(place):
 
 
 def test_two_jobs_give_what_one_gives(place):
-    root, items, shelf = place
-    one = evaluate(items, [Truth()], FEW, root / "a", shelf=shelf)
-    assert evaluate(items, [Truth()], replace(FEW, jobs=3), root / "b", shelf=shelf) == one
+    root, items, pool = place
+    one = evaluate(items, [Truth()], FEW, root / "a", pool=pool)
+    assert evaluate(items, [Truth()], replace(FEW, jobs=3), root / "b", pool=pool) == one
 
 
 def test_tables_escape_what_users_wrote(place):
-    root, items, shelf = place
+    root, items, pool = place
     (root / "a_b & <c>|$").mkdir()
     options = EvalOptions(task="v2s", metrics=("mcd",))
     summary = evaluate(
-        items, [Folder("a_b & <b>|$", root / "made")], options, root / "out", shelf=shelf
+        items, [Folder("a_b & <b>|$", root / "made")], options, root / "out", pool=pool
     )
     written = write_tables(summary, root / "out", items, root / "r.html")
     tex = (root / "out/table.tex").read_text()
@@ -395,7 +395,7 @@ def test_a_label_that_is_no_direction_is_refused(tmp_path):
 
 
 def test_features_know_who_is_missing():
-    features = judging.Features(Item(id="a", text="b"), Shelf())
+    features = judging.Features(Item(id="a", text="b"), JudgePool())
     for feature, reason in (
         ("target_energy", "target"),
         ("output_energy", "prediction"),

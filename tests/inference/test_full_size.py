@@ -13,6 +13,7 @@ from deepaudio.inference import full_size
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.inference.mmaudio_features import FullFeatures
 from deepaudio.inference.mmaudio_v2a import plan_windows
+from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.options import SampleOptions
 from deepaudio.presets import official, store
 
@@ -100,7 +101,9 @@ def test_the_contour_changes_the_speech_and_zeros_are_the_empty_feature(full_hom
     model = full_size.load("mm-s16k")
     energy = torch.linspace(0, 1, 94)
     plain = model.tts.speak("a word", voice, duration=1.0, options=FEW)
-    shaped = model.tts.speak("a word", voice, duration=1.0, energy=energy, options=FEW)
+    shaped = model.tts.speak(
+        "a word", voice, duration=1.0, knowledge=Knowledge(energy), options=FEW
+    )
     assert not torch.equal(plain, shaped)
 
 
@@ -118,7 +121,7 @@ def test_a_long_text_is_spoken_in_chunks_with_its_own_part_of_the_contour(
     model = full_size.load("mm-s16k")
     text = " ".join(["It was a long day, and it went on."] * 12)
     energy = torch.linspace(0, 1, round(20 * FRAME_RATE))
-    speech = model.tts.speak(text, voice, duration=20.0, energy=energy, options=FEW)
+    speech = model.tts.speak(text, voice, duration=20.0, knowledge=Knowledge(energy), options=FEW)
     assert speech.shape == (480_000,)
     assert len(seen) > 1
     reference_frames = len(model.tts._voice(voice).energy)
@@ -178,14 +181,14 @@ def test_references_that_cannot_serve(full_home, voice, monkeypatch):
 def test_low_memory_never_holds_both(full_home, clips, voice):
     model = full_size.load("mm-s16k", low_memory=True)
     held = []
-    get = model.resident.get
+    get = model.networks.get
 
     def watching(*roles):
         found = get(*roles)
-        held.append(model.resident.held)
+        held.append(model.networks.held)
         return found
 
-    object.__setattr__(model.resident, "get", watching)
+    object.__setattr__(model.networks, "get", watching)
     roomy = full_size.load("mm-s16k")
     features = model.v2a.features(clips(1.0))
     assert torch.equal(model.v2a.energy(features, FEW), roomy.v2a.energy(features, FEW))

@@ -33,12 +33,12 @@ def test_each_direction_uses_its_modules_alone(model, silent_clip, voice, instru
     if direction == "v2a":
         assert result.lines == ()
         return
-    (text, reference, seconds, energy, _) = model.tts.calls[0]
+    (text, reference, seconds, knowledge, _) = model.tts.calls[0]
     assert text == "We should leave." and reference.sample_rate == 24_000
-    assert (energy is None) == (direction == "tts"), "phi is given as no contour"
+    assert (knowledge.energy is None) == (direction == "tts"), "phi is given as no contour"
     if direction == "v2s":
-        assert len(energy) == round(seconds * FRAME_RATE)
-        assert float(energy.mean()) > 0.8, "the slice lies under the voiced stretch"
+        assert len(knowledge.energy) == round(seconds * FRAME_RATE)
+        assert float(knowledge.energy.mean()) > 0.8, "the slice lies under the voiced stretch"
 
 
 def test_a_direction_names_what_it_lacks(model, silent_clip, voice):

@@ -1,17 +1,21 @@
 """The speech module of `mini` as users meet it: exact length, determinism, bad input, the contour is followed."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import soundfile
 import torch
 
+from deepaudio.audio.energy import FRAME_RATE
 from deepaudio.audio.mel import log_mel
+from deepaudio.audio.pitch import median_pitch, octaves, pitch_track
 from deepaudio.audio.prior.content import DIM
 from deepaudio.errors import InputError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
+from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.presets.trained import preset_folder
@@ -106,7 +110,7 @@ def flow(tts):
         zero_init=True,
         prior_spread=0.01,
     )
-    return TextToSpeech(dit.Model(config), tts.vocoder, tts.ear)
+    return TextToSpeech(dit.Model(config), tts.vocoder, tts.timbre_encoder)
 
 
 def test_the_flow_that_starts_at_noise_ends_at_the_guess_when_it_knows_nothing(tts, flow, voice):
@@ -146,3 +150,20 @@ def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
     whole = torch.randn(begun[2].shape[1:], generator=torch.Generator().manual_seed(0))
     assert not begun[0].any() and torch.equal(begun[2][0], whole)
     assert torch.equal(begun[4][0], MINI_FLOW.noise_scale * whole)
+
+
+@pytest.mark.parametrize("slope", [-0.8, 0.8])
+def test_the_intonation_is_that_of_the_pitch_contour(tts, voice, slope):
+    n = round(2.0 * FRAME_RATE)
+    contour = slope * (torch.arange(n) / n - 0.5) + 1e-3
+    speech = tts.speak(
+        LINE, voice, duration=2.0, knowledge=Knowledge(pitch=contour), options=OPTIONS
+    )
+    track = pitch_track(speech, 24_000, n)
+    heard, wanted = octaves(track)[track > 0], contour[track > 0]
+    r = float(torch.corrcoef(torch.stack([heard, wanted]))[0, 1])
+    assert r > 0.7
+    own = median_pitch(
+        pitch_track(tts.speak(LINE, voice, duration=2.0, options=OPTIONS), 24_000, n)
+    )
+    assert abs(math.log2(median_pitch(track) / own)) < 0.4  # in the range of the voice

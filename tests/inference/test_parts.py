@@ -85,12 +85,12 @@ def test_one_part_of_a_run_and_the_rest_of_mini(tmp_path, voice):
 
 
 def test_a_full_size_with_a_network_of_one_s_own(full_home, tmp_path):
-    original = load_full_size("mm-s16k").resident.get("tts")[0]
+    original = load_full_size("mm-s16k").networks.get("tts")[0]
     state = {name: value + 1 for name, value in original.state_dict().items()}
     identity = checkpoint.Identity("tts/dit", "mm-s16k")
     checkpoint.save(tmp_path / "run/model", state, vars(original.config), identity=identity)
     parts = load_parts(preset_folder(tmp_path / "run"), CPU, torch.float32)
-    ours = parts.tts.resident.get("tts")[0].state_dict()
+    ours = parts.tts.networks.get("tts")[0].state_dict()
     assert all(torch.equal(ours[name], state[name]) for name in state)
     assert type(parts.v2a).__name__ == "MMVideoToAudio"
 

@@ -170,4 +170,4 @@ def test_half_precision_on_the_cpu(model, clips):
     features = half.v2a.features(clips(0.5))
     sound = half.v2a.sound(features, "a bell", "", FEW)
     assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.any()
-    assert {p.dtype for p in half.resident.get("clip")[0].parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in half.networks.get("clip")[0].parameters()} == {torch.bfloat16}

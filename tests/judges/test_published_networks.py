@@ -19,7 +19,7 @@ TINY_WAVLM = {
     "feat_extract_norm": "layer", "do_stable_layer_norm": True, "num_buckets": 320,
     "max_bucket_distance": 800, "conv_dim": (16,) * 7,
 }  # fmt: skip
-# What the published modules gave for the weights of `drawn` and the sounds and pictures below.
+# What the published modules gave for the weights of `drawn` and the sounds and frames below.
 ECAPA = [-5.20349, 3.7128, 3.34258, 0.52741]
 HEARD = [-0.49496, 0.14259, -0.08403, -0.07186]
 SEEN = [-0.42266, -0.1106, -0.44818, 0.48415]
@@ -112,7 +112,7 @@ def test_imagebind_gives_the_numbers_of_the_published_code():
     assert pairs.shape == (9, 3, 2, 224, 224)
     seen = network(pairs, "vision").mean(0)
     assert seen[:4].tolist() == pytest.approx(SEEN, abs=1e-4)
-    # One picture is a still: twice the same, in three crops.
+    # One frame is a still: twice the same, in three crops.
     still = imagebind.picture_pairs([torch.zeros(50, 40, 3, dtype=torch.uint8)])
     assert still.shape == (3, 3, 2, 224, 224) and bool((still[:, :, 0] == still[:, :, 1]).all())
 

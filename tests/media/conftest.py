@@ -106,7 +106,7 @@ class Corpus:
         )
 
     def cut_mp4(self, path):
-        """An edit list that hides the pictures between the last key picture and the cut."""
+        """An edit list that hides the frames between the last key frame and the cut."""
         run("-ss", "0.76", "-i", self("plain.mp4"), "-c", "copy", path)
 
     def rotated_mp4(self, path):

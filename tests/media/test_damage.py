@@ -60,10 +60,10 @@ def test_damaged_pictures_go_on_when_allowed_and_are_told(corpus, tmp_path, capl
     path = tmp_path / "flip.mkv"
     path.write_bytes(data)
     info = probe(path, allow_damaged=True)
-    with pytest.raises(InputError, match="damaged pictures"):
+    with pytest.raises(InputError, match="damaged frames"):
         list(frames(replace(info, allow_damaged=False)))
     assert 0 < len(list(frames(info))) <= info.n_frames
-    assert "damaged pictures" in caplog.text
+    assert "damaged frames" in caplog.text
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -105,7 +105,7 @@ def test_what_fails_with_a_damaged_picture_is_the_fault_of_the_clip(corpus, tmp_
     path.write_bytes(data)
 
     def failing(*_):
-        raise ResourceError("output.verify", "the file ffmpeg wrote has 7 pictures instead of 9")
+        raise ResourceError("output.verify", "the file ffmpeg wrote has 7 frames instead of 9")
 
     monkeypatch.setattr(muxing, "_verified", failing)
     with pytest.raises(InputError, match="are damaged: the file ffmpeg wrote has 7") as error:

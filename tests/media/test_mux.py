@@ -1,4 +1,4 @@
-"""Muxing: the picture's packets are the input's, the sound lies where it should, and files appear whole or not at all."""
+"""Muxing: the video's packets are the input's, the sound lies where it should, and files appear whole or not at all."""
 
 import errno
 import os
@@ -36,7 +36,7 @@ def begins(path):
 
 
 def framemd5(path):
-    """Size and hash of each packet of the picture, and their times."""
+    """Size and hash of each packet of the video, and their times."""
     command = [ffmpeg.executable(), "-nostdin", "-v", "error", "-i", str(path), "-map", "0:v:0"]
     done = subprocess.run(
         [*command, "-c", "copy", "-f", "framemd5", "-"], capture_output=True, text=True
@@ -66,7 +66,7 @@ def test_same_container_keeps_packets_and_times(corpus, tmp_path, name):
     assert made.fps == pytest.approx(info.fps, rel=2e-3)
     first = info.streams[info.video_stream].start - info.start_time
     offset = made.streams[made.video_stream].start - made.start_time - first
-    assert abs(begins(done.path) - 1.0 - offset) < 0.02, "sound against picture"
+    assert abs(begins(done.path) - 1.0 - offset) < 0.02, "audio against video"
     assert given.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"out{given.suffix}"]
 
@@ -101,7 +101,7 @@ def test_sound_is_padded_to_the_picture_and_never_cut(corpus, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_slow_picture_lasts_until_its_end(tmp_path, suffix):
-    """One picture in two seconds: the last begins well before the clip ends."""
+    """One frame in two seconds: the last begins well before the clip ends."""
     given = tmp_path / f"slides{suffix}"
     source = ["-f", "lavfi", "-i", "testsrc=r=0.5:s=64x48:d=6", "-pix_fmt", "yuv420p"]
     command = [ffmpeg.executable(), "-nostdin", "-v", "error", *source, str(given)]
@@ -223,7 +223,7 @@ def fresh_ffmpeg():
         ("exit 0", ResourceError),
         ("echo garbage > $last; exit 0", ResourceError),
         ("head -c 3000 {clip} > $last; exit 0", ResourceError),
-        ("cp {clip} $last; exit 0", ResourceError),  # no new sound in it: another picture count
+        ("cp {clip} $last; exit 0", ResourceError),  # no new sound in it: another frame count
         ("echo 'No space left on device' >&2; exit 1", ResourceError),
         ("echo '[31mboo' >&2; exit 187", ToolError),
     ],

@@ -249,7 +249,7 @@ def test_limits(corpus):
     refused(corpus("plain.mp4"), "clip.limits", limits=Limits(max_duration=1))
     refused(corpus("surround.mkv"), "clip.limits", limits=Limits(max_channels=2))
     refused(corpus("rich.mkv"), "clip.limits", limits=Limits(max_streams=2))
-    with pytest.raises(ResourceError, match="50 pictures of 96x64"):
+    with pytest.raises(ResourceError, match="50 frames of 96x64"):
         probe(corpus("plain.mp4"), limits=Limits(max_decoded_pixels=50 * 96 * 64 - 1))
 
 
@@ -259,7 +259,7 @@ def test_sizes_that_lie(corpus, tmp_path):
     data[place : place + 4] = struct.pack(">HH", 65535, 65535)
     path = tmp_path / "huge.mp4"
     path.write_bytes(data)
-    info = probe(path)  # the picture itself says 96x64, and the decoder believes it
+    info = probe(path)  # the video itself says 96x64, and the decoder believes it
     assert (info.width, info.height) == (96, 64)
     assert next(frames(info)).pixels.shape == (64, 96, 3)
 

@@ -1,4 +1,4 @@
-"""Decoded pictures: upright, at their times, at fixed rates."""
+"""Decoded frames: upright, at their times, at fixed rates."""
 
 import subprocess
 from fractions import Fraction
@@ -14,7 +14,7 @@ from deepaudio.media.video import frames, frames_at, frames_at_rates, slots
 
 
 def chosen(times, fps):
-    """Indices of the pictures that the slots take."""
+    """Indices of the frames that the slots take."""
     moments = [(Fraction(t).limit_denominator(10**6), i) for i, t in enumerate(times)]
     return [picture for _, _, picture in slots(moments, [fps])]
 
@@ -115,4 +115,4 @@ def test_damaged_pictures_are_counted(corpus, tmp_path):
     assert error.value.code == "clip.damaged" and "--allow-damaged" in error.value.hint
     notes: list[str] = []
     assert len(list(frames(path, allow_damaged=True, notes=notes))) > 10
-    assert "damaged pictures" in notes[0]
+    assert "damaged frames" in notes[0]

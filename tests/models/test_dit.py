@@ -316,3 +316,24 @@ def test_what_cannot_be_is_refused():
         model.regress(model.encode(cond=mel, text=torch.zeros(1, 2, dtype=torch.long)))
     with pytest.raises(InputError, match="content alone"):
         network(**MINI).encode(cond=mel, text=torch.zeros(1, 2, dtype=torch.long))
+
+
+def test_a_pitch_contour_is_a_second_input_that_starts_at_nothing():
+    sizes = dataclasses.replace(Config.tiny(), energy=True)
+    torch.manual_seed(0)
+    plain, melodic = (Model(dataclasses.replace(sizes, pitch=on)).eval() for on in (False, True))
+    missing = melodic.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing == ["input_embed.proj_pitch.weight", "input_embed.proj_pitch.bias"]
+    cond = torch.randn(1, 12, 100)
+    given = {"cond": cond, "text": torch.ones(1, 3, dtype=torch.long)}
+    pitch, t = torch.rand(1, 12, 1), torch.tensor(0.5)
+    with torch.no_grad():
+        before = melodic(cond, t, melodic.encode(**given, pitch=pitch))
+        assert torch.equal(before, plain(cond, t, plain.encode(**given)))
+        melodic.input_embed.proj_pitch.weight.fill_(0.5)
+        conditions = melodic.encode(**given, pitch=pitch)
+        assert not torch.equal(before, melodic(cond, t, conditions))
+        assert torch.equal(before, melodic(cond, t, melodic.encode(**given)))  # phi
+        assert torch.equal(melodic.null(conditions).pitch, pitch)
+    with pytest.raises(InputError, match="no pitch input"):
+        plain.encode(**given, pitch=pitch)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 import deepaudio
+from deepaudio.checkpoint import load_network
 from deepaudio.models.eigenvoice import Config, Model, windows
 
 SMALL = Config(n_moved=12, n_read=8, rank=3, features=10, said_dim=16, heard_dim=16, layers=1)
@@ -74,9 +75,8 @@ def test_the_shipped_ear_hears_a_colour_in_other_words():
     from deepaudio.audio.prior import world
     from deepaudio.audio.prior.draft import taught
     from deepaudio.encoders.content import ContentEncoder
-    from deepaudio.inference.mini_parts import load_ear
 
-    ear, encoder = load_ear(SHIPPED), ContentEncoder()
+    timbre_encoder, encoder = load_network(SHIPPED, "eigenvoice").timbre, ContentEncoder()
     heard, said = (
         taught(encoder.encode(text).spectra)
         for text in ("The quick brown fox jumps over a lazy dog.", "My uncle bought nine pears.")
@@ -88,7 +88,7 @@ def test_the_shipped_ear_hears_a_colour_in_other_words():
     active = torch.from_numpy(world.active(said.envelope))
     codes = torch.from_numpy(world.coded(heard.envelope)).float()
     plain, bright = (
-        ear(codes + added, torch.from_numpy(heard.pitch > 0), spoken)(
+        timbre_encoder(codes + added, torch.from_numpy(heard.pitch > 0), spoken)(
             own, torch.from_numpy(voiced), active
         )
         for added in (0 * colour, colour)

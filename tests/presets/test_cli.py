@@ -14,7 +14,7 @@ from deepaudio_cli.main import _outcome
 
 
 def video_packets(path):
-    """The picture's packets as they lie in the container."""
+    """The video's packets as they lie in the container."""
     with av.open(str(path)) as container:
         return [bytes(p) for p in container.demux(video=0) if p.size]
 

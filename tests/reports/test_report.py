@@ -1,4 +1,4 @@
-"""Reports: what users wrote is escaped, nothing is fetched, pictures are inside the file."""
+"""Reports: what users wrote is escaped, nothing is fetched, images are inside the file."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ def report(tmp_path):
     line = {"id": "1", "text": EVIL, "speaker": EVIL, "start": 0.5, "end": 1.5, "speed": 1.1}
     line |= {"slot_start": 0.4, "slot_end": 1.8, "lufs": -23.1}
     facts = {
-        "rule": "the picture", "lines": [line], "warnings": [EVIL],
+        "rule": "the video", "lines": [line], "warnings": [EVIL],
         "loudness": {"lufs": -23.0, "peak_dbtp": -1.2}, "clip": {"file": f"/home/x/{EVIL}.mp4"},
     }  # fmt: skip
     wave = torch.sin(torch.arange(2 * 24000) / 20.0)
@@ -37,7 +37,7 @@ def test_a_dub_report_is_escaped_and_self_contained(report):
 
 
 def test_a_dub_report_names_lines_loudness_and_rule(report):
-    assert "Slots from the picture" in report and "-23.1" in report and "peak_dbtp" in report
+    assert "Slots from the video" in report and "-23.1" in report and "peak_dbtp" in report
 
 
 def test_a_report_without_energy_or_neighbouring_media(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deepaudio import checkpoint
 from deepaudio.config import overriding
 from deepaudio.discover import find
 from deepaudio.errors import DeepAudioError, InputError, UsageError
@@ -404,3 +405,14 @@ def test_a_name_near_a_recipe_is_suggested():
     with pytest.raises(InputError) as caught:
         recipes.find_recipe("mof/smok")
     assert "mof/smoke" in caught.value.hint
+
+
+def test_a_network_with_a_pitch_contour_is_trained_on_it(tmp_path):
+    changes = {"model.pitch": "true", "objective.drop_pitch": "0", "steps": "3", "save_every": "3"}
+    for place, more in (("with", {}), ("dropped", {"objective.drop_pitch": "1"})):
+        fit(*smoke("tts", tmp_path / place, **(changes | more)))
+    key = "input_embed.proj_pitch.weight"
+    learned, not_learned = (
+        checkpoint.load(tmp_path / place / "model")[1][key] for place in ("with", "dropped")
+    )
+    assert learned.abs().sum() > 0 and not_learned.abs().sum() == 0

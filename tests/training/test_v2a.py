@@ -87,7 +87,7 @@ def test_a_face_alone_keeps_what_moves_where_no_face_is():
 
 
 def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
-    """Gains, levels and lost measures differ; presence, the rest of the picture and the sound stay."""
+    """Gains, levels and lost measures differ; presence, the rest of the video and the sound stay."""
     face = len(FACE_FIELDS)
     sync = torch.zeros(140, SYNC_DIM)
     sync[40:, 0] = 1

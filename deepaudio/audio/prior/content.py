@@ -1,4 +1,4 @@
-"""Content: what is said frame by frame in nobody's voice, and laying it on the times at which it is to be said.
+"""Speaker-independent content frames, and their alignment to target phone times.
 
 An `Utterance` comes from `deepaudio.encoders.content`; here its frames are read off at any phone times.
 """

@@ -41,7 +41,7 @@ HOP = 256
 # (n c) codes of the teacher, (n) voiced, (n) spoken -> (n c) their change
 Timbre = Callable[[Tensor, Tensor, Tensor], Tensor]
 # (n c) codes of a recording, (n) voiced, (m) rows with speech -> its timbre; `Model.timbre` of `deepaudio.models.eigenvoice`
-Ear = Callable[[Tensor, Tensor, Tensor], Timbre]
+TimbreEncoder = Callable[[Tensor, Tensor, Tensor], Timbre]
 
 
 class Voice(NamedTuple):
@@ -54,13 +54,13 @@ class Voice(NamedTuple):
     timbre: Timbre
 
     @classmethod
-    def of(cls, waveform: Float[Tensor, " s"], ear: Ear) -> "Voice":
+    def of(cls, waveform: Float[Tensor, " s"], timbre_encoder: TimbreEncoder) -> "Voice":
         """Read from (s) at 24 kHz."""
         sound = waveform.numpy()
         pitch = pitch_of(sound)
         envelope = envelope_of(sound, pitch)
         codes, spoken = coded(envelope), active(envelope)
-        timbre = ear(
+        timbre = timbre_encoder(
             torch.from_numpy(codes).float(),
             torch.from_numpy(pitch > 0),
             torch.from_numpy(np.flatnonzero(spoken)[::2]),

@@ -64,7 +64,7 @@ def hitting(duration: float, rng: np.random.Generator, material: str) -> Scene:
 
 
 def walking(duration: float, rng: np.random.Generator, material: str) -> Scene:
-    """A figure that walks, in place or across the picture."""
+    """A figure that walks, in place or across the frame."""
     surface, period = str(rng.choice(list(SURFACES))), rng.uniform(0.32, 0.75)
     begin, end = (
         (0.0, duration)

@@ -25,7 +25,7 @@ PEAK = 0.7  # of every speech recording
 
 
 class Example(NamedTuple):
-    """One clip: its pictures (seconds, (h w 3) uint8), its sound at 24 kHz, what it may be called, when it sounds."""
+    """One clip: its frames (seconds, (h w 3) uint8), its sound at 24 kHz, what it may be called, when it sounds."""
 
     key: str
     kind: str
@@ -41,7 +41,7 @@ def scenes(count: int, seed: int, others: int = 3) -> Iterator[Example]:
     """Drawn scenes of all kinds in the proportions of SHARES; item i depends on seed and i only.
 
     Where something is struck or rolls, `others` more sounds of other materials come with prompts that name them:
-    the picture alone cannot tell, so the prompt has to.
+    the video alone cannot tell, so the prompt has to.
     """
     shares = np.array(list(SHARES.values()))
     for index in range(count):

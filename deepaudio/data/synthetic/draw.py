@@ -10,7 +10,7 @@ FINE = 2  # drawn this many times larger than the frame
 
 
 class Pen:
-    """Draws on one picture; a thing's size is a share of the picture's shorter side."""
+    """Draws on one frame; a thing's size is a share of the frame's shorter side."""
 
     def __init__(
         self, image: Image.Image, floor_colour: Colour, shift: tuple[float, float] = (0.0, 0.0)
@@ -77,7 +77,7 @@ class Pen:
 
 
 class Camera:
-    """Picture size, background, noise and shake of one drawn clip."""
+    """Size of the frame, background, noise and shake of one drawn clip."""
 
     SIZES = ((160, 120), (192, 108), (128, 128), (108, 192), (240, 160))
     RATES = (15.0, 24.0, 24000 / 1001, 25.0, 25.0, 30.0, 30000 / 1001, 50.0, 60.0)

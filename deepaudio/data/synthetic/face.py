@@ -99,7 +99,7 @@ class DrawnFace:
         size: float = 0.8,
         centre: tuple[float, float] = (0.5, 0.5),
     ):
-        """`size`: face height over picture height; `track` as from `mouth_track`."""
+        """`size`: face height over frame height; `track` as from `mouth_track`."""
         rng = np.random.default_rng(seed)
         self.looks, self.track, self.size, self.centre = looks, track, size, centre
         self.sway = rng.uniform(0.2, 0.7, 3), rng.uniform(0, 6.3, 3)

@@ -49,7 +49,7 @@ def bouncing(duration: float, rng: np.random.Generator, material: str) -> Scene:
     colour, shape = paint(material, rng), rng.choice(["ball", "ball", "box"])
     inside = x0 + vx * duration
     vx = vx if 0.05 < inside < 0.95 else 0.0
-    hidden = rng.random() < 0.3  # comes into the picture from above
+    hidden = rng.random() < 0.3  # comes into the frame from above
 
     def draw(pen: Pen, t: float) -> None:
         pen.floor(floor)

@@ -92,19 +92,28 @@ class TextEmbedding(nn.Module):
 
 
 class InputEmbedding(nn.Module):
-    """Noisy mel, reference, text and energy to tokens; `fold` frames make one token.
+    """Noisy mel, reference, text and contours (energy, pitch) to tokens; `fold` frames make one token.
 
-    The energy projection starts at zero, so a network with it equals the one without.
+    The projections of the contours start at zero, so a network with them equals the one without.
     """
 
-    def __init__(self, mel_dim: int, text_dim: int, dim: int, energy: bool, fold: int = 1):
+    def __init__(
+        self,
+        mel_dim: int,
+        text_dim: int,
+        dim: int,
+        energy: bool,
+        fold: int = 1,
+        pitch: bool = False,
+    ):
         super().__init__()
         self.fold = fold
         self.proj = nn.Linear(fold * (2 * mel_dim + text_dim), dim)
         self.proj_energy = nn.Linear(fold, dim) if energy else None
-        if self.proj_energy is not None:
-            nn.init.zeros_(self.proj_energy.weight)
-            nn.init.zeros_(self.proj_energy.bias)
+        self.proj_pitch = nn.Linear(fold, dim) if pitch else None
+        for contour in filter(None, (self.proj_energy, self.proj_pitch)):
+            nn.init.zeros_(contour.weight)
+            nn.init.zeros_(contour.bias)
         self.conv_pos_embed = ConvPositionEmbedding(dim)
 
     def forward(
@@ -114,6 +123,7 @@ class InputEmbedding(nn.Module):
         text: Float[Tensor, "b n d"],
         energy: Float[Tensor, "b n 1"] | None,
         mask: Bool[Tensor, "b n"] | None,
+        pitch: Float[Tensor, "b n 1"] | None = None,
     ) -> tuple[Float[Tensor, "b m e"], Bool[Tensor, "b m"] | None]:
         """Tokens and the mask of valid tokens."""
         x = zero_invalid(x, mask)
@@ -122,6 +132,8 @@ class InputEmbedding(nn.Module):
         tokens = self.proj(torch.cat([self._folded(part) for part in (x, audio, text)], dim=-1))
         if self.proj_energy is not None:
             tokens = tokens + self.proj_energy(self._folded(energy).to(tokens.dtype))
+        if self.proj_pitch is not None:
+            tokens = tokens + self.proj_pitch(self._folded(pitch).to(tokens.dtype))
         return tokens + self.conv_pos_embed(tokens, mask), mask
 
     def _folded(self, x: Tensor) -> Tensor:

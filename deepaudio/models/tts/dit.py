@@ -55,6 +55,7 @@ class Config:
     regression: bool = False
     prior: bool = False  # the last `mel_dim` of the content are a guess of the mel, and the flow starts at noise
     prior_spread: float = 0.9  # deviation of the mel from that guess
+    pitch: bool = False  # a second contour beside the energy: octaves above the median, 0 unvoiced
 
     def __post_init__(self) -> None:
         positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
@@ -105,6 +106,7 @@ class Conditions(NamedTuple):
     summary: Tensor | None  # (b dim)
     prior: Tensor | None = None  # (b n c) guess of the mel, zeros where there is none
     wanted: Tensor | None = None  # (b n) frames that are to be generated
+    pitch: Tensor | None = None  # (b n 1)
 
 
 class Block(nn.Module):
@@ -142,7 +144,7 @@ class Model(nn.Module):
             c.content_dim,
         )
         self.input_embed = InputEmbedding(
-            c.mel_dim, c.text_dim, c.dim, c.energy, c.frames_per_token
+            c.mel_dim, c.text_dim, c.dim, c.energy, c.frames_per_token, c.pitch
         )
         self.rotary_embed = RotaryEmbedding(c.dim_head)
         self.transformer_blocks = nn.ModuleList(Block(c) for _ in range(c.depth))
@@ -166,6 +168,7 @@ class Model(nn.Module):
         content_mask: Bool[Tensor, "b n"] | None = None,
         cond_mask: Bool[Tensor, "b n"] | None = None,
         energy: Float[Tensor, "b n 1"] | None = None,
+        pitch: Float[Tensor, "b n 1"] | None = None,
         mask: Bool[Tensor, "b n"] | None = None,
         drop_audio: Bool[Tensor, " b"] | None = None,
         drop_text: Bool[Tensor, " b"] | None = None,
@@ -184,13 +187,17 @@ class Model(nn.Module):
             raise InputError(
                 "condition.energy", "this network has no energy input", hint="set energy: true"
             )
-        if c.energy and energy is None:
-            energy = cond.new_zeros(*cond.shape[:2], 1)
+        if pitch is not None and not c.pitch:
+            message = "this network has no pitch input"
+            raise InputError("condition.pitch", message, hint="set pitch: true")
+        nothing = cond.new_zeros(*cond.shape[:2], 1)
+        energy = nothing if c.energy and energy is None else energy
+        pitch = nothing if c.pitch and pitch is None else pitch
         if cond_mask is None:
             cond_mask = (cond != 0).any(dim=-1)
         if mask is not None:
             cond_mask = cond_mask & mask
-            energy = None if energy is None else zero_invalid(energy, mask)
+            energy, pitch = (x if x is None else zero_invalid(x, mask) for x in (energy, pitch))
         if drop_audio is not None:
             cond_mask = cond_mask & ~drop_audio[:, None]
         audio = zero_invalid(cond, cond_mask)
@@ -208,10 +215,10 @@ class Model(nn.Module):
             filler = None
             embedding = self.text_embed.from_content(content, content_mask, mask, drop_text)
         wanted = content_mask if c.prior else None
-        return Conditions(audio, embedding, filler, energy, mask, summary, prior, wanted)
+        return Conditions(audio, embedding, filler, energy, mask, summary, prior, wanted, pitch)
 
     def null(self, cond: Conditions) -> Conditions:
-        """Audio and text dropped; the energy stays, as in DeepAudio-V1."""
+        """Audio and text dropped; the contours stay, as the energy does in DeepAudio-V1."""
         b, n, _ = cond.audio.shape
         dropped = torch.ones(b, dtype=torch.bool, device=cond.audio.device)
         if self.config.content_dim is None:
@@ -239,7 +246,7 @@ class Model(nn.Module):
         emb = self.time_embed(t.expand(x_t.shape[0]))
         if cond.summary is not None:
             emb = emb + cond.summary
-        x, mask = self.input_embed(x_t, cond.audio, cond.text, cond.energy, cond.mask)
+        x, mask = self.input_embed(x_t, cond.audio, cond.text, cond.energy, cond.mask, cond.pitch)
         skip = x
         angle = self.rotary_embed(x.shape[1])
         for block in self.transformer_blocks:

@@ -34,6 +34,7 @@ class Objective:
     drop_all: float = 0.1
     drop_text: float = 0.0
     drop_energy: float = 1.0  # 1: no energy input, plain text to speech
+    drop_pitch: float = 1.0  # of a network with `pitch: true`
     regression: float = 0.2  # weight of the mel regressed from the content alone
 
 
@@ -57,6 +58,10 @@ class SpeechStage:
         drop_audio = drop_all | (torch.rand(n_items, generator=rng) < o.drop_audio)
         drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
         keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
+        pitch = None
+        if self.config.pitch:
+            keep_pitch = torch.rand(n_items, generator=rng) >= o.drop_pitch
+            pitch = (batch.pitch * keep_pitch[:, None, None]).to(device)
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
         noise = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
@@ -73,6 +78,7 @@ class SpeechStage:
             energy=batch.energy * keep_energy.to(device)[:, None, None]
             if self.config.energy
             else None,
+            pitch=pitch,
             mask=batch.prompt | batch.target,
             drop_audio=drop_audio.to(device),
             drop_text=drop_text.to(device),
@@ -107,5 +113,5 @@ def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
     objective = build_config(Objective, dict(recipe.objective), "objective")
     torch.manual_seed(recipe.seed)
     model = module.Model(config)
-    initialise(model, recipe, new=("input_embed.proj_energy.",))
+    initialise(model, recipe, new=("input_embed.proj_energy.", "input_embed.proj_pitch."))
     return model, config, objective

@@ -1,4 +1,4 @@
-"""The eigenvoices of `mini`: each item is a voice to be solved from some frames and judged by others, heard and with text."""
+"""The eigenvoices of `mini`: each item is a regression episode, fit on support frames, scored on query frames, with and without text."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -27,7 +27,7 @@ def world(hertz: float, formants: tuple[float, ...]) -> World:
     return analyse(sound, pitch_of(sound))
 
 
-def ear(codes, voiced, at):
+def timbre_encoder(codes, voiced, at):
     """Hears only the long-term envelope of a voice."""
     mean = codes[at].mean(0)
     return lambda own, voiced, spoken: (mean - own[spoken].mean(0)).expand_as(own).clone()
@@ -46,7 +46,7 @@ def test_world_there_and_back_keeps_pitch_and_level():
 
 
 def test_a_sketch_has_the_pitch_and_the_level_of_the_voice():
-    voice = Voice.of(torch.from_numpy(vowel(210, AH)), ear)
+    voice = Voice.of(torch.from_numpy(vowel(210, AH)), timbre_encoder)
     made = sketch(world(120, AH), EVERYWHERE, RATE, voice)
     low = made[20:60].exp()
 
@@ -61,7 +61,7 @@ def test_a_sketch_has_the_pitch_and_the_level_of_the_voice():
 
 
 def test_a_known_melody_replaces_the_teachers():
-    voice = Voice.of(torch.from_numpy(vowel(200, AH)), ear)
+    voice = Voice.of(torch.from_numpy(vowel(200, AH)), timbre_encoder)
     melody = np.full(240, 150.0)
     plain = sketch(world(120, AH), EVERYWHERE, RATE, voice)
     known = sketch(world(120, AH), EVERYWHERE, RATE, voice, melody)
@@ -72,7 +72,10 @@ def test_a_known_melody_replaces_the_teachers():
 
 def test_envelopes_come_nearer_to_those_of_the_voice():
     target = torch.from_numpy(vowel(150, OH))
-    like, other = Voice.of(target, ear), Voice.of(torch.from_numpy(vowel(150, AH)), ear)
+    like, other = (
+        Voice.of(target, timbre_encoder),
+        Voice.of(torch.from_numpy(vowel(150, AH)), timbre_encoder),
+    )
     towards, away = (
         sketch(world(150, AH), EVERYWHERE, RATE, v)[20:60].mean(0) for v in (like, other)
     )
@@ -84,7 +87,9 @@ def test_envelopes_come_nearer_to_those_of_the_voice():
 
 def test_nothing_sounds_where_no_phone_lies():
     anchors = Anchors(np.array([[0.5, 0.8]]), np.array([[0.3, 0.6]]))
-    made = sketch(world(120, AH), anchors, RATE, Voice.of(torch.from_numpy(vowel(120, AH)), ear))
+    made = sketch(
+        world(120, AH), anchors, RATE, Voice.of(torch.from_numpy(vowel(120, AH)), timbre_encoder)
+    )
     assert made[:40].max() < made[50:72].max() - 4
     assert made[84:].max() < made[50:72].max() - 4
 
@@ -96,7 +101,7 @@ def test_active_frames_are_the_loud_ones():
 
 def test_a_voice_without_pitch_keeps_the_teachers():
     noise = torch.randn(RATE, generator=torch.Generator().manual_seed(0)) * 0.1
-    voice = Voice.of(noise, ear)
+    voice = Voice.of(noise, timbre_encoder)
     assert torch.isfinite(
         sketch(world(120, AH), EVERYWHERE, RATE, voice._replace(pitch=voice.pitch * 0))
     ).all()
