@@ -109,7 +109,7 @@ class MotionEncoder:
                 looks.append((time, *_look(frame)))
                 found[max(0, len(found) - AHEAD)].result()
         if not looks:
-            raise InputError("clip.no_frames", "the clip has no video", hint="deepaudio tts")
+            raise InputError("clip.no_frames", "the clip has no frame", hint="deepaudio tts")
         rows = [(*look, *face.result()) for look, face in zip(looks, found, strict=True)]
         kinds = (np.float64, np.uint8, np.float32, np.float32, np.float32)
         columns = zip(*rows, strict=True)

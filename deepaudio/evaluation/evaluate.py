@@ -93,8 +93,8 @@ def evaluate(
         return _item_rows(item, systems, chosen, options, pool, kept, files)
 
     partial = out / "items.jsonl.part"
-    with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as pool:
-        for done, scored in enumerate(pool.map(score, items), 1):
+    with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as threads:
+        for done, scored in enumerate(threads.map(score, items), 1):
             for row in scored:
                 rows.append(row)
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")

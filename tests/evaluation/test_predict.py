@@ -30,7 +30,7 @@ def test_every_variant_is_as_long_as_the_clip_and_only_the_whole_follows_the_pic
         system = predict(model, items[:1], "v2s", tmp_path / variant, variant)
         seconds[variant] = soundfile.info(system.output(items[0])).duration
         texts |= {call[0] for call in model.tts.calls}
-        energies[variant] = [call[3] is not None for call in model.tts.calls]
+        energies[variant] = [call[3].energy is not None for call in model.tts.calls]
     assert seconds == dict.fromkeys(seconds, 4.0)
     assert energies == {"whole": [True], "no-energy": [False], "v2a-alone": []}
     assert texts == {"Note: we leave now."}
