@@ -16,7 +16,8 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from benchmarks import sets
-from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.data.synthetic.clips import scenes
 from deepaudio.encoders.motion import describe
 from deepaudio.errors import DeepAudioError

@@ -103,7 +103,7 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
         if isinstance(value, bool) and bool not in _kinds(fields[key].type):
             raise InputError(
                 "config.wrong_type",
-                f"{where}.{key}: expected {_said(fields[key].type)}, got {value!r}",
+                f"{where}.{key}: expected {_type_name(fields[key].type)}, got {value!r}",
                 key=f"{where}.{key}",
             )
     try:
@@ -124,5 +124,5 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
     return (annotation, *(inner for part in get_args(annotation) for inner in _kinds(part)))
 
 
-def _said(annotation: Any) -> str:
+def _type_name(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))

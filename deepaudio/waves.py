@@ -1,4 +1,4 @@
-"""Sounds as long as a film: samples on request, piece by piece, so that no whole ever lies in memory."""
+"""Lazy waveforms: samples are computed piece by piece when asked for, so that audio as long as a film is never whole in memory."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ BLOCK_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Wave:
+class LazyWave:
     """A waveform [channels s]; `make(first, last)` gives those samples of every channel, as often as it is asked."""
 
     channels: int
@@ -21,7 +21,7 @@ class Wave:
     make: Callable[[int, int], Tensor]
 
     @classmethod
-    def of(cls, waveform: Float[Tensor, "*channels s"], sample_rate: int) -> "Wave":
+    def of(cls, waveform: Float[Tensor, "*channels s"], sample_rate: int) -> "LazyWave":
         """A tensor [s] or [channels s] in memory."""
         if waveform.ndim not in (1, 2):
             raise ValueError(f"a waveform is [s] or [channels s], not {list(waveform.shape)}")
@@ -51,7 +51,7 @@ class Wave:
         """All of it in memory; for short sounds."""
         return torch.cat([torch.zeros(self.channels, 0), *self.blocks()], 1)
 
-    def fitted(self, n_samples: int) -> "Wave":
+    def fitted(self, n_samples: int) -> "LazyWave":
         """Cut, or followed by silence."""
         return replace(self, n_samples=n_samples, make=self.piece)
 
@@ -61,7 +61,7 @@ class Wave:
         channels: int | None = None,
         context: int = 0,
         grid: int = 1,
-    ) -> "Wave":
+    ) -> "LazyWave":
         """Every piece changed by a function that looks `context` samples around; `channels` after it if not the same.
 
         What the function is given begins at a multiple of `grid`.
@@ -74,15 +74,15 @@ class Wave:
 
         return replace(self, channels=channels or self.channels, make=make)
 
-    def __add__(self, other: "Wave") -> "Wave":
+    def __add__(self, other: "LazyWave") -> "LazyWave":
         """Both at once, of the same rate and length; one channel goes to all of the other's."""
         return self._joined(other, torch.add)
 
-    def __mul__(self, other: "Wave") -> "Wave":
+    def __mul__(self, other: "LazyWave") -> "LazyWave":
         """Sample by sample, of the same rate and length; for gains that change."""
         return self._joined(other, torch.mul)
 
-    def _joined(self, other: "Wave", join: Callable[[Tensor, Tensor], Tensor]) -> "Wave":
+    def _joined(self, other: "LazyWave", join: Callable[[Tensor, Tensor], Tensor]) -> "LazyWave":
         mine, its = (self.sample_rate, self.n_samples), (other.sample_rate, other.n_samples)
         if mine != its:
             raise ValueError(f"sounds of {mine} and {its} (rate, samples) do not go together")
@@ -92,7 +92,7 @@ class Wave:
             make=lambda a, b: join(self.piece(a, b), other.piece(a, b)),
         )
 
-    def at(self, sample_rate: int) -> "Wave":
+    def at(self, sample_rate: int) -> "LazyWave":
         """At another rate (band-limited), every piece as if the whole had been resampled."""
         if sample_rate == self.sample_rate:
             return self

@@ -79,11 +79,12 @@ class Console:
 
     def finish(self, done: Done) -> None:
         """Warnings and summary on stderr, the result on stdout: the path, if it was written."""
-        for warning in done.warnings:
+        notices = done.notices
+        for warning in notices.warnings:
             self.say(f"warning: {warning}")
-        for line in (*(done.notes if self.verbose else ()), *done.summary):
+        for line in (*(notices.notes if self.verbose else ()), *done.summary):
             self.say(line)
-        more = {"warnings": done.warnings, "notes": done.notes}
+        more = {"warnings": notices.warnings, "notes": notices.notes}
         written = () if done.facts.get("dry_run") else (done.output,)
         self.result({"output": done.output} | done.facts | more, *written)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.inference.gate import DIRECTIONS, Route
 from deepaudio.inference.model import DeepAudio
 from deepaudio.media import ffmpeg

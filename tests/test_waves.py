@@ -7,7 +7,7 @@ from torchaudio.transforms import Resample
 from deepaudio.errors import ResourceError
 from deepaudio.media import spool
 from deepaudio.media.spool import spooled
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 RATE = 8000
 
@@ -22,24 +22,24 @@ def pieces(wave, size=1234):
 
 
 def test_silence_before_and_after(noise):
-    wave = Wave.of(noise, RATE)
+    wave = LazyWave.of(noise, RATE)
     assert torch.equal(wave.piece(-5, 5), torch.nn.functional.pad(noise[:, :5], (5, 0)))
     assert torch.equal(wave.fitted(40_000).piece(30_000, 40_000), torch.zeros(2, 10_000))
     assert torch.equal(pieces(wave.fitted(100)), noise[:, :100])
-    assert Wave.of(torch.zeros(0), RATE).whole().shape == (1, 0)
+    assert LazyWave.of(torch.zeros(0), RATE).whole().shape == (1, 0)
 
 
 @pytest.mark.parametrize("rate", [24_000, 11_025, 44_100, 5_512])
 def test_resampled_piece_by_piece(noise, rate):
-    wave = Wave.of(noise, RATE).at(rate)
+    wave = LazyWave.of(noise, RATE).at(rate)
     expected = Resample(RATE, rate)(noise)
     assert wave.n_samples == expected.shape[1]
     assert torch.allclose(pieces(wave), expected, atol=1e-5)
 
 
 def test_sums_products_and_changes_with_context(noise):
-    wave = Wave.of(noise, RATE)
-    ramp = Wave.of(torch.linspace(0, 1, noise.shape[1]), RATE)
+    wave = LazyWave.of(noise, RATE)
+    ramp = LazyWave.of(torch.linspace(0, 1, noise.shape[1]), RATE)
     assert torch.equal(pieces(wave * ramp + wave), noise * ramp.whole() + noise)
     smooth = wave.through(lambda x: torch.nn.functional.avg_pool1d(x, 9, 1, 4), context=4)
     inside = slice(4, -4)  # avg_pool1d counts the padding at the ends of what it is given

@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.waves import Wave
+from deepaudio.audio.grid import HOP, SAMPLE_RATE
+from deepaudio.waves import LazyWave
 
-BASE_HOP, BASE_RATE = 256, 24_000  # samples of a slice, at this many a second
-FRAME_RATE = BASE_RATE / BASE_HOP
 AT_ONCE = 4096  # slices of a long sound
 
 
@@ -21,17 +20,17 @@ def energy_contour(
 ) -> Float[Tensor, " n"]:
     """(s) samples -> (n) values in [0, 1] at 93.75 Hz, zero-padded or cut to `frames` if given."""
     n = _count(waveform.shape[-1], sample_rate)
-    edges = torch.arange(n + 1, device=waveform.device) * (sample_rate * BASE_HOP) // BASE_RATE
+    edges = torch.arange(n + 1, device=waveform.device) * (sample_rate * HOP) // SAMPLE_RATE
     energy = _of_highest(_means(waveform, edges))
     if frames is None:
         return energy
     return F.pad(energy[:frames], (0, max(frames - n, 0)))
 
 
-def wave_contour(wave: Wave) -> Float[Tensor, " n"]:
+def wave_contour(wave: LazyWave) -> Float[Tensor, " n"]:
     """`energy_contour` of the mean of all channels of a long sound."""
     n = _count(wave.n_samples, wave.sample_rate)
-    edges = torch.arange(n + 1) * (wave.sample_rate * BASE_HOP) // BASE_RATE
+    edges = torch.arange(n + 1) * (wave.sample_rate * HOP) // SAMPLE_RATE
     found = torch.zeros(n, dtype=torch.double)  # at once: small leftovers would scatter the heap
     for first in range(0, n, AT_ONCE):
         some = edges[first : first + AT_ONCE + 1]
@@ -41,7 +40,7 @@ def wave_contour(wave: Wave) -> Float[Tensor, " n"]:
 
 
 def _count(n_samples: int, sample_rate: int) -> int:
-    return n_samples * BASE_RATE // (sample_rate * BASE_HOP)
+    return n_samples * SAMPLE_RATE // (sample_rate * HOP)
 
 
 def _means(waveform: Float[Tensor, " s"], edges: Tensor) -> Float[Tensor, " n"]:

@@ -1,4 +1,4 @@
-"""A sound brought to a loudness after ITU-R BS.1770-4, its true peak kept under a ceiling; nothing whole in memory."""
+"""Normalise loudness (ITU-R BS.1770-4) under a true-peak ceiling, block by block."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.audio.meter import ABSOLUTE_GATE, Loudness, between, measure
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 MAX_GAIN_DB = 40.0
 ROUNDS = 5
@@ -40,7 +40,7 @@ TARGETS = {
 class Adjusted:
     """A sound at its target, and how it got there."""
 
-    wave: Wave
+    wave: LazyWave
     before: Loudness
     after: Loudness
     gain_db: float
@@ -49,7 +49,7 @@ class Adjusted:
     note: str | None = None
 
 
-def adjust(wave: Wave, goal: Target) -> Adjusted:
+def adjust(wave: LazyWave, goal: Target) -> Adjusted:
     """The sound at the loudness of a target.
 
     One gain for the whole; where that would lift a true peak over the ceiling, those moments alone are turned down.
@@ -77,12 +77,12 @@ def adjust(wave: Wave, goal: Target) -> Adjusted:
     return Adjusted(scaled, before, after, gain_db, limited, note)
 
 
-def gained(wave: Wave, gain_db: float) -> Wave:
+def gained(wave: LazyWave, gain_db: float) -> LazyWave:
     """Louder by so many dB."""
     return wave.through(lambda piece: piece * 10 ** (gain_db / 20))
 
 
-def limit(wave: Wave, peak_db: float = -1.0) -> Wave:
+def limit(wave: LazyWave, peak_db: float = -1.0) -> LazyWave:
     """Peaks held under `peak_db` dBTP: the gain falls over 5 ms before a peak and returns over 80 ms; all channels alike."""
     return wave.through(
         lambda piece: _limited(piece, wave.sample_rate, peak_db),

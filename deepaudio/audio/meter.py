@@ -1,4 +1,4 @@
-"""Loudness and true peak after ITU-R BS.1770-4, of a sound that comes block by block."""
+"""Measure loudness and true peak (ITU-R BS.1770-4) of audio that comes block by block."""
 
 import math
 from collections.abc import Iterable

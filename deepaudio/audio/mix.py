@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 FADE = 0.005
 ATTACK, RELEASE = 0.08, 0.35
@@ -58,12 +58,12 @@ def faded(waveform: Float[Tensor, "... s"], n: int) -> Float[Tensor, "... s"]:
     return made
 
 
-def ducked(bed: Wave, voice: Wave, duck_db: float) -> Wave:
+def ducked(bed: LazyWave, voice: LazyWave, duck_db: float) -> LazyWave:
     """The bed `duck_db` quieter while the voice sounds: down over 80 ms before it, up again over 350 ms after it."""
     return bed * duck_gain(voice, bed.n_samples, duck_db)
 
 
-def duck_gain(voice: Wave, n_samples: int, duck_db: float) -> Wave:
+def duck_gain(voice: LazyWave, n_samples: int, duck_db: float) -> LazyWave:
     """The gain of `ducked`, in (0, 1], one channel of `n_samples`."""
     if duck_db < 0:
         raise ValueError(f"duck_db is {duck_db}; 0 or more")
@@ -74,7 +74,7 @@ def duck_gain(voice: Wave, n_samples: int, duck_db: float) -> Wave:
         steps = block.mean(0).reshape(-1, hop)
         level[number * AT_ONCE :][: len(steps)] = steps.pow(2).mean(1).sqrt()
     if float(level.max()) < 1e-5:
-        return Wave(1, n_samples, voice.sample_rate, lambda a, b: torch.ones(1, b - a))
+        return LazyWave(1, n_samples, voice.sample_rate, lambda a, b: torch.ones(1, b - a))
     active = (level > 0.03 * torch.quantile(level[level > 1e-5], 0.95)).float()
     active = _closed(active, round(HOLD * 100))
     depth = _smoothed(active, ATTACK * 100, RELEASE * 100)
@@ -89,7 +89,7 @@ def duck_gain(voice: Wave, n_samples: int, duck_db: float) -> Wave:
         fine = torch.nn.functional.interpolate(some, some.shape[-1] * hop, mode="linear")[0]
         return fine[:, hop + first - start * hop : hop + last - start * hop]
 
-    return Wave(1, n_samples, voice.sample_rate, make)
+    return LazyWave(1, n_samples, voice.sample_rate, make)
 
 
 def _closed(active: Tensor, width: int) -> Tensor:

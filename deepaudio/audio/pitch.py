@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 HOP_SECONDS = 256 / 24_000
 AT_ONCE = 2_800  # frames: half a minute
@@ -31,7 +31,7 @@ def median_pitch(track: Float[Tensor, " n"]) -> float | None:
     return float(voiced.median()) if len(voiced) >= 5 else None
 
 
-def wave_pitch(wave: Wave) -> Float[Tensor, " n"]:
+def wave_pitch(wave: LazyWave) -> Float[Tensor, " n"]:
     """Octaves above its median, at 93.75 Hz, of the mean of all channels of a long waveform; half a minute at a time."""
     total = int(wave.n_samples / wave.sample_rate / HOP_SECONDS)
     tracks = []

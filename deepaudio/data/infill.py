@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.data import smoke
 from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
-FRAME_RATE = 93.75
 LENGTHS_VARY = 0.05  # by which utterances trade places when they are packed
 NO_TEXT = -1  # pads token ids
 

@@ -1,6 +1,6 @@
 """Material for the smoke recipes, made in memory in a moment: buzzing voices that hum and hiss.
 
-It stands in wherever a recipe names the shard or bank `synthetic`. No files, no teachers, the same numbers every time.
+It stands in wherever a recipe names the shard or bank `synthetic`. No files, no base TTS, the same numbers every time.
 """
 
 from functools import lru_cache
@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import FRAME_RATE, HOP, SAMPLE_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.prior.world import active, coded, envelope_of, pitch_of
 
 NAME = "synthetic"
-RATE, HOP = 24_000, 256
-FRAME_RATE = RATE / HOP
 # first three formants in Hz, and how much of the sound is noise
 SOUNDS = {
     "a": (730, 1090, 2440, 0.02), "i": (270, 2290, 3010, 0.02), "u": (300, 870, 2240, 0.02), "e": (530, 1840, 2480, 0.02),
@@ -49,9 +48,9 @@ def speech_shard() -> tuple[list[dict], dict[str, Tensor]]:
         n = len(mel)
         tensors |= {
             f"{key}.mel": mel,
-            f"{key}.sketch": torch.nn.functional.avg_pool1d(mel.T[None], 9, 1, 4)[0].T,
+            f"{key}.prior": torch.nn.functional.avg_pool1d(mel.T[None], 9, 1, 4)[0].T,
             f"{key}.content": _content(voice)[:n],
-            f"{key}.energy": energy_contour(torch.from_numpy(voice.waveform), RATE, n),
+            f"{key}.energy": energy_contour(torch.from_numpy(voice.waveform), SAMPLE_RATE, n),
             f"{key}.pitch": torch.from_numpy(voice.pitch[:n]),
         }
         rows.append({"key": key, "speaker": voice.speaker, "frames": n, "text": ""})
@@ -68,10 +67,10 @@ def voice_shard() -> tuple[list[dict], dict[str, Tensor]]:
         codes = torch.from_numpy(coded(envelope)[::2])
         tilt = torch.exp(-torch.arange(codes.shape[1]) / 4.0) * (number % 3 - 1)
         tensors |= {
-            f"{key}.said": codes,
-            f"{key}.heard": codes + 0.5 * tilt,
-            f"{key}.said_pitch": torch.from_numpy(pitch[::2]),
-            f"{key}.heard_pitch": torch.from_numpy(pitch[::2]),
+            f"{key}.source": codes,
+            f"{key}.target": codes + 0.5 * tilt,
+            f"{key}.source_pitch": torch.from_numpy(pitch[::2]),
+            f"{key}.target_pitch": torch.from_numpy(pitch[::2]),
             f"{key}.spoken": torch.from_numpy(active(envelope)[::2]),
         }
         rows.append({"key": key, "frames": len(codes)})
@@ -97,7 +96,7 @@ def _voice(rng: np.random.Generator, speaker: int) -> Voice:
     )
     samples = np.arange(n * HOP)
     hertz, gain = (np.interp(samples / HOP, np.arange(n) + 0.5, x) for x in (pitch, level))
-    phase = 2 * np.pi * np.cumsum(hertz) / RATE
+    phase = 2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE
     shapes = np.array([SOUNDS[name] for name in names])[places]
     wave = (shapes[:, 3] * 0.3).repeat(HOP) * rng.standard_normal(n * HOP)
     for harmonic in range(1, 16):

@@ -10,13 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.pitch import median_pitch, octaves
 from deepaudio.audio.prior.content import PITCH, VOICING, pitch_level
-from deepaudio.audio.prior.shaping import active_frames, following, softly, without_floor
+from deepaudio.audio.prior.shaping import (
+    active_frames,
+    blend_envelope,
+    follow_energy,
+    subtract_noise,
+)
 from deepaudio.data import smoke
 from deepaudio.data.shards import read_shard, shards_at, tensors_in
 
-FRAME_RATE = 93.75
 MARGIN = 12  # frames of silence that are left where silent ends are cut off
 
 
@@ -36,9 +41,9 @@ class SpeechData:
     target_max: float = 5.0
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
     energies: str | None = None  # safetensors of contours by key that take the place of the real
-    follows: float = 0.0  # share of the targets whose sketch has been given the level of the energy
+    follows: float = 0.0  # share of the targets whose prior has been given the level of the energy
     target: Literal["smooth", "full"] = (
-        "smooth"  # the timbre of the recording on the sketch, or all of it
+        "smooth"  # the timbre of the recording on the prior, or all of it
     )
     frames: int = 0  # of every batch, prompt and target together, as one shape is compiled once; 0: as they come
     colour: float = 0.0  # deviation in nepers of another microphone: random smooth curves added to all of a pair
@@ -51,10 +56,10 @@ class SpeechData:
 
 
 class SpeechBatch(NamedTuple):
-    """(b n ...) tensors; `prompt` marks reference frames, `target` what is to be generated from `sketch`."""
+    """(b n ...) tensors; `prompt` marks reference frames, `target` what is to be generated from `prior`."""
 
     mel: Tensor
-    sketch: Tensor
+    prior: Tensor
     content: Tensor
     energy: Tensor
     prompt: Tensor
@@ -65,7 +70,7 @@ class SpeechBatch(NamedTuple):
 class _Entry(NamedTuple):
     speaker: str
     mel: Tensor
-    sketch: Tensor
+    prior: Tensor
     content: Tensor
     energy: Tensor
     pitch: Tensor
@@ -74,7 +79,7 @@ class _Entry(NamedTuple):
 class SpeechShards:
     """All shards in memory, without the steady noise of recordings; draws in-context pairs.
 
-    A `smooth` target is the sketch with the timbre of the recording, a `full` one the recording without its silent ends.
+    A `smooth` target is the prior with the timbre of the recording, a `full` one the recording without its silent ends.
 
     Raises InputError for a missing shard.
     """
@@ -130,15 +135,15 @@ class SpeechShards:
         content = target.content.clone()
         content[:, PITCH] += level * (content[:, VOICING] > 0.5)
         energy = _blurred(target.energy, self.data.energy_blur)
-        sketch = target.sketch
+        prior = target.prior
         if float(torch.rand((), generator=rng)) < self.data.follows:
-            sketch = following(sketch, energy)
-        mel = target.mel if self.data.target == "full" else softly(target.mel, sketch)
+            prior = follow_energy(prior, energy)
+        mel = target.mel if self.data.target == "full" else blend_envelope(target.mel, prior)
         if self.data.colour:
             curve = _colour(mel.shape[1], self.data.colour, rng)
             prompt = prompt._replace(mel=prompt.mel + curve)
-            mel, sketch = mel + curve, sketch + curve
-        return prompt, target._replace(mel=mel, content=content, energy=energy, sketch=sketch)
+            mel, prior = mel + curve, prior + curve
+        return prompt, target._replace(mel=mel, content=content, energy=energy, prior=prior)
 
 
 def _places(name: str) -> list[Path]:
@@ -171,7 +176,7 @@ def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
     for row in rows:
         mel = values[f"{row['key']}.mel"]
         others = (values[f"{row['key']}.{name}"] for name in names)
-        entry = _Entry(row["speaker"], without_floor(mel.float()).half(), *others)
+        entry = _Entry(row["speaker"], subtract_noise(mel.float()).half(), *others)
         if row["key"] in predicted:
             contour = predicted[row["key"]][: len(entry.mel)]
             entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
@@ -224,7 +229,7 @@ def _collate(pairs: list[tuple[_Entry, _Entry]], frames: int = 0) -> SpeechBatch
         rows.append(
             SpeechBatch(
                 F.pad(torch.cat((prompt.mel, target.mel)), pad),
-                F.pad(torch.cat((prompt.mel, target.sketch)), pad),
+                F.pad(torch.cat((prompt.mel, target.prior)), pad),
                 F.pad(torch.cat((torch.zeros_like(prompt.content), target.content)), pad),
                 F.pad(torch.cat((_peak(prompt.energy), _peak(target.energy)))[:, None], pad),
                 frame < a,

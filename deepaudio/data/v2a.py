@@ -1,4 +1,4 @@
-"""Windows of seen and heard material for training V2A: random pieces of shards, spliced, dimmed and disturbed."""
+"""Windows of video features and audio latents for training V2A: random pieces of shards, spliced, dimmed and disturbed."""
 
 import json
 import math

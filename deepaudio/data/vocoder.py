@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.audio.grid import HOP, SAMPLE_RATE
 from deepaudio.data import smoke
 from deepaudio.errors import InputError
 
 log = logging.getLogger(__name__)
-HOP, RATE = 256, 24_000
 PITCH_RANGE = (55.0, 600.0)  # Hz
 
 
@@ -92,7 +92,9 @@ def write_bank(
     np.save(folder / "audio.npy", np.concatenate(audio))
     np.save(folder / "pitch.npy", np.concatenate(pitch))
     text = json.dumps(
-        {"sample_rate": RATE, "hop_length": HOP, "recordings": index}, ensure_ascii=False, indent=0
+        {"sample_rate": SAMPLE_RATE, "hop_length": HOP, "recordings": index},
+        ensure_ascii=False,
+        indent=0,
     )
     (folder / "index.json").write_text(text, encoding="utf-8")
     return folder
@@ -130,6 +132,8 @@ def _pitch(waveform: np.ndarray) -> np.ndarray:
 
     x = waveform.astype(np.float64)
     low, high = PITCH_RANGE
-    rough, times = pyworld.dio(x, RATE, f0_floor=low, f0_ceil=high, frame_period=1000 * HOP / RATE)
-    fine = pyworld.stonemask(x, rough, times, RATE)
+    rough, times = pyworld.dio(
+        x, SAMPLE_RATE, f0_floor=low, f0_ceil=high, frame_period=1000 * HOP / SAMPLE_RATE
+    )
+    fine = pyworld.stonemask(x, rough, times, SAMPLE_RATE)
     return fine.astype(np.float32)

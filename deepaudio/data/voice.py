@@ -1,7 +1,7 @@
 """Parallel frames of base TTS and recording; few-shot episodes (support, query) for the timbre encoder.
 
-A shard is NAME.safetensors with `KEY.said` and `KEY.heard` (n 50), envelope codes of teacher and recording every 10 ms, their
-`KEY.said_pitch` and `KEY.heard_pitch` (n, 0 unvoiced), `KEY.spoken` (n), and NAME.json, a list of {key, frames}.
+A shard is NAME.safetensors with `KEY.source` and `KEY.target` (n 50), envelope codes of base TTS and recording every 10 ms, their
+`KEY.source_pitch` and `KEY.target_pitch` (n, 0 unvoiced), `KEY.spoken` (n), and NAME.json, a list of {key, frames}.
 `deepaudio.prepare.eigenvoice_shards` writes them.
 """
 
@@ -25,15 +25,15 @@ SHORTEST = 300  # spoken frames
 
 @dataclass(frozen=True)
 class VoiceData:
-    """Which shards, how many tasks a batch, how many frames of each are heard and foretold, and how sound is varied."""
+    """Which shards, how many tasks a batch, how many support and query frames each has, and how recordings are varied."""
 
     shards: tuple[str, ...]
     batch_items: int = 10
-    heard: int = 110
-    foretold: int = 90
+    support: int = 110
+    query: int = 90
     tone: float = 0.25  # deviation of the tilt and colour of recordings, nepers
     dull: float = 0.2  # share of the tasks whose recording loses its top
-    noisy: float = 0.3  # share of the tasks whose heard part is noisy
+    noisy: float = 0.3  # share of the tasks whose support is noisy
 
     def __post_init__(self) -> None:
         if not self.shards:
@@ -43,22 +43,22 @@ class VoiceData:
 class Pair(NamedTuple):
     """One recording of n frames."""
 
-    said: Tensor
-    said_voiced: Tensor
-    heard: Tensor
-    heard_voiced: Tensor
+    source: Tensor
+    source_voiced: Tensor
+    target: Tensor
+    target_voiced: Tensor
     spoken: Tensor  # row numbers
 
 
 class Task(NamedTuple):
-    """`heard` are rows to solve the voice from, `asked` rows to foretell; `recording` is what is heard of it."""
+    """`support` are rows to fit the voice on, `query` rows to score it on; `recording` is what the fit sees of the target."""
 
     pair: Pair
     recording: Tensor  # (n 50), perhaps noisy
     clean: Tensor  # (n 50)
-    support: Tensor  # all rows of the part that is heard
-    heard: Tensor
-    asked: Tensor
+    part: Tensor  # all rows that the support is drawn from
+    support: Tensor
+    query: Tensor
 
 
 class VoiceShards:
@@ -79,17 +79,17 @@ class VoiceShards:
         n = len(pair.spoken)
         length = min(150 + _below(450, rng), n * 2 // 3)
         rows = pair.spoken if _below(2, rng) else pair.spoken.flip(0)
-        support, rest = rows[:length], rows[length:]
-        clean = pair.heard @ stretches()[_below(len(STRETCHES), rng)]
+        part, rest = rows[:length], rows[length:]
+        clean = pair.target @ stretches()[_below(len(STRETCHES), rng)]
         clean = clean + _colour(d.tone, float(torch.rand((), generator=rng)) < d.dull, rng)
         noisy = float(torch.rand((), generator=rng)) < d.noisy
         return Task(
             pair,
             _in_noise(clean, rng) if noisy else clean,
             clean,
-            support,
-            support[torch.randint(len(support), (d.heard,), generator=rng)],
-            rest[torch.randint(len(rest), (d.foretold,), generator=rng)],
+            part,
+            part[torch.randint(len(part), (d.support,), generator=rng)],
+            rest[torch.randint(len(rest), (d.query,), generator=rng)],
         )
 
 
@@ -153,11 +153,13 @@ def _read(path: Path) -> list[Pair]:
     )
     pairs = []
     for row in rows:
-        said, heard, said_pitch, heard_pitch, spoken = (
+        source, target, source_pitch, target_pitch, spoken = (
             values[f"{row['key']}.{name}"].float()
-            for name in ("said", "heard", "said_pitch", "heard_pitch", "spoken")
+            for name in ("source", "target", "source_pitch", "target_pitch", "spoken")
         )
-        pairs.append(Pair(said, said_pitch > 0, heard, heard_pitch > 0, spoken.nonzero()[:, 0]))
+        pairs.append(
+            Pair(source, source_pitch > 0, target, target_pitch > 0, spoken.nonzero()[:, 0])
+        )
     return pairs
 
 

@@ -8,6 +8,7 @@ from deepaudio.errors import InputError, PolicyError, UsageError
 from deepaudio.inference.gate import Direction, Route
 from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.voices import Voice, read_cast, read_voice, text_of
+from deepaudio.notices import Notices
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,11 @@ def agree(model: DeepAudio, instruction: str, wanted: Direction, policy: Policy)
     return route
 
 
-def read_voices(cast: Cast, policy: Policy) -> dict[str, Voice]:
-    """Every voice of a cast by speaker, `""` for the one of `--ref`; consent is checked before a file is read."""
+def read_voices(cast: Cast, policy: Policy, notices: Notices) -> dict[str, Voice]:
+    """Every voice of a cast by speaker, `""` for the one of `--ref`; consent is checked before a file is read.
+
+    What is to be known of a recording goes to `notices`.
+    """
     wanted: dict[str, tuple[Path, str | None]] = dict(read_cast(cast.file)) if cast.file else {}
     for name, path in cast.named:
         if name in wanted and cast.file is None:
@@ -52,7 +56,11 @@ def read_voices(cast: Cast, policy: Policy) -> dict[str, Voice]:
         raise InputError("voice.missing", "no reference voice", "give --ref voice.wav")
     for path, _ in wanted.values():
         check_consent(path, policy)
-    return {name: read_voice(path, text) for name, (path, text) in wanted.items()}
+    voices = {name: read_voice(path, text) for name, (path, text) in wanted.items()}
+    for voice in voices.values():
+        notices.warn(*voice.notices.warnings)
+        notices.note(*voice.notices.notes)
+    return voices
 
 
 def check_consent(path: Path, policy: Policy) -> None:

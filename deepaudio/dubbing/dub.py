@@ -1,6 +1,6 @@
 """Dub one clip: script, voices and video in; a video with new sound and the record of its making out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from deepaudio.dubbing.jobs import Done, DubJob
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
 from deepaudio.dubbing.record import (
     Clock,
-    captured_warnings,
     complete,
     plain,
     write_record,
@@ -29,6 +28,7 @@ from deepaudio.media.clip import ClipInfo
 from deepaudio.media.mux import encoder_for, mux, space_for
 from deepaudio.media.output import beside, folder_to_be, preflight, refuse_inputs, write_bytes
 from deepaudio.media.probe import probe
+from deepaudio.notices import Notices
 from deepaudio.options import SampleOptions
 from deepaudio.presets.identity import weights_of
 from deepaudio.presets.store import sha256_of
@@ -36,7 +36,7 @@ from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
 from deepaudio.script.fit import Plan
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 VOICE_RATE = 24_000  # of every preset
 
@@ -51,8 +51,9 @@ def dub(
 
     `mark` goes into the record as it is, and so does what is logged as a warning. Raises what the checks of clip, script, voices and output raise; QualityError under `strict` when a line overflows.
     """
-    with captured_warnings() as said:
-        return _dub(model, job, progress, mark, said)
+    notices = Notices()
+    with notices.listening():
+        return _dub(model, job, progress, mark, notices)
 
 
 def _dub(
@@ -60,7 +61,7 @@ def _dub(
     job: DubJob,
     progress: Progress | None,
     mark: Mapping[str, Any] | None,
-    said: Sequence[str],
+    notices: Notices,
 ) -> Done:
     clock, extras = Clock(), job.extras
     info = probe(
@@ -69,7 +70,8 @@ def _dub(
         audio_stream=job.audio_stream,
         allow_damaged=extras.allow_damaged,
     )
-    voices = read_voices(job.cast, job.policy)
+    notices.note(*info.notes)
+    voices = read_voices(job.cast, job.policy, notices)
     script = as_script(
         job.script if job.script is not None else job.text,
         speakers=[name for name in voices if name],
@@ -103,9 +105,7 @@ def _dub(
     )
     kept.tidy()
     clock.lap("speech")
-    notes = [*info.notes, *(note for voice in voices.values() for note in voice.messages)]
-    warnings = [*script.warnings, *result.plan.notes, *_overflows(result.plan)]
-    warnings += [warning for voice in voices.values() for warning in voice.warnings]
+    notices.warn(*script.warnings, *result.plan.warnings, *_overflows(result.plan))
     facts: dict[str, Any] = {
         "direction": result.direction,
         "probabilities": route.probabilities,
@@ -118,16 +118,16 @@ def _dub(
     if extras.dry_run:
         facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
         words = _plan_words(result.plan)
-        return Done(output, plain(facts), words, tuple(warnings), tuple(notes))
+        return Done(output, plain(facts), words, notices)
     bed, sampled = _bed(model, job, info, original)
     passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
     track = soundtrack.compose(
-        Wave.of(result.waveform, result.sample_rate),
+        LazyWave.of(result.waveform, result.sample_rate),
         original,
         bed,
         info.duration,
         job.mix,
-        warnings,
+        notices,
         passages,
     )
     clock.lap("mix")
@@ -142,8 +142,7 @@ def _dub(
         keep_temp=extras.keep_temp,
         remux_fix=extras.remux_fix,
     )
-    warnings += [note for note in made.notes if note not in info.notes]
-    warnings += soundtrack.losses(info, track.mode, job.mix.bed)
+    notices.warn(*made.losses, *soundtrack.losses(info, track.mode, job.mix.bed))
     loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
@@ -159,7 +158,7 @@ def _dub(
         )
     full = facts | _provenance(job, info, script, voices)
     full |= {"preset": model.preset.name, "weights": weights}
-    full |= {"warnings": [*warnings, *said], "notes": notes}
+    full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
     if extras.report:
@@ -167,7 +166,7 @@ def _dub(
     words = (
         f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
     )
-    return Done(made.path, plain(facts), (words,), tuple(warnings), tuple(notes))
+    return Done(made.path, plain(facts), (words,), notices)
 
 
 def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -> Path:
@@ -190,7 +189,7 @@ def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -
     return place
 
 
-def _pitch(job: DubJob, original: Wave | None) -> Tensor | None:
+def _pitch(job: DubJob, original: LazyWave | None) -> Tensor | None:
     """The intonation of the clip's own speech, where it is asked for. UsageError when the clip has no audio."""
     if job.pitch == "own":
         return None
@@ -217,8 +216,8 @@ def _refuse_overflow(plan: Plan) -> None:
 
 
 def _bed(
-    model: DeepAudio, job: DubJob, info: ClipInfo, original: Wave | None
-) -> tuple[Wave | None, Mapping[str, SampleOptions]]:
+    model: DeepAudio, job: DubJob, info: ClipInfo, original: LazyWave | None
+) -> tuple[LazyWave | None, Mapping[str, SampleOptions]]:
     """The sound under the lines (kept, generated, or none), and how it was sampled."""
     if job.mix.bed == "keep":
         return original, {}
@@ -232,7 +231,7 @@ def _bed(
         options=job.options,
         direction="v2a",
     )
-    return Wave.of(made.waveform, made.sample_rate), made.sampling
+    return LazyWave.of(made.waveform, made.sample_rate), made.sampling
 
 
 def _language(script: Script) -> str:

@@ -11,10 +11,11 @@ from deepaudio.media.audio import write_wav
 from deepaudio.media.mux import encoder_for, mux
 from deepaudio.media.output import beside, preflight
 from deepaudio.media.probe import probe
+from deepaudio.notices import Notices
 from deepaudio.presets.identity import weights_of
 from deepaudio.presets.store import sha256_of
 from deepaudio.progress import Progress
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 
 def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> Done:
@@ -42,18 +43,17 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     if progress:
         progress("sound", 1, 1)
     clock.lap("sound")
-    notes, warnings = list(info.notes), []
+    notices = Notices(notes=list(info.notes))
     original = None if alone else soundtrack.original_sound(info, output.parent)
-    sound = Wave.of(result.waveform, result.sample_rate)
-    track = soundtrack.compose(sound, original, original, info.duration, job.mix, warnings)
+    sound = LazyWave.of(result.waveform, result.sample_rate)
+    track = soundtrack.compose(sound, original, original, info.duration, job.mix, notices)
     if alone:
         path, duration = write_wav(output, track.sound, track.sound.sample_rate), info.duration
     else:
         audio = "add" if track.mode == "add" else "replace"
         made = mux(info, track.sound, track.sound.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
-        warnings += [note for note in made.notes if note not in info.notes]
-        warnings += soundtrack.losses(info, track.mode)
+        notices.warn(*made.losses, *soundtrack.losses(info, track.mode))
     loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {
@@ -65,14 +65,13 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "loudness": loudness,
         "seconds": clock.seconds,
     }
-    full = facts | {
+    full = facts | notices.as_dict()
+    full |= {
         "command": "foley",
         "arguments": job,
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
         "weights": weights_of(model.preset),
-        "warnings": warnings,
-        "notes": notes,
     }
     record = write_record(path, complete(path, full))
     summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)
-    return Done(path, plain(facts | {"record": record}), summary, tuple(warnings), tuple(notes))
+    return Done(path, plain(facts | {"record": record}), summary, notices)

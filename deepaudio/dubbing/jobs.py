@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepaudio.notices import Notices
 from deepaudio.options import (
     INSTRUCTIONS,
     PRESET,
@@ -129,5 +130,4 @@ class Done:
     output: Path
     facts: dict[str, Any] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notices: Notices = field(default_factory=Notices)

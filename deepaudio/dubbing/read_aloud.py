@@ -12,19 +12,20 @@ from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.plan import as_script
 from deepaudio.media.audio import write_wav
 from deepaudio.media.output import preflight
+from deepaudio.notices import Notices
 from deepaudio.options import MixOptions
 from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
 from deepaudio.script import Line
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 SUFFIXES = (".wav",)
 
 
 def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None) -> Done:
     """Speak the lines one after the other, or at their times, into one WAV file."""
-    clock = Clock()
-    voices = read_voices(job.cast, job.policy)
+    clock, notices = Clock(), Notices()
+    voices = read_voices(job.cast, job.policy, notices)
     inputs = [job.script, job.cast.file, *(voice.path for voice in voices.values())]
     output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
@@ -43,13 +44,11 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         progress=progress,
     )
     clock.lap("speech")
-    warnings = [*script.warnings, *result.plan.notes]
-    warnings += [warning for voice in voices.values() for warning in voice.warnings]
-    notes = [note for voice in voices.values() for note in voice.messages]
-    voice = Wave.of(result.waveform, result.sample_rate)
+    notices.warn(*script.warnings, *result.plan.warnings)
+    voice = LazyWave.of(result.waveform, result.sample_rate)
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
-    track = soundtrack.compose(voice, None, None, seconds, mix, warnings)
+    track = soundtrack.compose(voice, None, None, seconds, mix, notices)
     write_wav(output, track.sound, track.sound.sample_rate)
     loudness = soundtrack.measured(output, track.target)
     clock.lap("write")
@@ -65,17 +64,16 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "loudness": loudness,
         "seconds": clock.seconds,
     }
-    full = facts | {
+    full = facts | notices.as_dict()
+    full |= {
         "arguments": job,
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
         "script": {"encoding": script.encoding, "skipped": script.skipped},
         "weights": weights_of(model.preset),
-        "warnings": warnings,
-        "notes": notes,
     }
     record = write_record(output, complete(output, full))
     summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)
-    return Done(output, plain(facts | {"record": record}), summary, tuple(warnings), tuple(notes))
+    return Done(output, plain(facts | {"record": record}), summary, notices)
 
 
 def _at(line: Line, speed: float) -> Line:

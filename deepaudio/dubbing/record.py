@@ -2,12 +2,9 @@
 
 import dataclasses
 import json
-import logging
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,20 +31,6 @@ def complete(output: Path, fields: dict[str, Any]) -> dict[str, Any]:
         if key in fields
     }
     return plain(head | fields | words | {"versions": versions()})
-
-
-@contextmanager
-def captured_warnings() -> Iterator[list[str]]:
-    """The warnings that are logged while the block runs."""
-    said: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda entry: said.append(entry.getMessage())
-    logger = logging.getLogger("deepaudio")
-    logger.addHandler(handler)
-    try:
-        yield said
-    finally:
-        logger.removeHandler(handler)
 
 
 def write_record(output: Path, fields: dict[str, Any]) -> Path:

@@ -16,8 +16,9 @@ from deepaudio.media.audio import read_wave, write_wav
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.decode import read_blocks
 from deepaudio.media.output import fitting_name
+from deepaudio.notices import Notices
 from deepaudio.options import LoudnessName, MixOptions
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 MAX_RATE = 48_000
 PASSAGE_FADE = 0.02
@@ -29,15 +30,15 @@ SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 class Track:
     """The mixed sound, the voice and the bed in it, and the gain that lines got."""
 
-    sound: Wave
+    sound: LazyWave
     mode: str
     target: float | None
-    voice: Wave
-    bed: Wave | None
+    voice: LazyWave
+    bed: LazyWave | None
     gain: float
 
 
-def original_sound(info: ClipInfo, folder: Path) -> Wave | None:
+def original_sound(info: ClipInfo, folder: Path) -> LazyWave | None:
     """The clip's own sound as far as the video goes, kept in a file without a name in `folder`; None when it has none."""
     if not info.has_audio:
         return None
@@ -75,12 +76,12 @@ def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
 
 
 def compose(
-    voice: Wave,
-    original: Wave | None,
-    bed: Wave | None,
+    voice: LazyWave,
+    original: LazyWave | None,
+    bed: LazyWave | None,
     duration: float,
     options: MixOptions,
-    warnings: list[str],
+    notices: Notices,
     passages: Sequence[tuple[float, float]] = (),
 ) -> Track:
     """Lay `voice` over `bed` as `options` say, `duration` seconds long.
@@ -95,7 +96,7 @@ def compose(
         bed = within(original, passages) if mode == "replace" and original and passages else None
     if bed is not None and not any(bool(block.any()) for block in bed.blocks()):
         bed = None
-    target = goal(options.loudness, original, warnings)
+    target = goal(options.loudness, original, notices)
     rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
     samples = round(duration * rate)
     spoken = voice.at(rate).fitted(samples)
@@ -110,7 +111,7 @@ def compose(
         mixed = spoken + ground
     made = loudness.adjust(mixed, target)
     if made.note:
-        warnings.append(made.note)
+        notices.warn(made.note)
     return Track(
         made.wave,
         mode,
@@ -121,7 +122,7 @@ def compose(
     )
 
 
-def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
+def within(sound: LazyWave, passages: Sequence[tuple[float, float]]) -> LazyWave:
     """Only these seconds of it, with soft edges; silence elsewhere."""
     places = [
         (round(start * sound.sample_rate), min(round(end * sound.sample_rate), sound.n_samples))
@@ -141,7 +142,7 @@ def within(sound: Wave, passages: Sequence[tuple[float, float]]) -> Wave:
     return replace(sound, make=make)
 
 
-def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loudness.Target:
+def goal(name: LoudnessName, original: LazyWave | None, notices: Notices) -> loudness.Target:
     """What loudness to aim at; `match` is that of the clip's own sound."""
     if name != "match":
         return loudness.TARGETS[name]
@@ -149,7 +150,7 @@ def goal(name: LoudnessName, original: Wave | None, warnings: list[str]) -> loud
     if original is not None:
         found = measure(stereo(original).blocks(), original.sample_rate).lufs
     if found < ABSOLUTE_GATE:
-        warnings.append("the original has no measurable loudness to match: -23 LUFS is used")
+        notices.warn("the original has no measurable loudness to match: -23 LUFS is used")
         return loudness.TARGETS["ebu-r128"]
     return loudness.Target(found)
 
@@ -190,7 +191,7 @@ def write_stems(
     return written
 
 
-def stereo(sound: Wave) -> Wave:
+def stereo(sound: LazyWave) -> LazyWave:
     """Mono and stereo as they are, 5.1 mixed to stereo (centre and surrounds at -3 dB, no low channel), others averaged."""
     if sound.channels <= 2:
         return sound

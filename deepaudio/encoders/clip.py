@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as pictures
+from torchvision.transforms.v2 import functional as images
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
@@ -64,7 +64,7 @@ def frames_to_input(
 ) -> Float[Tensor, "f 3 size size"]:
     """Frames as decoded to the network's input: squeezed to a square (the aspect is not kept), bicubic, in [0, 1]."""
     size = [config.frame_size, config.frame_size]
-    resized = pictures.resize(
+    resized = images.resize(
         frames.permute(0, 3, 1, 2), size, InterpolationMode.BICUBIC, antialias=True
     )
     return resized.float() / 255

@@ -1,4 +1,4 @@
-"""The acoustic text encoder of `mini`: text -> phonemes -> what is said frame by frame, in nobody's voice.
+"""The acoustic text encoder of `mini`: text -> phonemes -> speaker-independent content frames.
 
 A frozen one-voice synthesiser (`hibari-tts`, Apache-2.0) is stopped before its waveform: its harmonic and noise
 envelopes, voicing and pitch movement say which sound is made when. Time is free until the end: phonemes come with
@@ -28,7 +28,7 @@ from deepaudio.errors import InputError
 from deepaudio.libraries import needed
 from deepaudio.text.spoken import spoken
 
-UNIT = 0.025  # seconds per unit of the teacher's duration predictor
+UNIT = 0.025  # seconds per unit of the base TTS's duration predictor
 LEAD = 0.0625  # seconds by which its sounds come before its durations say (forced alignment of its own speech: 64 ms)
 TAIL = 0.2  # seconds of silence inside its last sound before a sentence ends (measured likewise)
 _FLOOR = 1e-5
@@ -36,12 +36,12 @@ _WORD_GAP = set(' ;:,.!?—…"()“”')
 
 
 _FOREIGN = re.compile(r"[^\W\d_]+")
-_LETTERS = re.compile(r"\b[A-Z](?:-[A-Z])+\b")  # the teacher spells what has points: A.M, F.B.I
+_LETTERS = re.compile(r"\b[A-Z](?:-[A-Z])+\b")  # the base TTS spells what has points: A.M, F.B.I
 _LETTER_A = re.compile(r"\bA(?= (?:oh|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)\b)")  # fmt: skip
 
 
 def _only_latin(word: str | re.Match) -> str:
-    """The word, or nothing where it has letters of another script: the teacher would misread them."""
+    """The word, or nothing where it has letters of another script: the base TTS would misread them."""
     word = word if isinstance(word, str) else word.group()
     latin = all(unicodedata.name(c, "").startswith(("LATIN", "MODIFIER")) for c in word)
     return word if latin else ""
@@ -79,7 +79,7 @@ class ContentEncoder:
         )
 
     def phonemize(self, text: str) -> list[str]:
-        """Phoneme strings (the teacher's alphabet) of the spoken words, one per sentence."""
+        """Phoneme strings (the base TTS's alphabet) of the spoken words, one per sentence."""
         words = _FOREIGN.sub(_only_latin, spoken(text).words)
         words = re.sub(
             r"\s+(?=[.,;:!?\s]|$)", "", _LETTERS.sub(lambda m: m.group().replace("-", "."), words)
@@ -112,15 +112,15 @@ class ContentEncoder:
         return Utterance(frames, _as_heard(phones), spectra)
 
     def symbols(self, phonemes: str) -> list[str]:
-        """What the teacher reads of a sentence: its symbols between two pads."""
+        """What the base TTS reads of a sentence: its symbols between two pads."""
         return ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
 
     def ids(self, phonemes: str) -> list[int]:
-        """The numbers of `symbols` in the teacher's alphabet, which is also Kokoro's."""
+        """The numbers of `symbols` in the base TTS's alphabet, which is also Kokoro's."""
         return list(self._teacher.ids(phonemes))
 
     def spectra(self, phonemes: str) -> tuple[Spectra, np.ndarray]:
-        """What the teacher would turn into sound, and its duration units per symbol (pads included)."""
+        """What the base TTS would turn into sound, and its duration units per symbol (pads included)."""
         ids = self.ids(phonemes)
         feed = {"ids": np.asarray([ids], np.int64), "speed": np.ones(1, np.float32)}
         *parts, units = self._session.run(None, feed)
@@ -129,7 +129,7 @@ class ContentEncoder:
 
 @functools.lru_cache(maxsize=2)
 def _bands(n: int) -> np.ndarray:
-    """(601 n) mel averaging filters over the teacher's 0-12 kHz bins."""
+    """(601 n) mel averaging filters over the base TTS's 0-12 kHz bins."""
     from torchaudio.functional import melscale_fbanks
 
     bank = melscale_fbanks(601, 40.0, 12000.0, n, 24000).numpy()
@@ -139,7 +139,7 @@ def _bands(n: int) -> np.ndarray:
 def content_features(
     log_harmonic: np.ndarray, log_noise: np.ndarray, log_residual: np.ndarray, f0: np.ndarray
 ) -> Tensor:
-    """(601 t) teacher spectra and f0 (t) -> (t DIM): voiced envelope, noise envelope, voicing, pitch movement."""
+    """(601 t) spectra of the base TTS and f0 (t) -> (t DIM): voiced envelope, noise envelope, voicing, pitch movement."""
     ceiling = 7.0
     voiced = np.exp(2 * np.minimum(log_harmonic, ceiling)) + np.exp(
         2 * np.minimum(log_residual, ceiling)
@@ -155,7 +155,7 @@ def content_features(
 
 
 def phones_of(symbols: Sequence[str], seconds: np.ndarray) -> tuple[Phone, ...]:
-    """Tile the teacher's time with phones; stress marks join the sound after them, length marks the one before."""
+    """Tile the base TTS's time with phones; stress marks join the sound after them, length marks the one before."""
     phones: list[Phone] = []
     word, clock, lead, in_word = -1, 0.0, None, False
     for symbol, length in zip(symbols, seconds, strict=True):

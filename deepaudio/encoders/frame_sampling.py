@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as pictures
+from torchvision.transforms.v2 import functional as images
 
 CLIP_RATE = 8.0
 SYNC_RATE = 25.0
@@ -54,8 +54,8 @@ def covered(requested: float, n_clip: int, n_sync: int) -> Coverage:
 
 def sync_input(frames: UInt8[Tensor, "f h w 3"]) -> Float[Tensor, "f 3 224 224"]:
     """Frames as decoded to Synchformer's input: shorter edge 224 (bicubic), centre square, in [-1, 1]."""
-    resized = pictures.resize(
+    resized = images.resize(
         frames.permute(0, 3, 1, 2), [SYNC_SIZE], InterpolationMode.BICUBIC, antialias=True
     )
-    square = pictures.center_crop(resized, [SYNC_SIZE, SYNC_SIZE])
+    square = images.center_crop(resized, [SYNC_SIZE, SYNC_SIZE])
     return square.float() / 127.5 - 1

@@ -1,4 +1,4 @@
-"""What a followed face says about speech: mouth geometry over face size, head pose, change in the mouth's picture."""
+"""What a followed face says about speech: mouth geometry over face size, head pose, change in the mouth's image."""
 
 import numpy as np
 

@@ -15,8 +15,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from deepaudio.encoders import lips
-from deepaudio.encoders import scene_motion as sight
+from deepaudio.encoders import lips, scene_motion
 from deepaudio.encoders.face import FaceTracker
 from deepaudio.errors import InputError
 
@@ -46,11 +45,11 @@ FACE_FIELDS = (
 )
 _THING_SPEEDS = ("mass", "x", "y", "bottom")
 SIGHT_FIELDS = (
-    tuple(f"change_{i}" for i in range(sight.GRID**2))
-    + tuple(f"signed_{i}" for i in range(sight.FLOW**2))
-    + tuple(f"flow_{axis}_{i}" for axis in "xy" for i in range(sight.FLOW**2))
-    + tuple(f"moving_{name}" for name in sight.THING)
-    + tuple(f"thing_{name}" for name in sight.THING)
+    tuple(f"change_{i}" for i in range(scene_motion.GRID**2))
+    + tuple(f"signed_{i}" for i in range(scene_motion.FLOW**2))
+    + tuple(f"flow_{axis}_{i}" for axis in "xy" for i in range(scene_motion.FLOW**2))
+    + tuple(f"moving_{name}" for name in scene_motion.THING)
+    + tuple(f"thing_{name}" for name in scene_motion.THING)
     + tuple(f"d_thing_{name}" for name in _THING_SPEEDS)
     + ("dd_thing_y", "d_moving_mass", "brightness")
 )
@@ -154,11 +153,11 @@ def sync_times(duration: float) -> np.ndarray:
 
 def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Small grey frame; colour thumbnail with edge strengths, of one frame."""
-    grey = sight.shrink(frame)
+    grey = scene_motion.shrink(frame)
     image = Image.fromarray(frame).resize((THUMB, THUMB), Image.Resampling.BOX)
     thumb = np.asarray(image, dtype=np.float32).reshape(-1) / 127.5 - 1
-    slope_y, slope_x = np.gradient(sight.bright(grey))
-    edge = sight.cells(np.hypot(slope_x, slope_y)[None], EDGES)[0]
+    slope_y, slope_x = np.gradient(scene_motion.bright(grey))
+    edge = scene_motion.cells(np.hypot(slope_x, slope_y)[None], EDGES)[0]
     return grey, np.concatenate([thumb, np.sqrt(edge) * 4 - 0.5])
 
 
@@ -198,29 +197,29 @@ def _face_track(track: Track, grid: np.ndarray) -> np.ndarray:
 
 def _sight_track(grey: np.ndarray, times: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """SIGHT_FIELDS at the times of `grid`."""
-    cut, soft_cut = sight.cuts(grey), sight.cuts(grey, smooth=True)
-    thing = sight.foreground(grey, times, cut)
+    cut, soft_cut = scene_motion.cuts(grey), scene_motion.cuts(grey, smooth=True)
+    thing = scene_motion.foreground(grey, times, cut)
     rows = []
-    for which, before, block in sight.blocks(grey):
-        absolute, signed = sight.change(block, times[which], cut[which])
+    for which, before, block in scene_motion.blocks(grey):
+        absolute, signed = scene_motion.change(block, times[which], cut[which])
         measures = [
-            np.sqrt(sight.cells(absolute, sight.GRID)) * 5,
-            sight.cells(signed, sight.FLOW) * 20,
-            sight.flow(sight.smoothed(block), times[which], soft_cut[which]) * 4,
-            _balanced(sight.things(absolute)),
+            np.sqrt(scene_motion.cells(absolute, scene_motion.GRID)) * 5,
+            scene_motion.cells(signed, scene_motion.FLOW) * 20,
+            scene_motion.flow(scene_motion.smoothed(block), times[which], soft_cut[which]) * 4,
+            _balanced(scene_motion.things(absolute)),
             signed.mean((1, 2))[:, None] * 20,
         ]
         rows.append(np.concatenate(measures, axis=1)[before:])
     between = times - _half_step(times)  # a difference belongs to the middle of its two frames
     fast = _resample(np.concatenate(rows), between, grid)
-    moving_at = fast[:, -1 - len(sight.THING) : -1]
+    moving_at = fast[:, -1 - len(scene_motion.THING) : -1]
     raw = _resample(thing, times, grid)
-    index = [sight.THING.index(name) for name in _THING_SPEEDS]
+    index = [scene_motion.THING.index(name) for name in _THING_SPEEDS]
     seen = raw[:, :1] > 2e-4
     speed = np.clip(_speed(raw[:, index]) * 25 * seen, -3, 3)
     bend = np.clip(_speed(speed[:, 2:3]) * seen, -3, 3)
     columns = [
-        fast[:, : -1 - len(sight.THING)], moving_at, _balanced(raw), speed, bend,
+        fast[:, : -1 - len(scene_motion.THING)], moving_at, _balanced(raw), speed, bend,
         _speed(moving_at[:, :1]) * 4, fast[:, -1:],
     ]  # fmt: skip
     return np.concatenate(columns, axis=1)

@@ -33,7 +33,7 @@ def bright(grey: np.ndarray) -> np.ndarray:
 
 
 def blocks(grey: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray]]:
-    """Runs of BLOCK frames in 0 .. 1, with the frame before them: which frames, how many to leave out, the pictures."""
+    """Runs of BLOCK frames in 0 .. 1, with the frame before them: which frames, how many to leave out, the images."""
     for low in range(0, len(grey), BLOCK):
         first = max(0, low - 1)
         which = slice(first, min(low + BLOCK, len(grey)))

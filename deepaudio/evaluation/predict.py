@@ -88,14 +88,14 @@ def _make(
     model: DeepAudio, item: Item, task: str, variant: str, options: SampleOptions
 ) -> tuple[Tensor, int]:
     if task == "v2a" or variant == "v2a-alone":
-        features = model.v2a.features(_given(item.video, item, "video"))
+        features = model.v2a.features(_require(item.video, item, "video"))
         prompt = item.prompt or (SPEECH_PROMPT if task == "v2s" else "")
         return model.v2a.sound(features, prompt, "", options), model.v2a.sample_rate
-    text = _given(item.text, item, "text")
-    voice = read_voice(_given(item.reference, item, "reference"), item.reference_text)
+    text = _require(item.text, item, "text")
+    voice = read_voice(_require(item.reference, item, "reference"), item.reference_text)
     if task == "tts":
         return model.tts.speak(text, voice.reference, options=options), model.tts.sample_rate
-    video = _given(item.video, item, "video")
+    video = _require(item.video, item, "video")
     if variant == "no-energy":
         duration = probe(video).duration
         speech = model.tts.speak(text, voice.reference, duration=duration, options=options)
@@ -118,7 +118,7 @@ def _directions(model: DeepAudio, items: list[Item], out: Path) -> None:
     rows, failures = [], {}
     for item in items:
         try:
-            route = model.route(_given(item.instruction, item, "instruction"))
+            route = model.route(_require(item.instruction, item, "instruction"))
             rows.append(json.dumps({"id": item.id, "direction": route.direction}) + "\n")
         except DeepAudioError as error:
             failures[item.id] = error.message
@@ -126,7 +126,7 @@ def _directions(model: DeepAudio, items: list[Item], out: Path) -> None:
     _write(out / "failures.json", failures)
 
 
-def _given(value: str | None, item: Item, what: str) -> str:
+def _require(value: str | None, item: Item, what: str) -> str:
     if not value:
         raise InputError("manifest.incomplete", f"item {item.id} has no {what}")
     return value

@@ -23,7 +23,7 @@ from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.data.validation import validation_items
 from deepaudio.errors import DeepAudioError
 from deepaudio.flow.objective import flow_matching_loss
-from deepaudio.flow.path import interpolate, rough
+from deepaudio.flow.path import interpolate, noisy_start
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio, write_wav
@@ -59,11 +59,11 @@ def flow_loss(network: dit.Model, shards: Sequence[str]) -> dict[str, float]:
 
 
 def _errors(network: dit.Model, batch: SpeechBatch, noise: Tensor, time: float):
-    sketch, x1, content = standardize(batch.sketch), standardize(batch.mel), batch.content
+    prior, x1, content = standardize(batch.prior), standardize(batch.mel), batch.content
     if network.config.prior:
-        x0, content = noise, torch.cat([content, sketch], -1)
+        x0, content = noise, torch.cat([content, prior], -1)
     else:
-        x0 = rough(sketch, noise)
+        x0 = noisy_start(prior, noise)
     cond = network.encode(
         content=content,
         content_mask=batch.target,

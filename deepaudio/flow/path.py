@@ -5,7 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-ROUGHNESS = 0.3  # deviation of the noise on a sketch where the flow starts at one
+ROUGHNESS = 0.3  # deviation of the noise on a prior where the flow starts at one
 
 
 class PathSample(NamedTuple):
@@ -35,8 +35,8 @@ def estimate_data(
     return x_t + (1 - t) * v
 
 
-def rough(
-    sketch: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"]
+def noisy_start(
+    prior: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """Where a path from a sketch of the data begins (a data-dependent coupling, Albergo et al. 2023, arXiv 2310.03725)."""
-    return sketch + ROUGHNESS * noise
+    """Where a path from a prior of the data begins (a data-dependent coupling, Albergo et al. 2023, arXiv 2310.03725)."""
+    return prior + ROUGHNESS * noise

@@ -1,4 +1,4 @@
-"""When: samplers of t for training and step grids for integration."""
+"""Time of the flow: samplers of t for training and step grids for integration."""
 
 import math
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import HOP, SAMPLE_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.reference import cross_faded, prepare_reference
 from deepaudio.errors import InputError, UsageError, WeightsError
@@ -31,7 +32,6 @@ from deepaudio.text.spoken import spoken
 
 log = logging.getLogger(__name__)
 
-SAMPLE_RATE, HOP = 24_000, 256
 LISTENER = "whisper-base"
 BYTES_PER_SECOND = 14.5  # unhurried English, where no reference says better
 EDGE_SECONDS = 0.2

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
 from deepaudio.inference.protocols import SpeechModel

@@ -14,20 +14,26 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import checkpoint
-from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import FRAME_RATE, HOP
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.pitch import octaves
 from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
-from deepaudio.audio.prior.draft import HOP, TimbreEncoder, Voice, heard_span, sketch, taught
-from deepaudio.audio.prior.shaping import coloured, following, softly, without_floor
+from deepaudio.audio.prior.draft import TimbreEncoder, Voice, draft_mel, heard_span, resynthesised
+from deepaudio.audio.prior.shaping import (
+    blend_envelope,
+    follow_energy,
+    match_spectrum,
+    subtract_noise,
+)
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
 from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
-from deepaudio.flow.path import rough
+from deepaudio.flow.path import noisy_start
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
@@ -38,9 +44,9 @@ SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
 EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
-STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the sketch
+STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the prior
 SHARE = 0.4  # how much of it is taken
-LATE = 0.015  # seconds by which the sound of a line begins after its first row of the sketch that can be heard (measured)
+LATE = 0.015  # seconds by which the sound of a line begins after its first row of the prior that can be heard (measured)
 SHORTEST = 0.03  # seconds that the first and the last sound keep
 LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_HEARD, MAX_REFERENCE = (
@@ -62,8 +68,8 @@ class Reference:
 class TextToSpeech:
     """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
 
-    The network's config says where its flow starts: at a sketch of the line, of which it corrects the slow part, or (`prior`)
-    at noise, with the sketch as a condition; then all of the mel is the flow's.
+    The network's config says where its flow starts: at a mel prior of the line, of which it corrects the slow part, or (`prior`)
+    at noise, with the prior as a condition; then all of the mel is the flow's.
     """
 
     sample_rate = SAMPLE_RATE
@@ -159,7 +165,7 @@ class TextToSpeech:
         waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
         n = n_frames(len(waveform))
         return (
-            standardize(without_floor(log_mel(waveform[None])[0])),
+            standardize(subtract_noise(log_mel(waveform[None])[0])),
             energy_contour(waveform, SAMPLE_RATE, n),
             voice,
         )
@@ -171,17 +177,17 @@ class TextToSpeech:
         energy = knowledge.energy
         n = n_frames(samples)
         whole = join(piece)
-        teacher = taught(whole.spectra)
-        anchors = place(piece, n, heard_span(teacher))
+        base = resynthesised(whole.spectra)
+        anchors = place(piece, n, heard_span(base))
         melody = None if knowledge.pitch is None else _in_hertz(knowledge.pitch, timbre.middle)
-        drawn = sketch(teacher, anchors, n * HOP, timbre, melody)[:n]
+        drawn = draft_mel(base, anchors, n * HOP, timbre, melody)[:n]
         if energy is not None and float(energy.max()) > 0:
-            drawn = following(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
+            drawn = follow_energy(drawn, F.pad(energy[:n], (0, max(0, n - len(energy)))))
         spoken_mel = drawn
         if options.steps:
             content = lay(whole, anchors, n, timbre.middle)
             spoken_mel = self._refined(drawn, content, voice, knowledge, options)
-        spoken_mel = coloured(spoken_mel, unstandardize(mel))
+        spoken_mel = match_spectrum(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
 
@@ -211,13 +217,13 @@ class TextToSpeech:
         if self.network.config.prior:
             content, begin = torch.cat([content, guess], -1), noise
         else:
-            begin = rough(guess, noise)
+            begin = noisy_start(guess, noise)
         contours = contour[:, None], intonation[:, None]
         generated = self._sample(begin, content, spoken, cond, contours, options)
         spoken_mel = unstandardize(generated[n_ref:]).cpu()
         if self.network.config.prior:
             return spoken_mel
-        return softly(spoken_mel, drawn, width=STEADY, share=SHARE)
+        return blend_envelope(spoken_mel, drawn, width=STEADY, share=SHARE)
 
     def _sample(self, begin, content, spoken, cond, contours, options: SampleOptions) -> Tensor:
         energy, pitch = contours
@@ -287,11 +293,11 @@ def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utter
 def place(piece: list[Utterance], n: int, heard: tuple[float, float]) -> Anchors:
     """Phone times of sentences that fill `n` frames but for the quiet edges.
 
-    `heard` are the teacher's seconds between which its speech can be heard: what is silent in the first and the last
+    `heard` are the base TTS's seconds between which its speech can be heard: what is silent in the first and the last
     phone, such as the closure of a "t", falls into the edges.
     """
-    teacher = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
-    real = np.zeros_like(teacher)
+    base = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
+    real = np.zeros_like(base)
     clock, index = 0.0, 0
     for sentence in piece:
         times = natural_times(sentence)
@@ -300,10 +306,10 @@ def place(piece: list[Utterance], n: int, heard: tuple[float, float]) -> Anchors
     end = n / FRAME_RATE
     first, last = EDGE, max(end - EDGE, end / 2)
     real = first + real * (last - first) / real[-1, 1]
-    teacher[0, 0] = min(heard[0] + LATE, teacher[0, 1] - SHORTEST)
-    teacher[-1, 1] = max(heard[1], teacher[-1, 0] + SHORTEST)
+    base[0, 0] = min(heard[0] + LATE, base[0, 1] - SHORTEST)
+    base[-1, 1] = max(heard[1], base[-1, 0] + SHORTEST)
     before, after = np.array([[-EDGE / 2, 0.0]]), np.array([[0.0, EDGE / 2]])
     return Anchors(
         np.concatenate([real[0, 0] + before, real, real[-1, 1] + after]),
-        np.concatenate([teacher[0, 0] + before, teacher, teacher[-1, 1] + after]),
+        np.concatenate([base[0, 0] + before, base, base[-1, 1] + after]),
     )

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deepaudio import checkpoint
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import n_frames
 from deepaudio.codecs import mel_linear
 from deepaudio.encoders.motion import CLIP_RATE, SYNC_RATE, MotionEncoder
@@ -101,14 +101,14 @@ class VideoToAudio:
         self, clip: str | PathLike | ClipInfo, progress: Progress | None = None
     ) -> ClipFeatures:
         """Encode every frame of a clip once. InputError for a clip that cannot be read."""
-        info = clip if isinstance(clip, ClipInfo) else probe(clip)
+        info = probe(clip)
         shrink = LARGEST_SIDE / max(info.width, info.height)
         size = None
         if shrink < 1:
             size = (round(info.width * shrink), round(info.height * shrink))
-        pictures = frames_with_progress(info, progress, size=size)
+        images = frames_with_progress(info, progress, size=size)
         seen = self.encoder.encode(
-            ((frame.time, frame.pixels.numpy()) for frame in pictures), info.duration
+            ((frame.time, frame.pixels.numpy()) for frame in images), info.duration
         )
         return ClipFeatures(seen.sync, seen.clip, info.duration, seen.sync[:, 0])
 
@@ -150,11 +150,11 @@ class VideoToAudio:
         x = torch.zeros_like(self._noise(features, 0))
         field = _Windows(self, features, SPEECH, "", 1.0)
         expected = x + field(x, torch.zeros((), device=self.device))
-        contour = begun(mel_energy(self._decode(expected, features.duration)))
+        contour = advance_onset(mel_energy(self._decode(expected, features.duration)))
         n = int(features.duration * FRAME_RATE)
         contour = F.pad(contour[:n], (0, max(0, n - len(contour))))
         if bool(features.face.any()):
-            contour = contour * _near(features.face > 0, n).to(contour)
+            contour = contour * dilate(features.face > 0, n).to(contour)
         peak = contour.max() if n else torch.zeros(())
         return (contour / peak if peak > 0 else contour).cpu()
 
@@ -184,9 +184,11 @@ class _Windows:
         last = self.count - self.size
         self.starts = [*range(0, last, WINDOW - OVERLAP), last]
         n_clip = max(1, round(self.size / rate * CLIP_RATE))
-        sync = _filled(features.sync, self.count * fold).unflatten(0, (self.count, fold)).flatten(1)
+        sync = (
+            pad_rows(features.sync, self.count * fold).unflatten(0, (self.count, fold)).flatten(1)
+        )
         clips = [round(start / rate * CLIP_RATE) for start in self.starts]
-        clip = _filled(features.clip, max(clips) + n_clip)
+        clip = pad_rows(features.clip, max(clips) + n_clip)
         sync = torch.stack([sync[s : s + self.size] for s in self.starts]).to(owner.device)
         clip = torch.stack([clip[s : s + n_clip] for s in clips]).to(owner.device)
         ramp = torch.arange(1, self.size + 1, dtype=torch.float32)
@@ -225,20 +227,20 @@ def mel_energy(mel: Float[Tensor, "n c"]) -> Float[Tensor, " m"]:
     return (slices - quiet).clamp(min=0).pow(SOFTNESS)
 
 
-def begun(contour: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def advance_onset(contour: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """The contour beginning AHEAD frames sooner, faintly: first consonants are quieter than what a lip shows."""
     sooner = F.pad(contour[AHEAD:], (0, min(AHEAD, len(contour))))
     return torch.maximum(contour, FAINTLY * sooner)
 
 
-def _near(seen: Tensor, n: int) -> Tensor:
+def dilate(seen: Tensor, n: int) -> Tensor:
     """Which of n contour values have a face within UNSEEN seconds; `seen` is per sync step."""
     reach = round(UNSEEN * SYNC_RATE)
     wide = F.max_pool1d(seen.float()[None, None], 2 * reach + 1, stride=1, padding=reach)
     return F.interpolate(wide, size=n, mode="nearest-exact")[0, 0]
 
 
-def _filled(values: Tensor, count: int) -> Tensor:
+def pad_rows(values: Tensor, count: int) -> Tensor:
     """Cut, or lengthened with its last row, to `count` rows."""
     return torch.cat([values, values[-1:].expand(max(0, count - len(values)), -1)])[:count]
 

@@ -70,9 +70,9 @@ def look(
 
     The last frame stands until the end of the clip (upstream drops what is left of an eighth of a second there: speech
     would end before the clip), and longer in a clip shorter than one Synchformer segment
-    (0.64 s). Raises InputError for a clip without pictures.
+    (0.64 s). Raises InputError for a clip without frames.
     """
-    info = video if isinstance(video, ClipInfo) else probe(video)
+    info = probe(video)
     images, segments = _Stream(device, dtype), _Stream(device, dtype)
     last: list[Tensor | None] = [None, None]
     for which, pixels in _slots(frames_with_progress(info, progress), info.duration):

@@ -143,18 +143,18 @@ class DeepAudio:
         taken = direction or route.direction
         with torch.inference_mode(), self._precision():
             if taken == "v2a":
-                features = self._features(_given(video, "a video", taken), progress)
+                features = self._features(_require(video, "a video", taken), progress)
                 used = self.v2a.defaults.fill(options)
                 sound = self.v2a.sound(features, prompt, negative, used)
                 check_finite(sound, "the generated sound")
                 rate = self.v2a.sample_rate
                 return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
-            script = as_script(_given(transcript, "a transcript", taken))
-            voices = as_voices(_given(reference, "a reference", taken), reference_text, script)
+            script = as_script(_require(transcript, "a transcript", taken))
+            voices = as_voices(_require(reference, "a reference", taken), reference_text, script)
             sampling = {"speech": self.tts.defaults.fill(options)}
             energy = duration = None  # phi, and as long as the text needs
             if taken == "v2s":
-                features = self._features(_given(video, "a video", taken), progress)
+                features = self._features(_require(video, "a video", taken), progress)
                 duration = features.duration
                 sampling["energy"] = self.v2a.energy_sampling(options)
                 energy = self.v2a.energy(features, options).cpu().float()
@@ -164,7 +164,7 @@ class DeepAudio:
                 return self.tts.natural_duration(text, references)
 
             plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
-            plan = replace(plan, notes=(*plan.notes, *self._unspoken(plan)))
+            plan = replace(plan, warnings=(*plan.warnings, *self._unspoken(plan)))
             if on_plan:
                 on_plan(plan)
             if dry_run:
@@ -190,7 +190,7 @@ class DeepAudio:
 
     def _features(self, video: str | PathLike | ClipInfo, progress: Progress | None) -> Features:
         """Of the clip asked for last; a dub with a generated bed needs them twice."""
-        info = video if isinstance(video, ClipInfo) else probe(video)
+        info = probe(video)
         key = (info.path, info.fingerprint)
         if self._seen is None or self._seen[0] != key:
             self._seen = (key, self.v2a.features(info, progress))
@@ -238,7 +238,7 @@ def as_voices(
     return assign(script, {}, reference)
 
 
-def _given(value, what: str, direction: str):
+def _require(value, what: str, direction: str):
     if value is None:
         raise UsageError(
             "generate.missing", f"{direction} needs {what}", "give it, or change the instruction"

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio import script as scripts
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.timing import active_span
 from deepaudio.errors import InputError
 from deepaudio.options import FitOptions
@@ -41,9 +41,9 @@ def plan_lines(
     """
     if duration is None:
         return in_sequence(script, natural_duration, options, margin)
-    notes: list[str] = []
+    warnings: list[str] = []
     skipped: list[Skipped] = []
-    lines = check.inside_clip(list(script.lines), duration, options.clamp, notes, skipped)
+    lines = check.inside_clip(list(script.lines), duration, options.clamp, warnings, skipped)
     script = replace(script, lines=tuple(lines))
     lines = [line for line in script.lines if line.dub]
     natural = [natural_duration(line.text) for line in lines]
@@ -61,7 +61,7 @@ def plan_lines(
         max_speed=options.max_speed,
     )
     rule = placed.rule.replace("voiced stretches", f"voiced stretches of {name}")
-    return replace(placed, rule=rule, notes=(*notes, *placed.notes))
+    return replace(placed, rule=rule, warnings=(*warnings, *placed.warnings))
 
 
 def _spoken_part(

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 from deepaudio.errors import InputError
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.media.reference import load_reference
+from deepaudio.notices import Notices
 from deepaudio.presets.store import sha256_of
 from deepaudio.script import Script
 from deepaudio.script.speakers import check_speakers
@@ -18,13 +19,12 @@ MAX_TEXT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Voice:
-    """A checked reference with where it came from; `warnings` are for the user, `messages` for the record."""
+    """A checked reference with where it came from; `notices` is what the user should know of it."""
 
     reference: Reference
     path: Path
     sha256: str
-    warnings: tuple[str, ...] = ()
-    messages: tuple[str, ...] = ()
+    notices: Notices = field(default_factory=Notices)
 
     def as_dict(self) -> dict[str, object]:
         """For the record."""
@@ -34,7 +34,7 @@ class Voice:
             "sha256": self.sha256,
             "seconds": round(seconds, 3),
             "text": self.reference.text,
-            "notes": [*self.warnings, *self.messages],
+            "notes": [*self.notices.warnings, *self.notices.notes],
         }
 
 
@@ -44,10 +44,12 @@ def read_voice(path: str | PathLike, text: str | None = None) -> Voice:
     Raises InputError for silence, for less than a second, and for what is not audio; a long one is cut at a pause.
     """
     found = load_reference(path, text)
-    reference = Reference(found.waveform, found.sample_rate, found.notes.text)
+    reference = Reference(found.waveform, found.sample_rate, found.facts.text)
     place = Path(path)
-    warnings = tuple(f"{place.name}: {warning}" for warning in found.notes.warnings)
-    return Voice(reference, place, sha256_of(place), warnings, found.notes.messages)
+    notices = Notices(
+        [f"{place.name}: {warning}" for warning in found.notices.warnings], found.notices.notes
+    )
+    return Voice(reference, place, sha256_of(place), notices)
 
 
 def text_of(given: str | None) -> str | None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as pictures
+from torchvision.transforms.v2 import functional as images
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.errors import InputError
@@ -52,7 +52,7 @@ class YSVideoToAudio:
         self, video: str | PathLike | ClipInfo, progress: Progress | None = None
     ) -> FrameFeatures:
         """Image embeddings of all frames. InputError for a clip that cannot be read or is longer than a minute."""
-        info = video if isinstance(video, ClipInfo) else probe(video)
+        info = probe(video)
         if info.duration > MAX_SECONDS:
             message = (
                 f"{info.path} lasts {info.duration:.1f} s; this preset takes {MAX_SECONDS:.0f} s"
@@ -123,9 +123,9 @@ class YSVideoToAudio:
 
 def _prepared(pixels: Tensor, size: int) -> Tensor:
     """A frame as CLIP takes it: shorter edge to `size` (bicubic), centre square, normalised."""
-    resized = pictures.resize(
+    resized = images.resize(
         pixels.permute(2, 0, 1), [size], InterpolationMode.BICUBIC, antialias=True
     )
-    square = pictures.center_crop(resized, [size, size]).float() / 255
+    square = images.center_crop(resized, [size, size]).float() / 255
     mean, std = torch.tensor(_MEAN)[:, None, None], torch.tensor(_STD)[:, None, None]
     return (square - mean) / std

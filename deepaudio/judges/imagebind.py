@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torchaudio.compliance.kaldi import fbank
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as pictures
+from torchvision.transforms.v2 import functional as images
 
 from deepaudio.errors import InputError
 from deepaudio.judges._prepare import mono
@@ -189,8 +189,8 @@ def mel_clips(audio: Float[Tensor, " s"]) -> Float[Tensor, "b 1 m t"]:
 def picture_pairs(shown: Sequence[UInt8[Tensor, "h w 3"]]) -> Float[Tensor, "b 3 2 h w"]:
     """Neighbouring frames in pairs, cropped left, middle, right (or top to bottom); one alone is doubled."""
     stack = torch.stack(list(shown)).permute(0, 3, 1, 2)
-    stack = pictures.resize(stack, [PICTURE_SIZE], InterpolationMode.BICUBIC, antialias=True)
-    stack = pictures.normalize(stack.float() / 255, list(PICTURE_MEAN), list(PICTURE_STD))
+    stack = images.resize(stack, [PICTURE_SIZE], InterpolationMode.BICUBIC, antialias=True)
+    stack = images.normalize(stack.float() / 255, list(PICTURE_MEAN), list(PICTURE_STD))
     long = 3 if stack.shape[3] >= stack.shape[2] else 2
     slack = stack.shape[long] - PICTURE_SIZE
     crops = [stack.narrow(long, at, PICTURE_SIZE) for at in (0, (slack + 1) // 2, slack)]

@@ -228,7 +228,7 @@ class Judge:
                 segment = torch.stack(held)[None].to(self._device)
                 found.append(self._network.vfeat_extractor(segment)[0].cpu())
                 del held[:8]
-        return _enough(found, "picture")
+        return _enough(found, "image")
 
     @torch.inference_mode()
     def watch(

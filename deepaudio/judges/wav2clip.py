@@ -56,9 +56,9 @@ class Judge:
 
     name = "wav2clip"
 
-    def __init__(self, network: Wav2Clip, picture: nn.Module, processor: Any, device: str):
+    def __init__(self, network: Wav2Clip, image: nn.Module, processor: Any, device: str):
         self._network, self._device = network.eval().to(device), device
-        self._picture, self._processor = picture.eval().to(device), processor
+        self._picture, self._processor = image.eval().to(device), processor
         self._spectrogram = Spectrogram(N_FFT, hop_length=HOP)
 
     @torch.inference_mode()
@@ -100,6 +100,6 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Judge:
     network = filled(Wav2Clip, state, name)
     beside = Path(folder or HUB) / REPOSITORY.rpartition("/")[2]
     place = beside if beside.is_dir() else None
-    picture = from_pretrained(CLIPVisionModelWithProjection, name, REPOSITORY, place)
+    image = from_pretrained(CLIPVisionModelWithProjection, name, REPOSITORY, place)
     processor = from_pretrained(CLIPImageProcessor, name, REPOSITORY, place)
-    return Judge(network, picture, processor, device)
+    return Judge(network, image, processor, device)

@@ -16,7 +16,7 @@ from deepaudio.errors import ResourceError
 from deepaudio.media.decode import Block, read_blocks
 from deepaudio.media.output import published
 from deepaudio.media.spool import finite, spooled
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def read_wave(
     stream: int | None = None,
     what: str = "audio",
     seconds: float = math.inf,
-) -> Wave:
+) -> LazyWave:
     """As `read_native`, for sounds of any length: decoded into a nameless file in `folder`, read from there in pieces.
 
     What follows after `seconds`, and perhaps a block more, is not decoded.
@@ -86,7 +86,7 @@ def resampled(
 
 def write_wav(
     path: str | os.PathLike,
-    waveform: Float[Tensor, "*channels s"] | Wave,
+    waveform: Float[Tensor, "*channels s"] | LazyWave,
     sample_rate: int,
     *,
     bits: int = 16,
@@ -102,12 +102,12 @@ def write_wav(
 
 
 def write_pcm(
-    path: Path, waveform: Float[Tensor, "*channels s"] | Wave, sample_rate: int, bits: int = 16
+    path: Path, waveform: Float[Tensor, "*channels s"] | LazyWave, sample_rate: int, bits: int = 16
 ) -> None:
     """`write_wav` straight to the path."""
     if bits not in (16, 24):
         raise ValueError(f"bits is {bits}; 16 or 24 are written")
-    sound = waveform if isinstance(waveform, Wave) else Wave.of(waveform, sample_rate)
+    sound = waveform if isinstance(waveform, LazyWave) else LazyWave.of(waveform, sample_rate)
     if sound.channels * sound.n_samples * bits // 8 > 2**32 - 4096:
         raise ResourceError("output.too_long", "the sound is too long for a WAV file (4 GiB)")
     peak = 0.0

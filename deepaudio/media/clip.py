@@ -56,7 +56,7 @@ class ClipInfo:
     path: Path
     format: str
     duration: float
-    """To the end of the last picture."""
+    """To the end of the last frame."""
     start_time: float
     """The container's own start, which is second 0 of everything here."""
     fps: float

@@ -23,7 +23,7 @@ from deepaudio.media.output import full, preflight, published, temporary
 from deepaudio.media.probe import probe
 from deepaudio.media.sniff import shown_path
 from deepaudio.media.spool import write_floats
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Muxed:
     path: Path
     duration: float
     audio_codec: str
-    notes: tuple[str, ...]
+    losses: tuple[str, ...]
+    """What the output does not carry, or not as it was, in words."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class NewSound:
 
 def mux(
     video: str | os.PathLike | ClipInfo,
-    waveform: Float[Tensor, "*channels s"] | Wave,
+    waveform: Float[Tensor, "*channels s"] | LazyWave,
     sample_rate: int,
     out: str | os.PathLike,
     *,
@@ -70,19 +71,19 @@ def mux(
     keep_temp: bool = False,
     remux_fix: bool = False,
 ) -> Muxed:
-    """Write `out`: the video of `video` bit for bit, `waveform` ([s], [channels s] or a Wave) as its first, default sound.
+    """Write `out`: the video of `video` bit for bit, `waveform` ([s], [channels s] or a LazyWave) as its first, default sound.
 
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the video, a
     longer one is kept whole. `audio` is "replace" (the original sound goes) or "add" (it is kept behind the new one).
-    Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.notes` names what is not.
+    Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.losses` names what is not.
     `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the frames stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
     """
     if audio not in AUDIO_MODES:
         raise UsageError("audio.mode", f"audio is {audio!r}; one of {', '.join(AUDIO_MODES)}")
-    info = video if isinstance(video, ClipInfo) else probe(video, allow_damaged=allow_damaged)
+    info = probe(video, allow_damaged=allow_damaged)
     plans = plan(info, Path(os.path.abspath(os.fspath(out))), audio=audio, strict=strict)
-    sound = waveform if isinstance(waveform, Wave) else Wave.of(waveform, sample_rate)
+    sound = waveform if isinstance(waveform, LazyWave) else LazyWave.of(waveform, sample_rate)
     sound = sound.fitted(max(sound.n_samples, round(info.duration * sample_rate)))
     needed = space_for(info, sound.channels, sound.n_samples)
     place = preflight(plans.out, [info.path], needed)
@@ -102,7 +103,7 @@ def mux(
     finally:
         with suppress(FileNotFoundError):
             raw.unlink()
-    return Muxed(place, duration, encoder, (*info.notes, *plans.notes, *_coarser(info, encoder)))
+    return Muxed(place, duration, encoder, (*plans.notes, *_coarser(info, encoder)))
 
 
 def _coarser(info: ClipInfo, encoder: str) -> list[str]:
@@ -120,9 +121,9 @@ def space_for(info: ClipInfo, channels: int, n_samples: int) -> int:
     return info.size_bytes + 8 * channels * n_samples + (1 << 20)
 
 
-def picture_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[int, str]:
+def video_digest(path: Path | ClipInfo, stream: int | None = None) -> tuple[int, str]:
     """Number of the video's packets and a hash over their bytes in file order."""
-    info = path if isinstance(path, ClipInfo) else probe(path)
+    info = probe(path)
     digest, count = hashlib.sha256(), 0
     with opened(info.path) as container:
         track = container.streams[info.video_stream if stream is None else stream]
@@ -196,11 +197,11 @@ def arguments_for(
     line = ["-y", "-fflags", flags, *ffmpeg.GUARDS, "-i", ffmpeg.source(info.path)]
     line += ["-protocol_whitelist", "file", "-f", "f32le", "-ar", str(new.sample_rate)]
     line += ["-ac", str(new.channels), "-i", ffmpeg.source(new.path)]
-    pictures = [p for p in plans.kept if p.stream.kind == "video"]
+    videos = [p for p in plans.kept if p.stream.kind == "video"]
     others = [p for p in plans.kept if p.stream.kind not in ("video", "audio")]
     sounds = [p for p in plans.kept if p.stream.kind == "audio"]
-    pictures.sort(key=lambda p: p.stream.index != info.video_stream)
-    for planned in pictures:
+    videos.sort(key=lambda p: p.stream.index != info.video_stream)
+    for planned in videos:
         line += ["-map", f"0:{planned.stream.index}"]
     line += ["-map", "1:a:0"]
     for planned in [*sounds, *others]:
@@ -244,7 +245,7 @@ def _verified(temp: Path, info: ClipInfo, plans: MuxPlan, seconds: float) -> flo
         if made.n_frames < info.n_frames - 1:
             raise _bad(f"has {made.n_frames} frames instead of {info.n_frames}")
     elif info.format not in _BYTE_STREAMS and made.format not in _BYTE_STREAMS:
-        if picture_digest(made) != picture_digest(info):
+        if video_digest(made) != video_digest(info):
             raise _bad("does not have the video of the clip")
     elif not info.n_frames - 1 <= made.n_frames <= info.n_frames + info.n_hidden + 1:
         raise _bad(f"has {made.n_frames} frames instead of {info.n_frames}")

@@ -20,30 +20,30 @@ log = logging.getLogger(__name__)
 
 
 def probe(
-    path: str | os.PathLike,
+    path: str | os.PathLike | ClipInfo,
     *,
     video_stream: int | None = None,
     audio_stream: int | None = None,
     allow_damaged: bool = False,
     limits: Limits = LIMITS,
 ) -> ClipInfo:
-    """Look at a clip: all its packets are listed, none is decoded.
+    """Look at a clip: all its packets are listed, none is decoded. What was looked at already is returned as it is.
 
     Raises InputError with a `clip.*` code and the reason for anything that is not a whole, plain, finite video;
     with `allow_damaged` a clip that ends before its declared end is accepted with a note.
     """
+    if isinstance(path, ClipInfo):
+        return path
     place = sniff.regular_file(path)
     notes: list[str] = []
     kind = guard(place, allow_damaged, notes)
     with opened(place) as container:
         streams = _streams(container, limits, place)
-        picture = _choose(container, streams, "video", video_stream, place, notes)
-        if picture is None:
+        video = _choose(container, streams, "video", video_stream, place, notes)
+        if video is None:
             _no_video(streams, place)
         sound = _choose(container, streams, "audio", audio_stream, place, notes)
-        return _measure(
-            container, place, kind, streams, picture, sound, allow_damaged, limits, notes
-        )
+        return _measure(container, place, kind, streams, video, sound, allow_damaged, limits, notes)
 
 
 def _streams(container, limits: Limits, place: Path) -> tuple[StreamInfo, ...]:
@@ -137,10 +137,10 @@ class Schedule(NamedTuple):
 
 
 def _measure(
-    container, place, kind, streams, picture, sound, allow_damaged, limits, notes
+    container, place, kind, streams, video, sound, allow_damaged, limits, notes
 ) -> ClipInfo:
     start = (container.start_time or 0) / av.time_base
-    track = container.streams[picture.index]
+    track = container.streams[video.index]
     declared = None if container.duration is None else container.duration / av.time_base
     plan = _schedule(container, track, notes)
     base = track.time_base
@@ -167,7 +167,7 @@ def _measure(
         sound = None
     if sound is None:
         notes.append("the clip has no audio")
-    rotation = _rotation(place, picture.index)
+    rotation = _rotation(place, video.index)
     sides = track.codec_context.width, track.codec_context.height
     if len(plan.times) * sides[0] * sides[1] > limits.max_decoded_pixels:
         message = f"{shown_path(place)}: {len(plan.times)} frames of {sides[0]}x{sides[1]} are more than can be looked at"
@@ -187,7 +187,7 @@ def _measure(
         height=height,
         rotation=rotation,
         variable_frame_rate=_varies(plan),
-        video_stream=picture.index,
+        video_stream=video.index,
         audio_stream=None if sound is None else sound.index,
         streams=streams,
         n_chapters=len(container.chapters()),

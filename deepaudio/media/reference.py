@@ -13,6 +13,7 @@ from deepaudio.media import sniff
 from deepaudio.media.audio import beginning
 from deepaudio.media.decode import read_blocks
 from deepaudio.media.sniff import shown_path
+from deepaudio.notices import Notices
 
 MIN_SECONDS = 1.0
 MAX_SECONDS = 12.0
@@ -28,8 +29,8 @@ _CLAUSE_END = _SENTENCE_END + ",;:，；：、"
 
 
 @dataclass(frozen=True)
-class ReferenceNotes:
-    """What was measured and done; `messages` are for the report, `warnings` for the user's eyes."""
+class ReferenceFacts:
+    """What was measured of a reference."""
 
     text: str | None
     """The transcript that belongs to the waveform: cut together with it."""
@@ -42,29 +43,27 @@ class ReferenceNotes:
     """Of speech, in dBFS (RMS)."""
     snr_db: float
     speech_seconds: float
-    warnings: tuple[str, ...] = ()
-    messages: tuple[str, ...] = ()
 
 
 class LoadedReference(NamedTuple):
     waveform: Float[Tensor, "s"]
     sample_rate: int
-    notes: ReferenceNotes
+    facts: ReferenceFacts
+    notices: Notices
 
 
 def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedReference:
-    """Mono waveform at the file's own rate, its rate, and notes.
+    """Mono waveform at the file's own rate, its rate, what was measured, and what the user should know.
 
     Stereo and more channels become their mean. Raises InputError for silence and for less than 1 s of sound, with the
-    numbers; what is beyond 12 s is cut at a pause, and `text` with it (`notes.text`). A video is taken by its sound.
+    numbers; what is beyond 12 s is cut at a pause, and `text` with it (`facts.text`). A video is taken by its sound.
     Of more than ten minutes only these are read; with a transcript, whose place in them is unknown, that is an InputError.
     """
     shown = shown_path(path)
-    messages: list[str] = []
-    warnings: list[str] = []
+    notices = Notices()
     place = sniff.regular_file(path, "reference")
     if sniff.sniff(place, "reference") in sniff.CONTAINERS - {"ogg"}:
-        messages.append("the reference is the sound of a video or container file")
+        notices.note("the reference is the sound of a video or container file")
     rate, blocks = read_blocks(path, what="reference")
     channels = torch.cat(list(beginning(blocks, rate, MAX_SEEN + 1)), 1)
     if channels.shape[1] > MAX_SEEN * rate:
@@ -73,11 +72,11 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
             hint = "cut out the 3 to 10 s that belong to its transcript"
             raise InputError("reference.too_long", message, hint, path=shown)
         channels = channels[:, : round(MAX_SEEN * rate)]
-        messages.append(f"only its first {MAX_SEEN / 60:.0f} minutes were listened to")
+        notices.note(f"only its first {MAX_SEEN / 60:.0f} minutes were listened to")
     if not 4_000 <= rate <= 768_000:
         raise InputError("reference.rate", f"{shown} has a sample rate of {rate} Hz", path=shown)
-    waveform = _mono(channels, messages)
-    waveform = _centred(waveform, messages)
+    waveform = _mono(channels, notices)
+    waveform = _centred(waveform, notices)
     duration = waveform.numel() / rate
     if duration < MIN_SECONDS:
         message = (
@@ -100,20 +99,18 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
         raise InputError(
             "reference.too_short", message, "3 to 10 s of clear speech work best", path=shown
         )
-    warnings += _quality(waveform, levels, voiced, channels)
+    notices.warn(*_quality(waveform, levels, voiced, channels))
     start, end = 0.0, duration
     text = text.strip() if text and text.strip() else None
     if duration > MAX_SECONDS:
-        start, end, text = _cut(levels, voiced, duration, text, warnings, messages)
+        start, end, text = _cut(levels, voiced, duration, text, notices)
         waveform = _faded(waveform[round(start * rate) : round(end * rate)], rate)
         voiced = voiced[int(start / FRAME) : int(end / FRAME)]
         speech = float(voiced.sum()) * FRAME
-    _check_text(text, speech, warnings)
+    _check_text(text, speech, notices)
     level = float(levels[_voiced(levels)].mean())
-    notes = ReferenceNotes(
-        text, start, end, duration, level, _snr(levels), speech, tuple(warnings), tuple(messages)
-    )
-    return LoadedReference(waveform, rate, notes)
+    facts = ReferenceFacts(text, start, end, duration, level, _snr(levels), speech)
+    return LoadedReference(waveform, rate, facts, notices)
 
 
 def frame_levels(waveform: Float[Tensor, "s"], rate: int) -> Float[Tensor, "n"]:
@@ -135,27 +132,27 @@ def _voiced(levels: Tensor) -> Tensor:
     return levels > torch.maximum(loud - 30, torch.minimum((loud + quiet) / 2, loud - 12))
 
 
-def _mono(channels: Tensor, messages: list[str]) -> Tensor:
+def _mono(channels: Tensor, notices: Notices) -> Tensor:
     """The mean of the channels; the loudest one alone where they cancel each other."""
     if channels.shape[0] == 1:
         return channels[0]
     mean = channels.mean(0)
     powers = channels.double().pow(2).mean(1)
     if float(mean.double().pow(2).mean()) < 0.01 * float(powers.max()):
-        messages.append("the channels cancel each other: the loudest one is used")
+        notices.note("the channels cancel each other: the loudest one is used")
         return channels[int(powers.argmax())]
-    messages.append(f"{channels.shape[0]} channels mixed to one (mean)")
+    notices.note(f"{channels.shape[0]} channels mixed to one (mean)")
     return mean
 
 
-def _centred(waveform: Tensor, messages: list[str]) -> Tensor:
+def _centred(waveform: Tensor, notices: Notices) -> Tensor:
     offset = float(waveform.mean()) if waveform.numel() else 0.0
     if abs(offset) > 0.003:
-        messages.append(f"constant offset of {offset:+.3f} removed")
+        notices.note(f"constant offset of {offset:+.3f} removed")
         waveform = waveform - offset
     peak = float(waveform.abs().max()) if waveform.numel() else 0.0
     if peak > 1.0:
-        messages.append(f"peak of {peak:.2f} scaled to full scale")
+        notices.note(f"peak of {peak:.2f} scaled to full scale")
         waveform = waveform / peak
     return waveform
 
@@ -197,7 +194,7 @@ def _pauses(voiced: Tensor) -> list[tuple[float, float]]:
     return found
 
 
-def _cut(levels, voiced, duration, text, warnings, messages) -> tuple[float, float, str | None]:
+def _cut(levels, voiced, duration, text, notices) -> tuple[float, float, str | None]:
     """Start, end and transcript of the part that is kept."""
     first = float(voiced.nonzero()[0]) * FRAME if bool(voiced.any()) else 0.0
     start = max(0.0, first - 0.1)
@@ -209,17 +206,15 @@ def _cut(levels, voiced, duration, text, warnings, messages) -> tuple[float, flo
             text, choices or [(_quietest(levels, start), None)], voiced, total
         )
         text = kept
-        warnings.append(
-            f"the transcript was cut with the reference to {kept!r}; check that it fits"
-        )
+        notices.warn(f"the transcript was cut with the reference to {kept!r}; check that it fits")
         if miss > 0.1:
-            warnings.append("no pause of the reference matches a boundary of its transcript")
+            notices.warn("no pause of the reference matches a boundary of its transcript")
     elif pauses:
         end = max(pauses, key=lambda p: p[1] + 0.05 * (p[0] - start))[0]
     else:
         end = _quietest(levels, start)
     where = "at a pause" if pauses else "at its quietest moment, as it has no pause"
-    messages.append(f"{start:.1f} to {end:.1f} s of {duration:.1f} s are used, cut {where}")
+    notices.note(f"{start:.1f} to {end:.1f} s of {duration:.1f} s are used, cut {where}")
     return start, end, text
 
 
@@ -262,13 +257,13 @@ def _faded(waveform: Tensor, rate: int) -> Tensor:
     return waveform
 
 
-def _check_text(text: str | None, speech: float, warnings: list[str]) -> None:
+def _check_text(text: str | None, speech: float, notices: Notices) -> None:
     """A transcript far too long or short for the sound belongs to something else."""
     if text is None or speech <= 0:
         return
     wide = sum(2.5 if ord(c) > 0x2E80 else 1.0 for c in text if not c.isspace())
     pace = wide / speech
     if not 4 <= pace <= 28:
-        warnings.append(
+        notices.warn(
             f"the transcript has {pace:.1f} characters per second of speech, usual are 8 to 20: does it belong to this file?"
         )

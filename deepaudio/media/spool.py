@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.media.output import disk_errors
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 
-def spooled(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int, folder: Path) -> Wave:
+def spooled(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int, folder: Path) -> LazyWave:
     """All blocks, one after the other, in a file in `folder`; ResourceError when the disk is full."""
     place, channels = folder / "a temporary file", 0
     with disk_errors(place):
@@ -35,7 +35,7 @@ def spooled(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int, folder: Pa
             raise OSError(f"read {got} of {len(data)} bytes of a temporary file")
         return torch.from_numpy(np.frombuffer(data, "<f4").reshape(-1, channels).T.copy())
 
-    return Wave(channels, n_samples, sample_rate, make)
+    return LazyWave(channels, n_samples, sample_rate, make)
 
 
 def write_floats(file: BinaryIO, block: Float[Tensor, "c n"]) -> None:

@@ -36,7 +36,7 @@ class Frame(NamedTuple):
 
 class _Moment(NamedTuple):
     time: Fraction
-    picture: av.VideoFrame
+    image: av.VideoFrame
 
 
 def frames(
@@ -53,9 +53,9 @@ def frames(
     Memory does not grow with the clip. Frames that cannot be decoded are counted; more than 5 % of them raise
     InputError unless `allow_damaged`. What the caller should report is appended to `notes`, or logged without it.
     """
-    info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
+    info = probe(clip, allow_damaged=allow_damaged)
     for moment in _moments(info, start, duration, allow_damaged, notes):
-        yield Frame(float(moment.time), _pixels(moment.picture, size))
+        yield Frame(float(moment.time), _pixels(moment.image, size))
 
 
 def frames_with_progress(
@@ -110,18 +110,18 @@ def frames_at_rates(
     notes: list[str] | None = None,
 ) -> Iterator[tuple[int, Frame]]:
     """`frames_at` for several rates in one decoding pass; yields (index of the rate, frame)."""
-    info = clip if isinstance(clip, ClipInfo) else probe(clip, allow_damaged=allow_damaged)
+    info = probe(clip, allow_damaged=allow_damaged)
     sizes = sizes or [None] * len(rates)
     moments = _moments(info, start, duration, allow_damaged, notes)
     ready: dict[tuple[int, int] | None, Tensor] = {}
     shown: av.VideoFrame | None = None
-    for which, slot, picture in slots(moments, rates, start):
-        if picture is not shown:
+    for which, slot, image in slots(moments, rates, start):
+        if image is not shown:
             ready.clear()
-            shown = picture
+            shown = image
         size = sizes[which]
         if size not in ready:
-            ready[size] = _pixels(picture, size)
+            ready[size] = _pixels(image, size)
         yield which, Frame(float(slot), ready[size])
 
 
@@ -132,10 +132,10 @@ def slots(
     steps = [1 / Fraction(rate).limit_denominator(100_000) for rate in rates]
     counts = [0] * len(rates)
     begin = Fraction(start)
-    for time, picture in moments:
+    for time, image in moments:
         for which, step in enumerate(steps):
             while time + ROUNDING >= begin + counts[which] * step:
-                yield which, begin + counts[which] * step, picture
+                yield which, begin + counts[which] * step, image
                 counts[which] += 1
 
 
@@ -154,8 +154,8 @@ def _moments(
         track = container.streams[info.video_stream]
         track.thread_type = "AUTO"
         _seek(container, track, start, zero)
-        for picture in _decoded(container, track):
-            if picture is None or picture.is_corrupt:
+        for image in _decoded(container, track):
+            if image is None or image.is_corrupt:
                 damaged += 1
                 if damaged > allowed and not (allow_damaged or info.allow_damaged):
                     message = f"{shown_path(info.path)}: more than {allowed} damaged frames"
@@ -163,15 +163,15 @@ def _moments(
                         "get an undamaged copy, or go on with what can be decoded: --allow-damaged"
                     )
                     raise InputError("clip.damaged", message, hint, path=shown_path(info.path))
-            if picture is None or picture.pts is None:
+            if image is None or image.pts is None:
                 continue
-            _check_size(picture, LIMITS, info)
-            time = picture.pts * picture.time_base - zero
+            _check_size(image, LIMITS, info)
+            time = image.pts * image.time_base - zero
             if time + ROUNDING >= end:
                 break
             if time + ROUNDING >= start:
                 count += 1
-                yield _Moment(time, picture)
+                yield _Moment(time, image)
     if damaged and notes is None:
         log.warning("%s: %d damaged frames", shown_path(info.path), damaged)
     elif damaged:
@@ -204,26 +204,26 @@ def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
             yield None
             return
         try:
-            pictures = packet.decode()
+            images = packet.decode()
         except av.error.FFmpegError as error:
             log.debug("undecodable packet at %s: %s", packet.pts, error)
             yield None
             continue
-        yield from pictures
+        yield from images
 
 
-def _check_size(picture: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:
-    sides = picture.width, picture.height
+def _check_size(image: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:
+    sides = image.width, image.height
     if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
         message = f"{shown_path(info.path)}: a frame of {sides[0]}x{sides[1]} is beyond the limits"
         raise InputError("clip.limits", message)
 
 
-def _pixels(picture: av.VideoFrame, size: tuple[int, int] | None) -> UInt8[Tensor, "h w 3"]:
-    turns = round(picture.rotation / 90) % 4
+def _pixels(image: av.VideoFrame, size: tuple[int, int] | None) -> UInt8[Tensor, "h w 3"]:
+    turns = round(image.rotation / 90) % 4
     width, height = size or (None, None)
     if turns % 2:
         width, height = height, width
-    changed = picture.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
+    changed = image.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
     pixels = torch.from_numpy(changed.to_ndarray())
     return torch.rot90(pixels, turns, (0, 1)).contiguous() if turns else pixels

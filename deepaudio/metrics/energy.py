@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.metrics import Metric
 
 SMOOTH_FRAMES = 9
-FRAME_RATE = 24_000 / 256
 MAX_LAG_SECONDS = 0.5
 
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchaudio.transforms import MelSpectrogram
 
+from deepaudio.audio.grid import HOP, SAMPLE_RATE
 from deepaudio.metrics import Metric
 from deepaudio.metrics.energy import smooth
 from deepaudio.metrics.transcripts import normalised
 
-SAMPLE_RATE, HOP = 24_000, 256
 SMOOTH_FRAMES = 5
 THRESHOLD = 0.35  # between floor (10th percentile, or RANGE_DB below) and top (95th percentile)
 RANGE_DB = 45.0

@@ -1,9 +1,9 @@
-"""Eigenvoices: a voice as a linear map over what is said, solved in closed form from a few seconds of any speech.
+"""Eigenvoices: a voice as a linear map of phonetic features, solved in closed form from a few seconds of any speech.
 
-What a voice adds to the envelope of the teacher is linear in the features of a frame, and the maps of all voices lie near a
+What a voice adds to the envelope of the base TTS is linear in the features of a frame, and the maps of all voices lie near a
 space of few dimensions (eigenvoices: Kuhn et al. 2000). The place of one voice in it is a ridge regression that training
-differentiates through (Bertinetto et al., arXiv 1805.08136). One network reads the teacher's frames; another hears the same
-features in a recording, so no transcript is needed.
+differentiates through (Bertinetto et al., arXiv 1805.08136). One network reads the frames of the base TTS
+(the source); another finds the same features in a recording (the target), so no transcript is needed.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 NEIGHBOURS = 8  # frames of the recording whose remainders are averaged
 REMAINDER = 1.0  # how much of them is added
-ENOUGH = 400  # frames of speech (10 ms) from which on that much is; fewer count in proportion
+ENOUGH = 400  # 10 ms frames needed for all of it; scaled linearly below
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Config:
     n_read: int = 30  # how many the networks see
     rank: int = 32
     features: int = 160
-    said_dim: int = 224
-    heard_dim: int = 256
+    source_dim: int = 224
+    target_dim: int = 256
     layers: int = 2
     dropout: float = 0.1
-    said_offsets: tuple[int, ...] = (-8, -5, -3, -1, 0, 1, 3, 5, 8)
-    heard_offsets: tuple[int, ...] = (-12, -8, -5, -3, -1, 0, 1, 3, 5, 8, 12)
+    source_offsets: tuple[int, ...] = (-8, -5, -3, -1, 0, 1, 3, 5, 8)
+    target_offsets: tuple[int, ...] = (-12, -8, -5, -3, -1, 0, 1, 3, 5, 8, 12)
 
 
 class Read(NamedTuple):
@@ -92,18 +92,22 @@ class Model(nn.Module):
         super().__init__()
         self.config = c = config
         row = c.n_read + 1
-        self.said = Reader(row * len(c.said_offsets), c.features, c.said_dim, c.layers, c.dropout)
-        self.heard = Reader(
-            row * len(c.heard_offsets), c.features, c.heard_dim, c.layers, c.dropout
+        self.source = Reader(
+            row * len(c.source_offsets), c.features, c.source_dim, c.layers, c.dropout
         )
-        self.own = nn.Linear(c.heard_dim, c.n_moved)  # the teacher's codes, guessed by ear
+        self.target = Reader(
+            row * len(c.target_offsets), c.features, c.target_dim, c.layers, c.dropout
+        )
+        self.source_hat = nn.Linear(
+            c.target_dim, c.n_moved
+        )  # codes of the source, estimated from the target
         self.bases = nn.Parameter(torch.randn(c.rank + 1, c.n_moved, c.features) * 0.02)
         nn.init.zeros_(self.bases[0])  # the first is what all voices share
         self.freedom = nn.Parameter(torch.zeros(c.n_moved))  # log deviation of the offsets
         self.ridge = nn.Parameter(torch.tensor(-1.5))
         self.register_buffer("scale", torch.ones(c.n_moved))
-        self.register_buffer("own_mean", torch.zeros(c.n_moved))
-        self.register_buffer("own_spread", torch.ones(c.n_moved))
+        self.register_buffer("source_hat_mean", torch.zeros(c.n_moved))
+        self.register_buffer("source_hat_spread", torch.ones(c.n_moved))
 
     def read(
         self,
@@ -112,9 +116,9 @@ class Model(nn.Module):
         at: Int[Tensor, " m"],
         stride: int = 1,
     ) -> Read:
-        """Frames `at` of the teacher; `stride` rows of `codes` are 10 ms."""
+        """Frames `at` of the source; `stride` rows of `codes` are 10 ms."""
         c = self.config
-        return self.said(windows(codes[:, : c.n_read], voiced, at, c.said_offsets, stride))
+        return self.source(windows(codes[:, : c.n_read], voiced, at, c.source_offsets, stride))
 
     def listen(
         self,
@@ -123,14 +127,14 @@ class Model(nn.Module):
         at: Int[Tensor, " m"],
         stride: int = 1,
     ) -> Read:
-        """Frames `at` of a recording, whose mean over `at` is taken off."""
+        """Frames `at` of the target, whose mean over `at` is taken off."""
         c = self.config
         shape = codes[:, : c.n_read] - codes[at, : c.n_read].mean(0)
-        return self.heard(windows(shape, voiced, at, c.heard_offsets, stride))
+        return self.target(windows(shape, voiced, at, c.target_offsets, stride))
 
-    def guessed(self, inner: Float[Tensor, "*n d"]) -> Float[Tensor, "*n m"]:
-        """What the teacher's codes would be where this was heard."""
-        return self.own(inner) * self.own_spread + self.own_mean
+    def estimate_source(self, inner: Float[Tensor, "*n d"]) -> Float[Tensor, "*n m"]:
+        """Codes of the source, estimated from those of the target."""
+        return self.source_hat(inner) * self.source_hat_spread + self.source_hat_mean
 
     def solve(
         self,
@@ -144,7 +148,7 @@ class Model(nn.Module):
         moment, mean = weighted.transpose(1, 2) @ features, weighted.sum(1)
         shared, bases = self.bases[0], self.bases[1:]
         cross = change.transpose(1, 2) @ weighted - shared @ moment
-        rest = (change * trust[..., None]).sum(1) - mean @ shared.T
+        remaining = (change * trust[..., None]).sum(1) - mean @ shared.T
         freedom, b, (rank, moved, _) = self.freedom.exp(), len(features), bases.shape
         mapped = torch.einsum("rmf,bfg->brmg", bases, moment).flatten(2)
         within = mapped @ bases.flatten(1).T
@@ -153,7 +157,7 @@ class Model(nn.Module):
         gram = torch.cat(
             [torch.cat([within, between], 2), torch.cat([between.transpose(1, 2), offsets], 2)], 1
         )
-        right = torch.cat([cross.flatten(1) @ bases.flatten(1).T, rest * freedom], 1)
+        right = torch.cat([cross.flatten(1) @ bases.flatten(1).T, remaining * freedom], 1)
         gram = gram + self.ridge.exp() * torch.eye(rank + moved, device=gram.device)
         place = torch.linalg.solve(gram, right[..., None])[..., 0]
         matrix = shared + torch.einsum("br,rmf->bmf", place[:, :rank], bases)
@@ -167,22 +171,22 @@ class Model(nn.Module):
         at: Int[Tensor, " m"],
         stride: int = 2,
     ) -> "Timbre":
-        """The voice heard in frames `at` of a recording, `stride` rows of `codes` being 10 ms."""
+        """The voice in frames `at` of a recording, `stride` rows of `codes` being 10 ms."""
         read = self.listen(codes, voiced, at, stride)
-        own = self.guessed(read.inner)
-        change = (codes[at, : self.config.n_moved] - own) / self.scale
+        source_hat = self.estimate_source(read.inner)
+        change = (codes[at, : self.config.n_moved] - source_hat) / self.scale
         solved = self.solve(read.features[None], read.trust[None], change[None])
-        rest = change - solved(read.features[None])[0]
-        return Timbre(self, solved, read.features, rest, codes[at].mean(0))
+        residual = change - solved(read.features[None])[0]
+        return Timbre(self, solved, read.features, residual, codes[at].mean(0))
 
 
 class Timbre(NamedTuple):
-    """A voice: called with frames of the teacher it says how their codes change."""
+    """A voice: called with frames of the source, it gives the change of their codes."""
 
     model: Model
     solved: Solved
     features: Tensor  # (m f) of the recording
-    rest: Tensor  # (m moved) what the map does not explain there
+    residual: Tensor  # (m moved) what the map does not explain there
     mean: Tensor  # (c) codes
 
     @torch.inference_mode()
@@ -193,7 +197,7 @@ class Timbre(NamedTuple):
         spoken: Bool[Tensor, " n"],
         stride: int = 2,
     ) -> Float[Tensor, "n c"]:
-        """Change of the teacher's codes; codes that the map leaves alone get the mean of the voice where `spoken`."""
+        """Change of the codes of the source; codes that the map leaves alone get the mean of the voice where `spoken`."""
         c = self.model.config
         at = torch.arange(len(codes))
         features = self.model.read(codes, voiced, at, stride).features
@@ -201,7 +205,7 @@ class Timbre(NamedTuple):
         count = min(NEIGHBOURS, len(self.features))
         near = torch.cdist(features, self.features).topk(count, largest=False).indices
         share = REMAINDER * min(1.0, len(self.features) / ENOUGH)
-        moved = (moved + share * self.rest[near].mean(1)) * self.model.scale
+        moved = (moved + share * self.residual[near].mean(1)) * self.model.scale
         change = (self.mean - codes[spoken].mean(0)).expand_as(codes).clone()
         change[:, : c.n_moved] = moved
         return change

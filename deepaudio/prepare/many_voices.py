@@ -1,4 +1,4 @@
-"""Make a speech shard of `mini` from lines said by a teacher of many voices (Kokoro), whose phone times are known.
+"""Make a speech shard of `mini` from lines spoken by a TTS of many voices (Kokoro), whose phone times are known.
 
 
 Needs the extra `teachers`. LINES has one sentence a line, FOLDER the style tables of the npm package `kokoro-js`. Each voice is an

@@ -30,9 +30,9 @@ def grid(folder: Path, held_out: bool) -> Iterator[Example]:
     """Real lips with real speech: the clips of a GRID folder, either side of its fixed split."""
     for item in grid_items(folder, held_out):
         waveform = loud(read_audio(item.video, SAMPLE_RATE).numpy())
-        pictures = ((frame.time, frame.pixels.numpy()) for frame in frames(item.video))
+        images = ((frame.time, frame.pixels.numpy()) for frame in frames(item.video))
         onsets = tuple(word[0] for word in item.extra.get("words", []))
-        yield Example(item.id, "grid", pictures, waveform, SPEECH_PROMPTS, onsets)
+        yield Example(item.id, "grid", images, waveform, SPEECH_PROMPTS, onsets)
 
 
 def write(examples: Iterable[Example], encoder: MotionEncoder, out: Path) -> int:

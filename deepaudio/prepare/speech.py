@@ -54,14 +54,14 @@ def by_word_times(item: Item, encoder: ContentEncoder) -> Spoken | None:
     words = _words(utterance)
     if len(words) != len(rows):
         return None
-    real, teacher = [], []
+    real, base = [], []
     for index, ((start, end, _), phones) in enumerate(zip(rows, words, strict=True)):
         times = np.array([(p.start, p.end) for p in phones])
         if index + 1 < len(rows) and rows[index + 1][0] - end < 0.03:
             times[-1, 1] = words[index + 1][0].start  # no pause: the gap belongs to the last sound
-        teacher.append(times)
+        base.append(times)
         real.append(start + (times - times[0, 0]) * (end - start) / (times[-1, 1] - times[0, 0]))
-    anchors = Anchors(np.concatenate(real), np.concatenate(teacher))
+    anchors = Anchors(np.concatenate(real), np.concatenate(base))
     waveform = read_audio(Path(item.audio), SAMPLE_RATE)
     return Spoken(item.id, item.speaker or item.id, text, waveform, utterance, anchors)
 

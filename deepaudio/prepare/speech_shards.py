@@ -1,6 +1,6 @@
 """Shards for the speech module of `mini`: mel, content laid on it, energy contour and pitch of each utterance.
 
-A shard is NAME.safetensors with `KEY.mel` and `KEY.sketch` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n),
+A shard is NAME.safetensors with `KEY.mel` and `KEY.prior` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n),
 float16, and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
 """
 
@@ -14,11 +14,12 @@ import torchaudio.functional as AF
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import HOP
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.audio.prior.content import MIDDLE_PITCH, Anchors, Utterance, lay
-from deepaudio.audio.prior.draft import HOP, TimbreEncoder, Voice, sketch, taught
+from deepaudio.audio.prior.draft import TimbreEncoder, Voice, draft_mel, resynthesised
 from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.prior.world import pitch_of
 from deepaudio.data.shards import write_shard
@@ -69,18 +70,18 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
 def features(
     spoken: Spoken, timbre_encoder: TimbreEncoder, voice: Voice | None = None
 ) -> dict[str, Tensor]:
-    """Mel and sketch (n 100), content (n 92, melody of the teacher), energy (n) and pitch in Hz (n, 0 unvoiced).
+    """Mel and prior (n 100), content (n 92, melody of the base TTS), energy (n) and pitch in Hz (n, 0 unvoiced).
 
-    The sketch is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
+    The prior is in `voice`, made of other recordings of the speaker; without one, each half of the recording is
     sketched in the voice of the other half. Its melody is that of the recording.
     """
     waveform, _ = at_level(spoken.waveform)
     n, samples = n_frames(len(waveform)), len(waveform)
     mel, melody = log_mel(waveform[None])[0], pitch_of(waveform.numpy())
-    teacher = taught(spoken.utterance.spectra)
+    base = resynthesised(spoken.utterance.spectra)
 
     def sketched(voice: Voice) -> Tensor:
-        return sketch(teacher, spoken.anchors, samples, voice, melody)
+        return draft_mel(base, spoken.anchors, samples, voice, melody)
 
     if voice is not None:
         drawn = sketched(voice)
@@ -94,7 +95,7 @@ def features(
     content = lay(spoken.utterance, spoken.anchors, n, pitch=MIDDLE_PITCH)
     return {
         "mel": mel,
-        "sketch": rows_at(drawn, place),
+        "prior": rows_at(drawn, place),
         "content": rows_at(content, place),
         "energy": energy_contour(waveform, SAMPLE_RATE, n),
         "pitch": pitch_track(waveform, SAMPLE_RATE, n),

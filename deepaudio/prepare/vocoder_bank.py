@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deepaudio.audio.grid import SAMPLE_RATE
 from deepaudio.data.corpora.grid import grid_held_out
-from deepaudio.data.vocoder import RATE
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 
@@ -29,4 +29,4 @@ def recordings(folder: Path, most: int | None = None) -> Iterator[tuple[str, np.
     if most is not None:
         files = sorted(random.Random(0).sample(files, min(most, len(files))))
     for path in files:
-        yield path.relative_to(folder).as_posix(), read_audio(path, RATE).numpy()
+        yield path.relative_to(folder).as_posix(), read_audio(path, SAMPLE_RATE).numpy()

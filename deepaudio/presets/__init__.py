@@ -1,1 +1,1 @@
-"""Presets: `mini` lies inside the package; the paper's sizes are made of official files that are pulled or imported."""
+"""Presets: `mini` is inside the package; the paper's sizes are made of official files that are pulled or imported."""

@@ -16,7 +16,7 @@ TITLES = {
 
 
 def plot(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """One panel a figure, over core-hours; the file's suffix says what kind of picture.
+    """One panel a figure, over core-hours; the file's suffix says what kind of file.
 
     A row at hour 0 is what the run is compared with, drawn across its panel.
     """

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchaudio.functional import resample
 
-from deepaudio.audio.energy import FRAME_RATE, energy_contour
+from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.grid import FRAME_RATE
 
 RATE = 16_000
 N_FFT, HOP = 512, 160

@@ -53,7 +53,7 @@ class Plan:
     duration: float
     rule: str
     """Where the slots come from: "script", "voiced stretches", "proportional", joined by "and"."""
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def overflowing(self) -> tuple[PlannedLine, ...]:

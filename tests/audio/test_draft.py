@@ -6,7 +6,7 @@ import torch
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.prior.content import Anchors
-from deepaudio.audio.prior.draft import Voice, _steadied, sketch
+from deepaudio.audio.prior.draft import Voice, _steadied, draft_mel
 from deepaudio.audio.prior.world import RATE, World, active, analyse, pitch_of, synthesise
 
 
@@ -45,9 +45,9 @@ def test_world_there_and_back_keeps_pitch_and_level():
     assert np.std(back) == pytest.approx(np.std(sound), rel=0.2)
 
 
-def test_a_sketch_has_the_pitch_and_the_level_of_the_voice():
+def test_a_mel_prior_has_the_pitch_and_the_level_of_the_voice():
     voice = Voice.of(torch.from_numpy(vowel(210, AH)), timbre_encoder)
-    made = sketch(world(120, AH), EVERYWHERE, RATE, voice)
+    made = draft_mel(world(120, AH), EVERYWHERE, RATE, voice)
     low = made[20:60].exp()
 
     # the harmonics of 210 Hz stand apart in the mel (40 Hz a bin at the bottom); those of 120 Hz would not be there
@@ -63,10 +63,10 @@ def test_a_sketch_has_the_pitch_and_the_level_of_the_voice():
 def test_a_known_melody_replaces_the_teachers():
     voice = Voice.of(torch.from_numpy(vowel(200, AH)), timbre_encoder)
     melody = np.full(240, 150.0)
-    plain = sketch(world(120, AH), EVERYWHERE, RATE, voice)
-    known = sketch(world(120, AH), EVERYWHERE, RATE, voice, melody)
+    plain = draft_mel(world(120, AH), EVERYWHERE, RATE, voice)
+    known = draft_mel(world(120, AH), EVERYWHERE, RATE, voice, melody)
     assert (plain - known).abs().mean() > 0.2
-    silent = sketch(world(120, AH), EVERYWHERE, RATE, voice, np.zeros(240))
+    silent = draft_mel(world(120, AH), EVERYWHERE, RATE, voice, np.zeros(240))
     assert torch.allclose(plain, silent)
 
 
@@ -77,7 +77,7 @@ def test_envelopes_come_nearer_to_those_of_the_voice():
         Voice.of(torch.from_numpy(vowel(150, AH)), timbre_encoder),
     )
     towards, away = (
-        sketch(world(150, AH), EVERYWHERE, RATE, v)[20:60].mean(0) for v in (like, other)
+        draft_mel(world(150, AH), EVERYWHERE, RATE, v)[20:60].mean(0) for v in (like, other)
     )
     wanted = log_mel(target[None])[0][20:60].mean(0)
     heard = wanted > wanted.max() - 6
@@ -87,7 +87,7 @@ def test_envelopes_come_nearer_to_those_of_the_voice():
 
 def test_nothing_sounds_where_no_phone_lies():
     anchors = Anchors(np.array([[0.5, 0.8]]), np.array([[0.3, 0.6]]))
-    made = sketch(
+    made = draft_mel(
         world(120, AH), anchors, RATE, Voice.of(torch.from_numpy(vowel(120, AH)), timbre_encoder)
     )
     assert made[:40].max() < made[50:72].max() - 4
@@ -103,7 +103,7 @@ def test_a_voice_without_pitch_keeps_the_teachers():
     noise = torch.randn(RATE, generator=torch.Generator().manual_seed(0)) * 0.1
     voice = Voice.of(noise, timbre_encoder)
     assert torch.isfinite(
-        sketch(world(120, AH), EVERYWHERE, RATE, voice._replace(pitch=voice.pitch * 0))
+        draft_mel(world(120, AH), EVERYWHERE, RATE, voice._replace(pitch=voice.pitch * 0))
     ).all()
 
 

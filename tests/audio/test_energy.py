@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from deepaudio.audio.energy import FRAME_RATE, energy_contour, wave_contour
-from deepaudio.waves import Wave
+from deepaudio.audio.energy import energy_contour, wave_contour
+from deepaudio.audio.grid import FRAME_RATE
+from deepaudio.waves import LazyWave
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -55,5 +56,5 @@ def test_numbers_of_the_release(name):
 def test_a_long_sound_has_the_contour_of_the_whole(monkeypatch):
     sound = torch.randn(2, 100_000, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr("deepaudio.audio.energy.AT_ONCE", 50)
-    found = wave_contour(Wave.of(sound, 44_100))
+    found = wave_contour(LazyWave.of(sound, 44_100))
     assert torch.allclose(found, energy_contour(sound.mean(0), 44_100), atol=1e-6)

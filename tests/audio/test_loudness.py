@@ -11,7 +11,7 @@ from deepaudio.audio import loudness, meter
 from deepaudio.audio.loudness import TARGETS, Target
 from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_wav
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 RATE = 48_000
 
@@ -30,11 +30,11 @@ def speechlike(seconds=4.0, seed=0, rate=24_000):
 
 
 def measure(waveform, rate):
-    return meter.measure(Wave.of(waveform, rate).blocks(), rate)
+    return meter.measure(LazyWave.of(waveform, rate).blocks(), rate)
 
 
 def adjust(waveform, rate, name="ebu-r128"):
-    return loudness.adjust(Wave.of(waveform, rate), TARGETS[name])
+    return loudness.adjust(LazyWave.of(waveform, rate), TARGETS[name])
 
 
 def test_full_scale_997_hz_has_its_value():
@@ -67,7 +67,7 @@ def test_peaky_sound_is_limited_not_clipped():
 
 def test_limiter_leaves_low_sound_alone():
     quiet = tone(gain=0.5)
-    assert torch.equal(loudness.limit(Wave.of(quiet, RATE)).whole()[0], quiet)
+    assert torch.equal(loudness.limit(LazyWave.of(quiet, RATE)).whole()[0], quiet)
 
 
 def test_silence_short_and_odd_sounds_are_safe():
@@ -82,7 +82,7 @@ def test_silence_short_and_odd_sounds_are_safe():
 
 
 def test_any_loudness_may_be_asked_for():
-    done = loudness.adjust(Wave.of(speechlike(), 24_000), Target(-31.5))
+    done = loudness.adjust(LazyWave.of(speechlike(), 24_000), Target(-31.5))
     assert done.after.lufs == pytest.approx(-31.5, abs=0.1)
 
 
@@ -97,7 +97,7 @@ def test_off_changes_nothing_and_nan_is_refused():
 @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
 def test_blocks_measure_what_pyloudnorm_finds_in_the_whole(seconds, rate):
     sound = torch.stack([speechlike(seconds, 1, rate), 0.1 * speechlike(seconds, 2, rate)])
-    found = meter.measure(Wave.of(sound, rate).blocks(7777), rate)
+    found = meter.measure(LazyWave.of(sound, rate).blocks(7777), rate)
     expected = pyloudnorm.Meter(rate).integrated_loudness(sound.double().T.numpy())
     assert found.lufs == pytest.approx(expected, abs=1e-6)
     assert found.true_peak_db == pytest.approx(measure(sound, rate).true_peak_db, abs=1e-3)

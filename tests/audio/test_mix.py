@@ -5,13 +5,13 @@ import torch
 
 from deepaudio.audio import mix
 from deepaudio.audio.mix import Event, timeline
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 RATE = 8000
 
 
 def duck_gain(voice, n_samples, duck_db=12.0):
-    return mix.duck_gain(Wave.of(voice, RATE), n_samples, duck_db).whole()[0]
+    return mix.duck_gain(LazyWave.of(voice, RATE), n_samples, duck_db).whole()[0]
 
 
 def test_events_lie_at_their_times_and_add_up():
@@ -55,5 +55,5 @@ def test_short_pauses_do_not_pump():
 
 def test_silent_voice_leaves_the_bed():
     bed = torch.randn(2, RATE)
-    done = mix.ducked(Wave.of(bed, RATE), Wave.of(torch.zeros(RATE // 2), RATE), 12.0)
+    done = mix.ducked(LazyWave.of(bed, RATE), LazyWave.of(torch.zeros(RATE // 2), RATE), 12.0)
     assert torch.equal(done.whole(), bed)

@@ -6,7 +6,13 @@ import torch
 
 from deepaudio.audio.level import active_rms, at_level
 from deepaudio.audio.prior.content import Anchors, Utterance, lay, near
-from deepaudio.audio.prior.shaping import active_frames, coloured, following, softly, without_floor
+from deepaudio.audio.prior.shaping import (
+    active_frames,
+    blend_envelope,
+    follow_energy,
+    match_spectrum,
+    subtract_noise,
+)
 from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.timing import active_span
 
@@ -15,10 +21,10 @@ def test_following_moves_the_level_towards_the_contour():
     mel = torch.full((200, 100), -4.0)
     energy = torch.ones(200)
     energy[100:] = 0.5
-    made = following(mel, energy, share=1.0, limit=2.0)
+    made = follow_energy(mel, energy, share=1.0, limit=2.0)
     drop = made[20:80].mean() - made[120:180].mean()
     assert abs(float(drop) - 0.693) < 0.03
-    assert torch.equal(following(mel, torch.zeros(200)), mel)
+    assert torch.equal(follow_energy(mel, torch.zeros(200)), mel)
 
 
 def test_active_span_and_silence():
@@ -42,7 +48,7 @@ def test_content_lies_where_the_anchors_say():
     import numpy as np
 
     frames = torch.zeros(80, 92)
-    frames[40:48, 0] = 5.0  # a sound from 0.5 to 0.6 s of the teacher
+    frames[40:48, 0] = 5.0  # a sound from 0.5 to 0.6 s of the base TTS
     utterance = Utterance(frames, ())
     anchors = Anchors(np.array([[1.0, 1.4]]), np.array([[0.5, 0.6]]))
     laid = lay(utterance, anchors, 200)[:, 0]
@@ -67,21 +73,21 @@ def noisy(seed: int = 0) -> torch.Tensor:
 
 def test_steady_noise_sinks_and_speech_stays():
     mel = noisy()
-    made = without_floor(mel)
+    made = subtract_noise(mel)
     assert (made[:80] - mel[:80]).mean() < -1.5
     assert (made[80:] - mel[80:]).abs().max() < 0.01
     assert (made - mel).min() > -4
 
 
 def test_softly_takes_the_timbre_and_keeps_the_texture():
-    sketch = noisy(1)
+    prior = noisy(1)
     tilt = torch.linspace(1, -1, 100)
     rough = torch.randn(200, 100, generator=torch.Generator().manual_seed(2))
-    made = softly(sketch + tilt + rough, sketch)
-    change = made - sketch
+    made = blend_envelope(prior + tilt + rough, prior)
+    change = made - prior
     assert (change[20:-20].mean(0) - tilt)[5:-5].abs().max() < 0.2
     assert (change - tilt).std() < 0.35 * rough.std()
-    assert torch.equal(softly(sketch, sketch), sketch)
+    assert torch.equal(blend_envelope(prior, prior), prior)
 
 
 def test_matching_rows_find_a_small_shift_and_stay_inside():
@@ -109,9 +115,9 @@ def test_coloured_moves_the_mean_power_of_active_frames_by_its_share():
         return torch.logsumexp(x[active_frames(x)], 0) - math.log(int(active_frames(x).sum()))
 
     wanted = power(like) - power(mel)
-    made = coloured(mel, like, share=0.5, width=1)
+    made = match_spectrum(mel, like, share=0.5, width=1)
     assert torch.allclose(made - mel, 0.5 * (wanted - wanted.mean()).expand_as(mel), atol=1e-4)
     assert (made - mel).mean().abs() < 1e-4, "the level stays"
-    assert torch.allclose(coloured(mel, mel), mel, atol=1e-4)
-    smooth = coloured(mel, like, share=1.0, width=9) - mel
+    assert torch.allclose(match_spectrum(mel, mel), mel, atol=1e-4)
+    smooth = match_spectrum(mel, like, share=1.0, width=9) - mel
     assert smooth[0].diff().abs().mean() < 0.5 * (made - mel)[0].diff().abs().mean()

@@ -14,7 +14,7 @@ from deepaudio.dubbing import batch as batches
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.inference import model as whole
 from deepaudio.media.audio import read_native
-from deepaudio.media.mux import picture_digest
+from deepaudio.media.mux import video_digest
 from deepaudio.media.probe import probe
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
@@ -155,7 +155,7 @@ def test_tts_and_foley(run, silent_clip, voice, tmp_path):
     )
     assert read_native(Path(done.stdout.strip()))[1] == 24_000
     done = run("foley", silent_clip, "--instruction", "add the sounds")
-    assert picture_digest(Path(done.stdout.strip())) == picture_digest(silent_clip)
+    assert video_digest(Path(done.stdout.strip())) == video_digest(silent_clip)
 
 
 def test_recipes_commands(run, tmp_path):
@@ -214,7 +214,7 @@ def test_the_example_as_a_user_runs_it(tmp_path):
     facts = json.loads(done.stdout)
     assert facts["direction"] == "v2s" and len(facts["lines"]) == 2
     made, source = probe(tmp_path / "clip.dub.mp4"), probe(clip)
-    assert picture_digest(made) == picture_digest(source)
+    assert video_digest(made) == video_digest(source)
     assert abs(made.duration - source.duration) <= 1 / source.fps
 
 

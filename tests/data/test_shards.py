@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import n_frames
-from deepaudio.data.infill import FRAME_RATE, NO_TEXT, InfillData, InfillShards
+from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
 from deepaudio.data.shards import rows_of
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav

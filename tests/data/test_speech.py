@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deepaudio.audio.prior.shaping import active_frames, softly
+from deepaudio.audio.prior.shaping import active_frames, blend_envelope
 from deepaudio.data import smoke
 from deepaudio.data.shards import read_shard, reader_of
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
@@ -32,7 +32,7 @@ def write(place, keys):
     place.with_name(place.name + ".json").write_text(json.dumps(rows))
 
 
-def test_full_targets_are_the_recording_and_smooth_ones_lie_near_the_sketch():
+def test_full_targets_are_the_recording_and_smooth_ones_lie_near_the_prior():
     full, smooth = (SpeechShards(replace(FULL, target=t)).batch(rng()) for t in ("full", "smooth"))
     shards = SpeechShards(FULL)
     for mel, target in zip(full.mel, full.target, strict=True):
@@ -43,9 +43,9 @@ def test_full_targets_are_the_recording_and_smooth_ones_lie_near_the_sketch():
             for entry in shards.sources[0]
             for i in range(len(entry.mel) - len(part) + 1)
         )
-    mel, sketch = smooth.mel[0][smooth.target[0]], smooth.sketch[0][smooth.target[0]]
-    # what is added to the sketch has no detail left to take away
-    torch.testing.assert_close(softly(mel, sketch, width=1), mel, rtol=0, atol=1e-3)
+    mel, prior = smooth.mel[0][smooth.target[0]], smooth.prior[0][smooth.target[0]]
+    # what is added to the prior has no detail left to take away
+    torch.testing.assert_close(blend_envelope(mel, prior, width=1), mel, rtol=0, atol=1e-3)
 
 
 def test_every_batch_has_the_shape_of_the_recipe():
@@ -93,7 +93,7 @@ def test_another_microphone_changes_all_of_a_pair_alike():
     curve = prompt.mel - plain[0].mel
     assert curve.std(0).max() < 1e-4 and curve[0].abs().max() > 0.05
     torch.testing.assert_close(target.mel - plain[1].mel, curve[:1].expand_as(target.mel))
-    torch.testing.assert_close(target.sketch - plain[1].sketch, curve[:1].expand_as(target.mel))
+    torch.testing.assert_close(target.prior - plain[1].prior, curve[:1].expand_as(target.mel))
 
 
 def test_missing_and_damaged_files_of_energies_and_shards_are_named(tmp_path):

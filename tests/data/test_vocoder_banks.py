@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from deepaudio.data.vocoder import HOP, RATE, Bank, segments, write_bank
+from deepaudio.audio.grid import HOP, SAMPLE_RATE
+from deepaudio.data.vocoder import Bank, segments, write_bank
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.prepare.vocoder_bank import recordings
 
 
 def hum(hertz: float, seconds: float) -> np.ndarray:
-    time = np.arange(int(seconds * RATE)) / RATE
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     return (
         sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 8)).astype(np.float32) * 0.1
     )
@@ -21,7 +22,8 @@ def hum(hertz: float, seconds: float) -> np.ndarray:
 def bank(tmp_path_factory) -> Bank:
     folder = tmp_path_factory.mktemp("bank")
     write_bank(
-        folder, {"low": hum(110, 1.0), "high": hum(220, 0.5), "silent": np.zeros(RATE, np.float32)}
+        folder,
+        {"low": hum(110, 1.0), "high": hum(220, 0.5), "silent": np.zeros(SAMPLE_RATE, np.float32)},
     )
     return Bank.open(folder)
 
@@ -45,7 +47,7 @@ def test_segments_have_their_own_pitch_and_no_other_recording(bank):
     assert batch.waveform.shape == (16, 32 * HOP) and batch.pitch.shape == (16, 33)
     for waveform, pitch in zip(batch.waveform, batch.pitch, strict=True):
         spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform))).abs()
-        loudest = float(spectrum.argmax()) * RATE / len(waveform)
+        loudest = float(spectrum.argmax()) * SAMPLE_RATE / len(waveform)
         assert loudest == pytest.approx(float(pitch[pitch > 0].median()), rel=0.05)
 
 
@@ -70,7 +72,7 @@ def test_folder_of_files_without_the_held_out_clips(tmp_path):
     folder = tmp_path / "grid"
     folder.mkdir()
     for stem in ("bbaf2n", "bbaf3s", "bbaf4p", "bbaf5a", "bbal6n", "bbal7s", "bbal8p", "bbal9a"):
-        write_wav(folder / f"{stem}.wav", torch.zeros(2400), RATE)
+        write_wav(folder / f"{stem}.wav", torch.zeros(2400), SAMPLE_RATE)
     from deepaudio.data.corpora.grid import grid_held_out
 
     names = {name.removesuffix(".wav") for name, _ in recordings(folder)}

@@ -1,4 +1,4 @@
-"""Voices beside the teacher: what shards hold, how recordings are varied, what a task gives away."""
+"""Shards of base TTS and recording: what they hold, how recordings are varied, that support and query are apart."""
 
 import numpy as np
 import pytest
@@ -15,24 +15,24 @@ from deepaudio.prepare.speech_shards import Spoken
 
 @pytest.fixture(scope="module")
 def spoken() -> Spoken:
-    """The teacher itself as the recording, laid on its own times."""
+    """The base TTS itself as the recording, laid on its own times."""
     from hibari import dsp
 
     utterance = ContentEncoder().encode("A long road leads over the hills to the old harbour town.")
     sound = torch.from_numpy(dsp.synth(*utterance.spectra, np.random.default_rng(0))).float()
     times = np.array([(p.start, p.end) for p in utterance.phones if p.word >= 0])
-    return Spoken("a", "teacher", "", sound, utterance, Anchors(times, times))
+    return Spoken("a", "base", "", sound, utterance, Anchors(times, times))
 
 
-def test_the_teacher_beside_itself_is_the_same(spoken):
+def test_the_base_tts_beside_itself_is_the_same(spoken):
     found = frames(spoken)
     here = found["spoken"].bool()
-    said, heard = found["said"].float()[here], found["heard"].float()[here]
+    source, target = found["source"].float()[here], found["target"].float()[here]
     assert here.float().mean() > 0.5
-    apart = (said - heard)[:, 1:25].abs().mean()
-    assert apart < 0.3 * (said - said.mean(0))[:, 1:25].abs().mean()
-    pitch = found["said_pitch"][here] > 0
-    assert (pitch == (found["heard_pitch"][here] > 0)).float().mean() > 0.7
+    apart = (source - target)[:, 1:25].abs().mean()
+    assert apart < 0.3 * (source - source.mean(0))[:, 1:25].abs().mean()
+    pitch = found["source_pitch"][here] > 0
+    assert (pitch == (found["target_pitch"][here] > 0)).float().mean() > 0.7
 
 
 def test_a_shard_is_written_and_read(spoken, tmp_path):
@@ -41,8 +41,8 @@ def test_a_shard_is_written_and_read(spoken, tmp_path):
     tasks = shards.batch(torch.Generator().manual_seed(0))
     assert len(tasks) == 3
     for task in tasks:
-        assert not set(task.heard.tolist()) & set(task.asked.tolist())
-        assert set(task.heard.tolist()) <= set(task.support.tolist())
+        assert not set(task.support.tolist()) & set(task.query.tolist())
+        assert set(task.support.tolist()) <= set(task.part.tolist())
         assert torch.isfinite(task.recording).all() and task.clean.shape == task.recording.shape
 
 

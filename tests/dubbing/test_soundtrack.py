@@ -12,7 +12,7 @@ from deepaudio.dubbing import soundtrack
 from deepaudio.media import ffmpeg
 from deepaudio.media.probe import probe
 from deepaudio.options import MixOptions
-from deepaudio.waves import Wave
+from deepaudio.waves import LazyWave
 
 SECONDS = 3.0
 
@@ -22,7 +22,7 @@ def voice():
     """Bursts of noise, 24 kHz."""
     time = torch.arange(round(SECONDS * 24_000)) / 24_000
     noise = torch.randn(len(time), generator=torch.Generator().manual_seed(0))
-    return Wave.of(0.05 * noise * (torch.sin(2 * math.pi * 0.4 * time) > 0), 24_000)
+    return LazyWave.of(0.05 * noise * (torch.sin(2 * math.pi * 0.4 * time) > 0), 24_000)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def bed():
     hum = 0.01 * torch.sin(2 * math.pi * 300 * time)
     for place in range(20_000, len(time) - 400, 51_000):
         hum[place : place + 400] += 0.8 * torch.hann_window(400)
-    return Wave.of(torch.stack([hum, -0.5 * hum]), 44_100)
+    return LazyWave.of(torch.stack([hum, -0.5 * hum]), 44_100)
 
 
 def composed(monkeypatch, seconds, voice, bed, **options):

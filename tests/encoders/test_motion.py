@@ -10,7 +10,7 @@ from PIL import Image
 import deepaudio
 from deepaudio.data.synthetic.draw import Camera, Pen
 from deepaudio.data.synthetic.face import MOUTH_RATE, DrawnFace, Looks
-from deepaudio.encoders import scene_motion as sight
+from deepaudio.encoders import scene_motion
 from deepaudio.encoders.motion import (
     FACE_FIELDS,
     SYNC_DIM,
@@ -104,10 +104,12 @@ def test_a_still_picture_has_no_motion(encoder):
 
 
 def test_a_cut_is_not_motion():
-    grey = np.zeros((20, sight.SIZE, sight.SIZE), np.uint8)
+    grey = np.zeros((20, scene_motion.SIZE, scene_motion.SIZE), np.uint8)
     grey[10:] = 150
-    absolute, signed = sight.change(sight.bright(grey), np.arange(20) / 25, sight.cuts(grey))
-    assert sight.cuts(grey).nonzero()[0].tolist() == [10]
+    absolute, signed = scene_motion.change(
+        scene_motion.bright(grey), np.arange(20) / 25, scene_motion.cuts(grey)
+    )
+    assert scene_motion.cuts(grey).nonzero()[0].tolist() == [10]
     assert not absolute.any() and not signed.any()
 
 
@@ -120,7 +122,7 @@ def test_blocks_do_not_show(encoder, monkeypatch):
         picture[i // 4 : i // 4 + 8, 10:20] = frames[2][i // 4 : i // 4 + 8, 10:20]
     track = encoder.measure(((i / 25, p) for i, p in enumerate(pictures)), faces=False)
     whole = describe(track, 3.2).sync
-    monkeypatch.setattr(sight, "BLOCK", 7)
+    monkeypatch.setattr(scene_motion, "BLOCK", 7)
     assert torch.allclose(describe(track, 3.2).sync, whole, atol=1e-6)
     assert whole.std(0).gt(0.01).sum() > 30
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.inference import f5_tts as f5_text_to_speech
 from deepaudio.inference import full_size

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import deepaudio
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.devices import device_of
 from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
 from deepaudio.inference.mini_tts import TextToSpeech

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from deepaudio.audio.energy import FRAME_RATE
+from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.pitch import median_pitch, octaves, pitch_track
 from deepaudio.audio.prior.content import DIM
@@ -100,7 +100,7 @@ def test_characters_without_a_sound_are_found(tts):
 
 @pytest.fixture(scope="module")
 def flow(tts):
-    """A network whose flow starts at noise and that has learned nothing: it can say no more than its guess, the sketch."""
+    """A network whose flow starts at noise and that has learned nothing: it can say no more than its guess, the prior."""
     torch.manual_seed(0)
     config = replace(
         dit.Config.tiny(),

@@ -10,7 +10,7 @@ import torch
 import deepaudio
 from deepaudio.codecs.mel_linear import Model
 from deepaudio.encoders.motion import CLIP_DIM, SYNC_DIM
-from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, begun, mel_energy
+from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, advance_onset, mel_energy
 from deepaudio.models.v2a import mmdit
 from deepaudio.options import SampleOptions
 
@@ -127,7 +127,7 @@ def test_the_energy_of_a_quiet_mel_is_zero_and_louder_is_more():
 def test_speech_begins_a_little_before_it_is_loud_and_ends_where_it_did():
     contour = torch.zeros(100)
     contour[40:60] = 1.0
-    sooner = begun(contour)
+    sooner = advance_onset(contour)
     assert sooner.nonzero()[:, 0].tolist() == list(range(34, 60))
     assert torch.equal(sooner[40:], contour[40:]) and float(sooner[:40].max()) < 0.5
-    assert len(begun(contour[:3])) == 3
+    assert len(advance_onset(contour[:3])) == 3

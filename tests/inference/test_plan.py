@@ -83,10 +83,10 @@ def test_speech_goes_on_behind_the_mouth_only_where_the_highest_speed_is_not_eno
         return model.generate("dub", silent_clip, "a" * letters, voice, fit=fit, dry_run=True).plan
 
     fits = planned(44)
-    assert fits.lines[0].speed == pytest.approx(1.2, abs=0.03) and fits.notes == ()
+    assert fits.lines[0].speed == pytest.approx(1.2, abs=0.03) and fits.warnings == ()
     longer = planned(60)  # 3.2 s, 2.56 s at the highest speed
     assert longer.lines[0].speed == pytest.approx(1.25) and longer.lines[0].overflow == 0
-    assert "after the mouth has stopped" in longer.notes[0]
+    assert "after the mouth has stopped" in longer.warnings[0]
 
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nInside.\n\n2\n00:00:03,000 --> 00:00:05,000\nOver.\n\n3\n00:00:09,000 --> 00:00:10,000\nAfter.\n"
@@ -100,7 +100,7 @@ def test_clamp_has_one_rule_from_the_shell_and_from_python(model, silent_clip, v
     assert [line.as_dict()["start"] for line in python.lines] == [
         line["start"] for line in shell.facts["lines"]
     ]
-    for notes in (shell.warnings, python.plan.notes):
+    for notes in (shell.notices.warnings, python.plan.warnings):
         assert any("cue 3" in note and "left out" in note for note in notes)
         assert any("cue 2" in note and "less time" in note for note in notes)
     for call in (

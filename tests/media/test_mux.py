@@ -13,7 +13,7 @@ from deepaudio.errors import InputError, ResourceError, ToolError, UsageError
 from deepaudio.media import ffmpeg
 from deepaudio.media import mux as muxing
 from deepaudio.media.audio import read_audio
-from deepaudio.media.mux import mux, picture_digest
+from deepaudio.media.mux import mux, video_digest
 from deepaudio.media.probe import probe
 
 MEDIA = Path(__file__).resolve().parents[2].parent / "shared" / "media"
@@ -143,7 +143,7 @@ def test_other_streams_are_kept(corpus, tmp_path):
     made = probe(done.path)
     assert made.n_chapters == 2
     assert "mov_text" in [s.codec for s in made.streams]
-    assert any("attachment" in note for note in done.notes)
+    assert any("attachment" in note for note in done.losses)
     done = mux(corpus("chapters.mp4"), pulse(), RATE, tmp_path / "p.mp4")
     assert probe(done.path).n_chapters == 2
     cover = probe(mux(corpus("cover.mp4"), pulse(), RATE, tmp_path / "q.mp4").path)
@@ -153,7 +153,7 @@ def test_other_streams_are_kept(corpus, tmp_path):
 def test_picture_that_the_container_cannot_carry_goes_to_mkv(corpus, tmp_path):
     done = mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "o.webm")
     assert done.path == tmp_path / "o.mkv"
-    assert "webm cannot carry h264" in done.notes[-1]
+    assert "webm cannot carry h264" in done.losses[-1]
     with pytest.raises(InputError) as error:
         mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "s.webm", strict=True)
     assert error.value.code == "output.codec"
@@ -295,7 +295,7 @@ def test_names(corpus, tmp_path, monkeypatch, name):
     (tmp_path / "in").mkdir()
     Path("in", name).write_bytes(corpus("plain.mp4").read_bytes())
     assert mux(Path("in", name), pulse(), RATE, name).path == tmp_path / name
-    assert picture_digest(tmp_path / name) == picture_digest(corpus("plain.mp4"))
+    assert video_digest(tmp_path / name) == video_digest(corpus("plain.mp4"))
 
 
 def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg):
@@ -305,7 +305,7 @@ def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg)
     ffmpeg.encoders.cache_clear()
     for name in ("plain.mp4", "plain.mkv", "cut.mp4", "plain.webm", "rotated.mp4"):
         done = mux(corpus(name), pulse(), RATE, tmp_path / name)
-        assert picture_digest(done.path) == picture_digest(corpus(name))
+        assert video_digest(done.path) == video_digest(corpus(name))
         assert probe(done.path).rotation == probe(corpus(name)).rotation
 
 

@@ -42,12 +42,12 @@ def refused(path, code):
 
 def test_good_reference_is_untouched(tmp_path):
     given = speech(2, 2)
-    waveform, rate, notes = load_reference(
+    waveform, rate, facts, notices = load_reference(
         saved(tmp_path, given), "Some words that were spoken here."
     )
     assert rate == RATE and waveform.numel() == given.numel()
-    assert notes.warnings == () and notes.text == "Some words that were spoken here."
-    assert notes.speech_seconds > 2 and notes.snr_db > 30
+    assert notices.warnings == [] and facts.text == "Some words that were spoken here."
+    assert facts.speech_seconds > 2 and facts.snr_db > 30
 
 
 def test_silence_and_shortness_are_refused_with_numbers(tmp_path):
@@ -63,18 +63,18 @@ def test_other_files(tmp_path, corpus):
     refused(tmp_path / "t.wav", "reference.not_media")
     refused(corpus("silent.mp4"), "reference.no_audio")
     found = load_reference(corpus("plain.mp4"))
-    assert "video" in found.notes.messages[0] and found.sample_rate == 48_000
+    assert "video" in found.notices.notes[0] and found.sample_rate == 48_000
 
 
 def test_long_reference_is_cut_at_a_pause(tmp_path):
     given = speech(3, 4, 3, 5)
-    waveform, _, notes = load_reference(saved(tmp_path, given))
-    assert 4 <= notes.end - notes.start <= MAX_SECONDS + 0.01
-    assert notes.duration == pytest.approx(16.2, abs=0.01)
+    waveform, _, facts, notices = load_reference(saved(tmp_path, given))
+    assert 4 <= facts.end - facts.start <= MAX_SECONDS + 0.01
+    assert facts.duration == pytest.approx(16.2, abs=0.01)
     pauses = [3.2, 7.6, 11.0]
-    assert min(abs(notes.end - p) for p in pauses) < 0.21, notes
-    assert waveform.numel() == pytest.approx((notes.end - notes.start) * RATE, abs=2)
-    assert "cut at a pause" in notes.messages[-1]
+    assert min(abs(facts.end - p) for p in pauses) < 0.21, facts
+    assert waveform.numel() == pytest.approx((facts.end - facts.start) * RATE, abs=2)
+    assert "cut at a pause" in notices.notes[-1]
 
 
 def test_text_is_cut_with_the_sound(tmp_path):
@@ -84,35 +84,35 @@ def test_text_is_cut_with_the_sound(tmp_path):
         5: "a b c d e f g h i j k l m n o p q r s t.",
     }
     text = f"{words[3]} {words[4]} {words[3]} {words[5]}"
-    _, _, notes = load_reference(saved(tmp_path, speech(3, 4, 3, 5)), text)
-    assert text.startswith(notes.text) and notes.text.endswith(".")
-    assert "cut with the reference" in notes.warnings[0]
-    share = len(notes.text) / len(text)
-    assert share == pytest.approx((notes.end - 0.4) / 16, abs=0.12)
+    _, _, facts, notices = load_reference(saved(tmp_path, speech(3, 4, 3, 5)), text)
+    assert text.startswith(facts.text) and facts.text.endswith(".")
+    assert "cut with the reference" in notices.warnings[0]
+    share = len(facts.text) / len(text)
+    assert share == pytest.approx((facts.end - 0.4) / 16, abs=0.12)
 
 
 def test_no_pause_is_cut_all_the_same(tmp_path):
-    waveform, rate, notes = load_reference(saved(tmp_path, speech(20)))
-    assert waveform.numel() <= MAX_SECONDS * rate + 2 and "no pause" in notes.messages[-1]
+    waveform, rate, _, notices = load_reference(saved(tmp_path, speech(20)))
+    assert waveform.numel() <= MAX_SECONDS * rate + 2 and "no pause" in notices.notes[-1]
 
 
 def test_clipped_and_noisy_are_warned_with_numbers(tmp_path):
     clipped = (8 * speech(2, 2)).clamp(-1, 1)
-    assert "clipped" in load_reference(saved(tmp_path, clipped)).notes.warnings[0]
+    assert "clipped" in load_reference(saved(tmp_path, clipped)).notices.warnings[0]
     rng = torch.Generator().manual_seed(0)
     noisy = speech(2, 2) + 0.1 * torch.randn(speech(2, 2).numel(), generator=rng)
-    (warning,) = load_reference(saved(tmp_path, noisy)).notes.warnings
+    (warning,) = load_reference(saved(tmp_path, noisy)).notices.warnings
     assert "noisy" in warning and "dB" in warning
 
 
 def test_offset_range_and_channels(tmp_path):
     mono = speech(2, 2)
     shifted = load_reference(saved(tmp_path, 0.5 * mono + 0.2))
-    assert abs(float(shifted.waveform.mean())) < 1e-3 and "offset" in shifted.notes.messages[0]
+    assert abs(float(shifted.waveform.mean())) < 1e-3 and "offset" in shifted.notices.notes[0]
     loud = load_reference(saved(tmp_path, 20 * mono, subtype="FLOAT"))
     assert float(loud.waveform.abs().max()) == pytest.approx(1.0)
     eight = load_reference(saved(tmp_path, mono[None].repeat(8, 1)))
-    assert eight.waveform.shape == mono.shape and "8 channels" in eight.notes.messages[0]
+    assert eight.waveform.shape == mono.shape and "8 channels" in eight.notices.notes[0]
     opposed = load_reference(saved(tmp_path, torch.stack([mono, -mono])))
     assert float(opposed.waveform.std()) > 0.01, "opposed channels would cancel"
 
@@ -131,9 +131,9 @@ def test_not_finite_is_refused(tmp_path):
 
 def test_text_of_something_else_is_warned(tmp_path):
     path = saved(tmp_path, speech(2, 2))
-    assert "characters per second" in load_reference(path, "Hi.").notes.warnings[0]
-    assert "characters per second" in load_reference(path, "word " * 100).notes.warnings[0]
-    assert load_reference(path, "   ").notes.text is None
+    assert "characters per second" in load_reference(path, "Hi.").notices.warnings[0]
+    assert "characters per second" in load_reference(path, "word " * 100).notices.warnings[0]
+    assert load_reference(path, "   ").facts.text is None
 
 
 def test_deterministic(tmp_path):
@@ -152,9 +152,9 @@ def test_of_a_film_only_the_beginning_is_read(tmp_path):
     path = tmp_path / "film.flac"
     film = speech(2, 2, rate=4000).repeat(150)
     soundfile.write(path, film.numpy(), 4000)
-    notes = load_reference(path).notes
-    assert notes.duration == MAX_SEEN < len(film) / 4000
-    assert "only its first 10 minutes were listened to" in notes.messages
+    found = load_reference(path)
+    assert found.facts.duration == MAX_SEEN < len(film) / 4000
+    assert "only its first 10 minutes were listened to" in found.notices.notes
     with pytest.raises(InputError) as error:
         load_reference(path, "Words from somewhere in it.")
     assert error.value.code == "reference.too_long"

@@ -1,4 +1,4 @@
-"""Eigenvoices: a voice is found again from what it said, order and number of frames do not matter, the shipped ear hears."""
+"""Eigenvoices: a voice is found again from what it said, order and number of frames do not matter, the shipped timbre encoder works without text."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import deepaudio
 from deepaudio.checkpoint import load_network
 from deepaudio.models.eigenvoice import Config, Model, windows
 
-SMALL = Config(n_moved=12, n_read=8, rank=3, features=10, said_dim=16, heard_dim=16, layers=1)
+SMALL = Config(n_moved=12, n_read=8, rank=3, features=10, source_dim=16, target_dim=16, layers=1)
 SHIPPED = Path(deepaudio.__file__).parent / "presets" / "mini" / "voice"
 
 
@@ -71,25 +71,28 @@ def test_a_timbre_changes_every_code_of_every_row():
 
 
 def test_the_shipped_ear_hears_a_colour_in_other_words():
-    """The teacher, brightened, says one thing; what is heard there brightens another thing it says."""
+    """The base TTS, brightened, says one sentence; the timbre taken from it brightens another sentence."""
     from deepaudio.audio.prior import world
-    from deepaudio.audio.prior.draft import taught
+    from deepaudio.audio.prior.draft import resynthesised
     from deepaudio.encoders.content import ContentEncoder
 
     timbre_encoder, encoder = load_network(SHIPPED, "eigenvoice").timbre, ContentEncoder()
-    heard, said = (
-        taught(encoder.encode(text).spectra)
+    target, source = (
+        resynthesised(encoder.encode(text).spectra)
         for text in ("The quick brown fox jumps over a lazy dog.", "My uncle bought nine pears.")
     )
     colour = torch.zeros(50)
     colour[1:5] = torch.tensor([-1.5, 0.6, 0.5, -0.4])
-    spoken = torch.from_numpy(world.active(heard.envelope)).nonzero()[:, 0]
-    own, voiced = torch.from_numpy(world.coded(said.envelope)).float(), said.pitch > 0
-    active = torch.from_numpy(world.active(said.envelope))
-    codes = torch.from_numpy(world.coded(heard.envelope)).float()
+    spoken = torch.from_numpy(world.active(target.envelope)).nonzero()[:, 0]
+    codes_of_source, voiced = (
+        torch.from_numpy(world.coded(source.envelope)).float(),
+        source.pitch > 0,
+    )
+    active = torch.from_numpy(world.active(source.envelope))
+    codes = torch.from_numpy(world.coded(target.envelope)).float()
     plain, bright = (
-        timbre_encoder(codes + added, torch.from_numpy(heard.pitch > 0), spoken)(
-            own, torch.from_numpy(voiced), active
+        timbre_encoder(codes + added, torch.from_numpy(target.pitch > 0), spoken)(
+            codes_of_source, torch.from_numpy(voiced), active
         )
         for added in (0 * colour, colour)
     )

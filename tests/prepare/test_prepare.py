@@ -1,4 +1,4 @@
-"""Material for the speech module: lines that are read back, and voices between the styles of a teacher."""
+"""Material for the speech module: lines that are read back, and voices between the styles of Kokoro."""
 
 import importlib.util
 
@@ -78,7 +78,7 @@ def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path, command
     style = style._replace(table=0.1 * style.table)  # noise that is not too far from a voice
     (spoken,) = prepare_many_voices.said(["Put the blue cup on the shelf."], [style], 1)
     phones = [p for p in spoken.utterance.phones if p.word >= 0]
-    assert len(spoken.anchors.real) == len(spoken.anchors.teacher) == len(phones)
+    assert len(spoken.anchors.real) == len(spoken.anchors.base) == len(phones)
     assert (np.diff(spoken.anchors.real.ravel()) >= -1e-6).all()
     assert spoken.anchors.real[-1, 1] <= len(spoken.waveform) / 24000
     higher = style._replace(pitch=1.5)

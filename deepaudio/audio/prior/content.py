@@ -11,16 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TEACHER_RATE = 80.0  # frames of the teacher per second
+from deepaudio.audio.grid import FRAME_RATE
+
+BASE_RATE = 80.0  # frames of the base TTS per second
 N_HARMONIC, N_NOISE = 60, 30
 DIM = N_HARMONIC + N_NOISE + 2
 VOICING, PITCH = N_HARMONIC + N_NOISE, N_HARMONIC + N_NOISE + 1  # the last two features
-FRAME_RATE = 24000 / 256
 PITCH_SCALE, MIDDLE_PITCH = 3.0, 180.0
 
 
 class Phone(NamedTuple):
-    """One sound and its natural place in the teacher's time, in seconds; `word` is -1 for a pause."""
+    """One sound and its natural place in the base TTS's time, in seconds; `word` is -1 for a pause."""
 
     symbol: str
     word: int
@@ -29,7 +30,7 @@ class Phone(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """The teacher's source-filter frames at 80 Hz: (601 t) log envelopes and phases, f0 (t) in Hz."""
+    """The base TTS's source-filter frames at 80 Hz: (601 t) log envelopes and phases, f0 (t) in Hz."""
 
     harmonic: np.ndarray
     rotation: np.ndarray
@@ -40,7 +41,7 @@ class Spectra(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """A sentence as the teacher would say it: frames (t DIM) at 80 Hz and the phones that tile them."""
+    """A sentence as the base TTS would say it: frames (t DIM) at 80 Hz and the phones that tile them."""
 
     frames: Tensor
     phones: tuple[Phone, ...]
@@ -62,7 +63,7 @@ def join(parts: Sequence[Utterance]) -> Utterance:
             )
             for p in part.phones
         ]
-        clock += len(part.frames) / TEACHER_RATE
+        clock += len(part.frames) / BASE_RATE
         words = max((p.word for p in phones), default=-1) + 1
     spectra = None
     if all(part.spectra is not None for part in parts):
@@ -76,20 +77,18 @@ def join(parts: Sequence[Utterance]) -> Utterance:
 
 
 class Anchors(NamedTuple):
-    """Matching stretches in seconds, one row a phone: what the speaker says in `real` the teacher says in `teacher`."""
+    """Matching stretches in seconds, one row a phone: what the speaker says in `real` the base TTS says in `base`."""
 
     real: np.ndarray  # (p 2) start and end, in order, not overlapping
-    teacher: np.ndarray  # (p 2)
+    base: np.ndarray  # (p 2)
 
-    def teacher_time(self, times: np.ndarray) -> np.ndarray:
-        """Teacher's seconds at real seconds; between two phones the teacher crosses its own gap evenly."""
-        return np.interp(
-            times, np.maximum.accumulate(self.real.reshape(-1)), self.teacher.reshape(-1)
-        )
+    def base_time(self, times: np.ndarray) -> np.ndarray:
+        """Seconds of the base TTS at real seconds; between two phones the base TTS crosses its own gap evenly."""
+        return np.interp(times, np.maximum.accumulate(self.real.reshape(-1)), self.base.reshape(-1))
 
     def scaled(self, factor: float) -> "Anchors":
         """The same phones when all real times are multiplied by `factor`."""
-        return Anchors(self.real * factor, self.teacher)
+        return Anchors(self.real * factor, self.base)
 
 
 def lay(
@@ -97,10 +96,10 @@ def lay(
 ) -> Tensor:
     """Content (n DIM) at 93.75 Hz with every phone where `anchors` puts it and silence where there is none.
 
-    `pitch` (Hz) moves the median of the teacher's pitch there; None leaves it out of the features.
+    `pitch` (Hz) moves the median of the base TTS's pitch there; None leaves it out of the features.
     """
     times = np.arange(n_frames) / FRAME_RATE
-    place = torch.from_numpy(anchors.teacher_time(times) * TEACHER_RATE - 0.5)
+    place = torch.from_numpy(anchors.base_time(times) * BASE_RATE - 0.5)
     place = place.clamp(0, len(utterance.frames) - 1).float()
     low = place.floor().long()
     high = (low + 1).clamp(max=len(utterance.frames) - 1)

@@ -1,4 +1,4 @@
-"""A first sketch of a line in a voice: the teacher's speech with times, pitch and envelopes of the wanted voice.
+"""The mel prior of a line in a voice: the speech of the base TTS with times, pitch and envelopes of the wanted voice.
 
 The flow of M_tts starts here instead of at noise.
 """
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepaudio.audio.mel import log_mel
-from deepaudio.audio.prior.content import TEACHER_RATE, Anchors, Spectra, near
+from deepaudio.audio.prior.content import BASE_RATE, Anchors, Spectra, near
 from deepaudio.audio.prior.shaping import active_frames
 from deepaudio.audio.prior.world import (
     PERIOD,
@@ -31,21 +31,20 @@ from deepaudio.audio.prior.world import (
     unbroken,
 )
 
-CONTRAST = 0.7  # how far the deviation of each code goes to that of the voice: what is foretold is too even
+CONTRAST = 0.7  # exponent of global-variance scaling: predictions are over-smoothed
 ENOUGH = 300  # rows (5 ms) of voiced or of unvoiced speech from which on that far; fewer count in proportion
 SMOOTH = 5  # rows of 5 ms over which changes are averaged
 SLOW = 61  # and below BASS, where a change from sound to sound is heard as unsteadiness
 BASS, EDGE = 500.0, 100.0  # Hz, and how gradually the one passes into the other
-HOP = 256
 
-# (n c) codes of the teacher, (n) voiced, (n) spoken -> (n c) their change
+# (n c) codes of the base TTS, (n) voiced, (n) spoken -> (n c) their change
 Timbre = Callable[[Tensor, Tensor, Tensor], Tensor]
 # (n c) codes of a recording, (n) voiced, (m) rows with speech -> its timbre; `Model.timbre` of `deepaudio.models.eigenvoice`
 TimbreEncoder = Callable[[Tensor, Tensor, Tensor], Timbre]
 
 
 class Voice(NamedTuple):
-    """What a sketch takes from a recording: (n) pitch, (n 50) codes and where it speaks (n), every 5 ms; level of its log-mel."""
+    """What a mel prior takes from a recording: (n) pitch, (n 50) codes and where it speaks (n), every 5 ms; level of its log-mel."""
 
     pitch: np.ndarray
     codes: np.ndarray
@@ -74,18 +73,18 @@ class Voice(NamedTuple):
         return float(np.median(voiced)) if len(voiced) >= 5 else None
 
 
-def sketch(
-    teacher: World,
+def draft_mel(
+    base: World,
     anchors: Anchors,
     samples: int,
     voice: Voice,
     pitch: np.ndarray | None = None,
 ) -> Float[Tensor, "n c"]:
-    """Log-mel of `samples` at 24 kHz: what `teacher` says (see `taught`) at the times of `anchors` in `voice`.
+    """Log-mel of `samples` at 24 kHz: what `base` says (see `resynthesised`) at the times of `anchors` in `voice`.
 
-    `pitch` (Hz, 0 unvoiced, every 5 ms), where known, replaces the melody of the teacher moved to the voice's median.
+    `pitch` (Hz, 0 unvoiced, every 5 ms), where known, replaces the melody of the base TTS moved to the voice's median.
     """
-    said, quiet = laid(teacher, anchors, samples)
+    said, quiet = laid(base, anchors, samples)
     envelope = _in_voice(said, voice, quiet)
     made = World(_melody(said.pitch, voice, pitch), envelope, said.aperiodicity)
     mel = log_mel(torch.from_numpy(synthesise(made, samples))[None])[0]
@@ -97,34 +96,34 @@ def level_of(mel: Float[Tensor, "n c"]) -> float:
     return float(mel[active_frames(mel)].mean())
 
 
-def taught(spectra: Spectra) -> World:
-    """WORLD's view of the teacher's own sound."""
+def resynthesised(spectra: Spectra) -> World:
+    """WORLD's view of the base TTS's own sound."""
     from hibari import dsp
 
     sound = dsp.synth(*spectra, np.random.default_rng(0))
     frames = int(len(sound) / RATE / PERIOD)
-    place = np.arange(frames) * PERIOD * TEACHER_RATE - 0.5
+    place = np.arange(frames) * PERIOD * BASE_RATE - 0.5
     heard = np.where(spectra.f0 > 40, spectra.f0, 0.0).astype(np.float64)
     return analyse(sound, pitch_between(heard, place))
 
 
-def heard_span(teacher: World) -> tuple[float, float]:
+def heard_span(base: World) -> tuple[float, float]:
     """Seconds at which the first row begins and the last one ends that is within 35 dB of the loudest."""
-    rows = np.flatnonzero(active(teacher.envelope))
+    rows = np.flatnonzero(active(base.envelope))
     return float(rows[0] * PERIOD), float((rows[-1] + 1) * PERIOD)
 
 
 def laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarray]:
-    """The teacher at the times of `anchors`, and where (n) nothing is said."""
+    """The base TTS at the times of `anchors`, and where (n) nothing is said."""
     times = np.arange(int(samples / RATE / PERIOD) + 1) * PERIOD
-    place = anchors.teacher_time(times) / PERIOD
+    place = anchors.base_time(times) / PERIOD
     quiet = ~near(times, anchors.real)
     pitch = np.where(quiet, 0.0, pitch_between(world.pitch, place))
     return World(pitch, between(world.envelope, place), between(world.aperiodicity, place)), quiet
 
 
 def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.ndarray:
-    """The teacher's pitch moved to the median of the voice, or a known one where the teacher is voiced."""
+    """The base TTS's pitch moved to the median of the voice, or a known one where the base TTS is voiced."""
     voiced = pitch[pitch > 0]
     if known is not None and (known > 0).any():
         return np.where(pitch > 0, between(unbroken(known), np.arange(len(pitch))), 0.0)
@@ -133,7 +132,7 @@ def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.nda
 
 
 def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
-    """(n 513) envelopes of the voice; the detail beyond the codes stays that of the teacher."""
+    """(n 513) envelopes of the voice; the detail beyond the codes stays that of the base TTS."""
     codes, spoken = coded(world.envelope), active(world.envelope) & ~quiet
     if not spoken.any():
         return np.minimum(world.envelope, SILENCE)
@@ -141,7 +140,7 @@ def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
     change = voice.timbre(
         torch.from_numpy(codes).float(), torch.from_numpy(voiced), torch.from_numpy(spoken)
     ).numpy()
-    # the teacher's loudness of sounds stays: that of the voice costs words where speech is fast
+    # the base TTS's loudness of sounds stays: that of the voice costs words where speech is fast
     change[:, 0] = 0
     moved = codes + _smooth(change, SMOOTH)
     for here, there in (

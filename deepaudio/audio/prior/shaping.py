@@ -1,4 +1,4 @@
-"""Where a log-mel is active, taking its noise away, moving its level along a contour."""
+"""Log-mel shaping: active frames, noise subtracted, envelopes blended, spectra matched, levels along an energy contour."""
 
 import math
 from functools import lru_cache
@@ -17,7 +17,7 @@ def active_frames(mel: Float[Tensor, "n c"], depth: float = 4.0) -> Tensor:
     return level > level.max() - depth
 
 
-def without_floor(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor, "n c"]:
+def subtract_noise(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor, "n c"]:
     """`mel` without the steady noise of its pauses (spectral subtraction), which sinks by at most `depth` nepers."""
     loud = mel[active_frames(mel)].mean(0)
     floor = torch.minimum(torch.quantile(mel, 0.1, dim=0), loud - 2.5)
@@ -25,7 +25,7 @@ def without_floor(mel: Float[Tensor, "n c"], depth: float = 3.0) -> Float[Tensor
     return torch.maximum(left.clamp(min=1e-9).log(), torch.minimum(mel, floor) - depth)
 
 
-def coloured(
+def match_spectrum(
     mel: Float[Tensor, "n c"], like: Float[Tensor, "m c"], share: float = 0.5, width: int = 5
 ) -> Float[Tensor, "n c"]:
     """`mel` with its long-term spectrum (mean power of active frames) moved by `share` to that of `like`; the level stays."""
@@ -37,22 +37,22 @@ def coloured(
     return mel + share * (change - change.mean())
 
 
-def softly(
+def blend_envelope(
     mel: Float[Tensor, "n c"],
-    sketch: Float[Tensor, "n c"],
+    prior: Float[Tensor, "n c"],
     smoothness: int = 24,
     width: int = 7,
     share: float = 1.0,
 ) -> Float[Tensor, "n c"]:
-    """`sketch` plus `share` of the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
+    """`prior` plus `share` of the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
 
-    Harmonics and breath stay those of the sketch, which is clean; the timbre becomes that of `mel`.
+    Harmonics and breath stay those of the prior, which is clean; the timbre becomes that of `mel`.
     """
     rows = _cosines(mel.shape[1], smoothness)
-    change = (mel - sketch) @ rows.T @ rows
+    change = (mel - prior) @ rows.T @ rows
     kernel = torch.hann_window(width + 2)[1:-1]
     padded = F.pad(change.T[:, None], (width // 2, width // 2), mode="replicate")
-    return sketch + share * F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
+    return prior + share * F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
 
 
 @lru_cache(maxsize=4)
@@ -64,7 +64,7 @@ def _cosines(n_mels: int, count: int) -> Tensor:
     return rows
 
 
-def following(
+def follow_energy(
     mel: Float[Tensor, "n c"], energy: Float[Tensor, " n"], share: float = 0.6, limit: float = 1.0
 ) -> Float[Tensor, "n c"]:
     """`mel` with the level of each active frame moved by `share` towards `energy`, at most `limit` nepers."""

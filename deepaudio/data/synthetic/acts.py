@@ -1,4 +1,4 @@
-"""Drawn doings: hitting, walking, rolling, raining, and nothing at all."""
+"""Drawn actions: hitting, walking, rolling, raining, and nothing at all."""
 
 import numpy as np
 

@@ -49,12 +49,10 @@ def scenes(count: int, seed: int, others: int = 3) -> Iterator[Example]:
         kind = str(rng.choice(list(SHARES), p=shares / shares.sum()))
         scene = make(kind, float(rng.uniform(3.1, 5.0)), rng)
         camera = Camera(rng)
-        pictures = camera.frames(scene.draw, scene.duration)
+        images = camera.frames(scene.draw, scene.duration)
         key = f"{kind}-{seed}-{index}"
         more = tuple(_others(scene, others, np.random.default_rng([seed, index, 1])))
-        yield Example(
-            key, kind, pictures, scene.waveform, (scene.prompt,), scene.onsets, False, more
-        )
+        yield Example(key, kind, images, scene.waveform, (scene.prompt,), scene.onsets, False, more)
 
 
 def _others(scene: Scene, count: int, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
@@ -80,8 +78,8 @@ def talkers(count: int, seed: int, speech: list[Path]) -> Iterator[Example]:
         camera = Camera(rng)
         centre = (float(rng.uniform(0.35, 0.65)), float(rng.uniform(0.45, 0.6)))
         face = DrawnFace(Looks.random(rng), track, index, float(rng.uniform(0.3, 0.85)), centre)
-        pictures = _drawn(face, camera, duration)
-        yield Example(f"talk-{seed}-{index}", "talk", pictures, waveform, SPEECH_PROMPTS)
+        images = _drawn(face, camera, duration)
+        yield Example(f"talk-{seed}-{index}", "talk", images, waveform, SPEECH_PROMPTS)
 
 
 def loud(waveform: np.ndarray) -> np.ndarray:

@@ -159,6 +159,10 @@ class Model(nn.Module):
                 nn.init.zeros_(linear.weight)
                 nn.init.zeros_(linear.bias)
 
+    def blocks(self) -> list[nn.Module]:
+        """What `checkpoint_activations` recomputes."""
+        return list(self.transformer_blocks)
+
     def encode(
         self,
         *,

@@ -49,6 +49,10 @@ class Config:
         if not self.kernel % 2:
             raise UsageError("config.kernel", f"kernel = {self.kernel} must be odd")
 
+    def inputs(self) -> dict[str, tuple[int, int | None]]:
+        """Width and full length of each condition that `encode` takes, in its order, text last; None: that of the latents."""
+        return {"visual": (self.visual_dim, None), "text": (self.dim, 1)}
+
     @classmethod
     def tiny(cls) -> "Config":
         """The smallest useful network, for tests and smoke recipes."""
@@ -94,6 +98,11 @@ class Model(nn.Module):
         self.proj_in = nn.Linear(config.latent_dim, config.dim)
         self.transformer = Transformer(config)
         self.to_pred = nn.Linear(config.dim, config.latent_dim)
+
+    def blocks(self) -> list[nn.Module]:
+        """What `checkpoint_activations` recomputes: the layers that hold the most, which are no modules of their own."""
+        kinds = (blocks.GatedAttention, blocks.GatedFeedForward)
+        return [module for module in self.modules() if isinstance(module, kinds)]
 
     def encode(
         self,

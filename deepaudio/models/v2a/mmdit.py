@@ -18,6 +18,9 @@ from deepaudio.models.v2a._joint import FinalBlock, JointBlock, StreamBlock
 from deepaudio.nn.feedforward import ChannelLastConv, SwiGLU
 from deepaudio.nn.rope import angles, frequencies
 
+# steps of eight seconds: frames at 8 per second, 24 segments of 8 sync features
+CLIP_STEPS, SYNC_STEPS = 64, 192
+
 
 @dataclass(frozen=True)
 class Config:
@@ -69,6 +72,14 @@ class Config:
             raise UsageError(
                 "config.size", f"sync_segment must be at least 1, got {self.sync_segment}"
             )
+
+    def inputs(self) -> dict[str, tuple[int, int | None]]:
+        """Width and full length of each condition that `encode` takes, in its order, text last."""
+        return {
+            "clip": (self.clip_dim, CLIP_STEPS),
+            "sync": (self.sync_dim, SYNC_STEPS),
+            "text": (self.text_dim, self.text_len),
+        }
 
     @classmethod
     def tiny(cls) -> "Config":
@@ -152,6 +163,10 @@ class Model(nn.Module):
                     nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    def blocks(self) -> list[nn.Module]:
+        """What `checkpoint_activations` recomputes."""
+        return [*self.joint_blocks, *self.fused_blocks]
 
     def normalize(self, latent: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
         """Codec latents to the space of the flow."""

@@ -1,5 +1,6 @@
 """Stage 1 at full size: M_v2a on precomputed latents and features (eq. 3-5, section 4.1)."""
 
+import inspect
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -17,32 +18,31 @@ from deepaudio.training.contrastive import with_contrast
 from deepaudio.training.fit import Loss
 
 log = logging.getLogger(__name__)
-# steps that MMAudio's networks read of eight seconds: frames at 8 a second, 24 segments of 8 sync features
-CLIP_STEPS, SYNC_STEPS = 64, 192
 
 
 class StoredStage:
-    """MMAudio's network (`clip`, `sync`, `text`) or YingSound's (`visual`, `text`); what an item lacks counts as dropped."""
+    """Any V2A network whose config names its `inputs()`; what an item lacks counts as dropped.
+
+    Of the network: `normalize` turns latents to the space of the flow, `empty_string_feat` stands for the absent prompt,
+    and a `text_mask` of `encode` gets the tokens that are text, where it has them.
+    """
 
     def __init__(self, model: nn.Module, config: Any, shards: StoredShards, objective: Any):
         self.model, self.config, self.shards, self.objective = model, config, shards, objective
         self.network = name_of_network(self.model)
-        self.is_joint = hasattr(config, "sync_dim")
-        if self.is_joint:
-            self.wanted = {
-                "clip": Condition(config.clip_dim, shards.length("clip") or CLIP_STEPS),
-                "sync": Condition(config.sync_dim, shards.length("sync") or SYNC_STEPS),
-                "text": Condition(config.text_dim, config.text_len),
-            }
+        wanted = config.inputs()
+        self.seen = [name for name in wanted if name != "text"]
+        for name in self.seen:
+            width, length = wanted[name]
+            wanted[name] = (width, length and (shards.length(name) or length))
+        self.wanted = {name: Condition(*size) for name, size in wanted.items()}
+        self.masks_text = "text_mask" in inspect.signature(model.encode).parameters
+        if hasattr(model, "normalize"):
             mean, deviation = shards.statistics()
             model.latent_mean.data.copy_(mean)
             model.latent_std.data.copy_(deviation)
+        if hasattr(model, "empty_string_feat"):
             self._empty_prompt()
-        else:
-            self.wanted = {
-                "visual": Condition(config.visual_dim, None),
-                "text": Condition(config.dim, 1),
-            }
 
     def _empty_prompt(self) -> None:
         """The absent prompt is the encoded "", as in MMAudio: sampling guides away from it."""
@@ -79,16 +79,18 @@ class StoredStage:
         x0 = torch.randn(batch["latent"].shape, generator=rng).to(device)
         given = {name: value.to(device) for name, value in batch.items()}
         drop_text = drop_text | ~given["has_text"]
-        if self.is_joint:
-            x1 = self.model.normalize(given["latent"])
-            drop_video = drop_video | ~given["has_clip"] | ~given["has_sync"]
-            seen = (given["clip"], given["sync"])
-        else:
-            x1, seen = given["latent"], (given["visual"],)
-            drop_video = drop_video | ~given["has_visual"]
-        extra = {} if self.is_joint else {"text_mask": _tokens(given["text"])}
+        for name in self.seen:
+            drop_video = drop_video | ~given[f"has_{name}"]
+        x1 = given["latent"]
+        if hasattr(self.model, "normalize"):
+            x1 = self.model.normalize(x1)
+        extra = {"text_mask": _tokens(given["text"])} if self.masks_text else {}
         cond = self.model.encode(
-            *seen, given["text"], drop_video=drop_video, drop_text=drop_text, **extra
+            *(given[name] for name in self.seen),
+            given["text"],
+            drop_video=drop_video,
+            drop_text=drop_text,
+            **extra,
         )
         sample = interpolate(x0, x1, t)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)

@@ -1,7 +1,7 @@
 """Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
 
-The flow of `mini` starts at a sketch of the line (`deepaudio.audio.prior.draft`) with a little noise; with `model.prior` it starts at
-noise alone, as in the paper, and the sketch is one more condition.
+The flow of `mini` starts at a mel prior of the line (`deepaudio.audio.prior.draft`) with a little noise; with `model.prior` it starts at
+noise alone, as in the paper, and the prior is one more condition.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.discover import find, name_of_network
 from deepaudio.flow.objective import flow_matching_loss
-from deepaudio.flow.path import interpolate, rough
+from deepaudio.flow.path import interpolate, noisy_start
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
@@ -65,11 +65,11 @@ class SpeechStage:
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
         noise = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
-        sketch, x1, content = standardize(batch.sketch), standardize(batch.mel), batch.content
+        prior, x1, content = standardize(batch.prior), standardize(batch.mel), batch.content
         if self.config.prior:
-            x0, content = noise, torch.cat([content, sketch], -1)
+            x0, content = noise, torch.cat([content, prior], -1)
         else:
-            x0 = rough(sketch, noise)
+            x0 = noisy_start(prior, noise)
         cond = self.model.encode(
             content=content,
             content_mask=batch.target,

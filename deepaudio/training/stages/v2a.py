@@ -117,6 +117,21 @@ def build(recipe: Recipe) -> Stage | StoredStage:
     return Stage(model, config, shards, objective)
 
 
+def checked(recipe: Recipe) -> nn.Module:
+    """The network; every key of the recipe is looked at, no data are read."""
+    model, _ = network(recipe)
+    values = dict(recipe.data)
+    if "features" in values:
+        build_config(StoredData, values, "data")
+    else:
+        values["shards"] = values.get("shards", []) + ["drawn"] * bool(values.pop("drawn", 0))
+        sizes = {k: v for k, v in values.pop("codec", {}).items() if k != "folder"}
+        build_config(mel_linear.Config, sizes, "data.codec")
+        build_config(V2AData, values, "data")
+    build_config(Objective, recipe.objective, "objective")
+    return model
+
+
 def _stored(recipe: Recipe, data: StoredData) -> StoredStage:
     objective = build_config(Objective, recipe.objective, "objective")
     model, config = network(recipe)

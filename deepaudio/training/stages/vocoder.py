@@ -26,6 +26,8 @@ from deepaudio.training.discriminators import (
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
 
+CHECKED_ON = "cpu"  # the meta device has no STFT
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -171,11 +173,11 @@ class VocoderStage:
         some = self.discriminators.pick(rng)
         half = autocast(real.device, self.recipe.dtype)
         with half():
-            taught = judge_loss(
+            judged = judge_loss(
                 self.discriminators(real, some), self.discriminators(fake[:items].detach(), some)
             )
         self.judge_optimiser.zero_grad(set_to_none=True)
-        taught.backward()
+        judged.backward()
         self._update(self.judge_optimiser, self.discriminators, lr)
         with half():
             with torch.no_grad():
@@ -184,7 +186,7 @@ class VocoderStage:
         fooling, matching = fooling_loss(heard), matching_loss(wanted, heard)
         (gradient,) = torch.autograd.grad(fooling + self.objective.matching * matching, fake)
         return gradient, {
-            "judge": taught.item(),
+            "judge": judged.item(),
             "fooling": fooling.item(),
             "matching": matching.item(),
         }

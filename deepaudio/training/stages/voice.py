@@ -15,19 +15,24 @@ from deepaudio.models.eigenvoice import Config, Model, windows
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 
-TEXT, GUESS, ALIKE = 1.0, 0.2, 0.1  # weights beside the loss of what was solved by ear
+CHECKED_ON = "cpu"  # the meta device has no WORLD
+WITH_TEXT, SOURCE_HAT, MATCHING = (
+    1.0,
+    0.2,
+    0.1,
+)  # weights beside the loss of what was fitted without text
 STATISTICS = 200_000  # frames
 
 
 class Batch(NamedTuple):
-    """(b s ...) what is heard, (b s+q ...) what the teacher says there and at the asked frames."""
+    """(b s ...) at the support frames, (b s+q ...) at support and query frames."""
 
-    said: Tensor  # windows of the teacher at heard and asked frames
-    heard: Tensor  # windows of the recording at heard frames
-    own: Tensor  # codes of the teacher at heard and asked frames
-    recording: Tensor  # codes heard
-    clean: Tensor  # codes at heard and asked frames
-    loudness: Tensor  # (b q) weight of the asked frames
+    source: Tensor  # windows of the base TTS at support and query frames
+    target: Tensor  # windows of the recording at support frames
+    source_codes: Tensor  # at support and query frames
+    recording: Tensor  # codes of the recording at support frames, perhaps noisy
+    clean: Tensor  # codes of the recording at support and query frames
+    loudness: Tensor  # (b q) weight of the query frames
 
 
 class VoiceStage:
@@ -56,24 +61,29 @@ class VoiceStage:
         m, c = self.model, self.config
         device = m.bases.device
         b = Batch(*(torch.stack(v).to(device) for v in zip(*map(self._inputs, batch), strict=True)))
-        count = b.heard.shape[1]
-        said, heard = m.said(b.said), m.heard(b.heard)
-        change = (b.clean - b.own)[..., : c.n_moved] / m.scale
-        with_text = m.solve(said.features[:, :count], said.trust[:, :count], change[:, :count])
-        guess = m.guessed(heard.inner)
-        by_ear = m.solve(
-            heard.features, heard.trust, (b.recording[..., : c.n_moved] - guess) / m.scale
+        count = b.target.shape[1]
+        source, target = m.source(b.source), m.target(b.target)
+        change = (b.clean - b.source_codes)[..., : c.n_moved] / m.scale
+        with_text = m.solve(source.features[:, :count], source.trust[:, :count], change[:, :count])
+        estimated = m.estimate_source(target.inner)
+        without_text = m.solve(
+            target.features, target.trust, (b.recording[..., : c.n_moved] - estimated) / m.scale
         )
-        asked, wanted = said.features[:, count:], change[:, count:]
-        own = (b.own[:, :count, : c.n_moved] - m.own_mean) / m.own_spread
+        query, wanted = source.features[:, count:], change[:, count:]
+        source_hat = (
+            b.source_codes[:, :count, : c.n_moved] - m.source_hat_mean
+        ) / m.source_hat_spread
         parts = {
-            "ear": self._distance(by_ear(asked), wanted, b.loudness),
-            "text": self._distance(with_text(asked), wanted, b.loudness),
-            "guess": F.mse_loss(m.own(heard.inner), own),
-            "alike": F.mse_loss(heard.features, said.features[:, :count].detach()),
+            "without_text": self._distance(without_text(query), wanted, b.loudness),
+            "with_text": self._distance(with_text(query), wanted, b.loudness),
+            "source_hat": F.mse_loss(m.source_hat(target.inner), source_hat),
+            "matching": F.mse_loss(target.features, source.features[:, :count].detach()),
         }
         value = (
-            parts["ear"] + TEXT * parts["text"] + GUESS * parts["guess"] + ALIKE * parts["alike"]
+            parts["without_text"]
+            + WITH_TEXT * parts["with_text"]
+            + SOURCE_HAT * parts["source_hat"]
+            + MATCHING * parts["matching"]
         )
         n = len(batch)
         return Loss(value * n, n, {name: float(part.detach()) for name, part in parts.items()})
@@ -87,38 +97,40 @@ class VoiceStage:
     def _inputs(self, task: Task) -> Batch:
         """Of one item, without its first axis."""
         c, pair = self.config, task.pair
-        rows = torch.cat([task.heard, task.asked])
-        shape = task.recording - task.recording[task.support].mean(0)
-        level = pair.said[pair.spoken, 0]
-        loudness = torch.sigmoid((pair.said[task.asked, 0] - level.mean()) / level.std() + 1)
+        rows = torch.cat([task.support, task.query])
+        shape = task.recording - task.recording[task.part].mean(0)
+        level = pair.source[pair.spoken, 0]
+        loudness = torch.sigmoid((pair.source[task.query, 0] - level.mean()) / level.std() + 1)
         return Batch(
-            windows(pair.said[:, : c.n_read], pair.said_voiced, rows, c.said_offsets),
-            windows(shape[:, : c.n_read], pair.heard_voiced, task.heard, c.heard_offsets),
-            pair.said[rows],
-            task.recording[task.heard],
+            windows(pair.source[:, : c.n_read], pair.source_voiced, rows, c.source_offsets),
+            windows(shape[:, : c.n_read], pair.target_voiced, task.support, c.target_offsets),
+            pair.source[rows],
+            task.recording[task.support],
             task.clean[rows],
             loudness,
         )
 
     def _measure(self, shards: VoiceShards) -> None:
-        """Means and deviations of everything that the networks read and foretell."""
+        """Means and deviations of all inputs and outputs of the networks."""
         m, c = self.model, self.config
-        said, heard, own, change, total = [], [], [], [], 0
+        source, target, codes, change, total = [], [], [], [], 0
         for pair in shards.pairs:
             rows = pair.spoken[::4]
-            shape = pair.heard - pair.heard[pair.spoken].mean(0)
-            said.append(windows(pair.said[:, : c.n_read], pair.said_voiced, rows, c.said_offsets))
-            heard.append(windows(shape[:, : c.n_read], pair.heard_voiced, rows, c.heard_offsets))
-            own.append(pair.said[rows, : c.n_moved])
-            change.append((pair.heard - pair.said)[rows, : c.n_moved])
+            shape = pair.target - pair.target[pair.spoken].mean(0)
+            source.append(
+                windows(pair.source[:, : c.n_read], pair.source_voiced, rows, c.source_offsets)
+            )
+            target.append(windows(shape[:, : c.n_read], pair.target_voiced, rows, c.target_offsets))
+            codes.append(pair.source[rows, : c.n_moved])
+            change.append((pair.target - pair.source)[rows, : c.n_moved])
             total += len(rows)
             if total > STATISTICS:
                 break
-        for reader, seen in ((m.said, torch.cat(said)), (m.heard, torch.cat(heard))):
+        for reader, seen in ((m.source, torch.cat(source)), (m.target, torch.cat(target))):
             reader.mean.copy_(seen.mean(0))
             reader.spread.copy_(seen.std(0) + 1e-3)
-        m.own_mean.copy_(torch.cat(own).mean(0))
-        m.own_spread.copy_(torch.cat(own).std(0) + 1e-3)
+        m.source_hat_mean.copy_(torch.cat(codes).mean(0))
+        m.source_hat_spread.copy_(torch.cat(codes).std(0) + 1e-3)
         scale = torch.cat(change).std(0)
         scale[1:] = (
             0.35 + 0.3 * scale[1:]
