@@ -1,16 +1,17 @@
 """Shards on disk: NAME.json with one row an item, NAME.safetensors with `KEY.what` for each; `*` in a name as in a shell."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from deepaudio.errors import InputError
 
+T = TypeVar("T")
 INDEX, TENSORS = ".json", ".safetensors"
 
 
@@ -33,8 +34,23 @@ def rows_of(shard: Path) -> list[dict[str, Any]]:
 
 
 def reader_of(shard: Path) -> Any:
-    """Its tensors, each read from disk when it is asked for: `get_tensor(name)`, `keys()`."""
-    return safe_open(f"{shard}{TENSORS}", "pt")
+    """Its tensors, each read from disk when it is asked for: `get_tensor(name)`, `keys()`. InputError for a damaged file."""
+    return _whole(Path(f"{shard}{TENSORS}"), lambda path: safe_open(path, "pt"))
+
+
+def tensors_in(path: Path, what: str, hint: str) -> dict[str, Tensor]:
+    """All tensors of a safetensors file. InputError with the hint when it is missing, naming it when it is damaged."""
+    if not path.is_file():
+        raise InputError("data.missing", f"no {what} at {path}", hint)
+    return _whole(path, load_file)
+
+
+def _whole(path: Path, read: Callable[[Path], T]) -> T:
+    try:
+        return read(path)
+    except SafetensorError as error:
+        hint = "bring back a copy of it, or make it again"
+        raise InputError("data.damaged", f"{path} is damaged: {error}", hint) from error
 
 
 def read_shard(path: Path, what: str) -> tuple[list[dict], dict[str, Tensor]]:
@@ -44,7 +60,7 @@ def read_shard(path: Path, what: str) -> tuple[list[dict], dict[str, Tensor]]:
         raise InputError(
             "data.missing", f"no {what} at {path}", hint="docs/training.md says how to make it"
         )
-    return json.loads(index.read_text()), load_file(tensors)
+    return json.loads(index.read_text()), _whole(tensors, load_file)
 
 
 def write_shard(

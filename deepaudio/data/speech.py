@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio.grid import FRAME_RATE
@@ -21,7 +20,7 @@ from deepaudio.audio.prior.shaping import (
     subtract_noise,
 )
 from deepaudio.data import smoke
-from deepaudio.data.shards import read_shard, shards_at
+from deepaudio.data.shards import read_shard, shards_at, tensors_in
 
 MARGIN = 12  # frames of silence that are left where silent ends are cut off
 
@@ -87,7 +86,10 @@ class SpeechShards:
 
     def __init__(self, data: SpeechData):
         self.data = data
-        predicted = load_file(data.energies) if data.energies else {}
+        predicted = {}
+        if data.energies:
+            hint = "deepaudio prepare energies writes it; data.energies=null takes each recording's own"
+            predicted = tensors_in(Path(data.energies), "predicted energies", hint)
         full = data.target == "full"
         self.sources = [
             [

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from safetensors.torch import load_file
 from torch import Generator, Tensor
 
+from deepaudio.data.shards import tensors_in
 from deepaudio.errors import InputError
 
 SPEECH = ("grid", "talk")  # kinds of clips in which someone speaks
@@ -112,9 +112,9 @@ def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
             raise InputError(
                 "shard.missing", f"no {place.with_suffix(suffix)}", hint="deepaudio prepare mini-v2a --help"
             )  # fmt: skip
-    return json.loads(place.with_suffix(".json").read_text()), load_file(
-        place.with_suffix(".safetensors")
-    )
+    hint = "deepaudio prepare mini-v2a --help"
+    tensors = tensors_in(place.with_suffix(".safetensors"), "shard", hint)
+    return json.loads(place.with_suffix(".json").read_text()), tensors
 
 
 def fold_sync(sync: Float[Tensor, "f d"], fold: int = 2) -> Float[Tensor, "m e"]:

@@ -9,7 +9,9 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.prior.shaping import active_frames, blend_envelope
 from deepaudio.data import smoke
+from deepaudio.data.shards import read_shard, reader_of
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
+from deepaudio.data.v2a import read_shard as read_v2a
 from deepaudio.errors import InputError
 
 FULL = SpeechData(
@@ -92,3 +94,18 @@ def test_another_microphone_changes_all_of_a_pair_alike():
     assert curve.std(0).max() < 1e-4 and curve[0].abs().max() > 0.05
     torch.testing.assert_close(target.mel - plain[1].mel, curve[:1].expand_as(target.mel))
     torch.testing.assert_close(target.prior - plain[1].prior, curve[:1].expand_as(target.mel))
+
+
+def test_missing_and_damaged_files_of_energies_and_shards_are_named(tmp_path):
+    place = tmp_path / "energies.safetensors"
+    with pytest.raises(InputError, match=r"no predicted energies at .*energies") as caught:
+        SpeechShards(replace(FULL, energies=str(place)))
+    assert "prepare energies" in caught.value.hint
+    place.write_bytes(b"half")
+    with pytest.raises(InputError, match=r"energies\.safetensors is damaged"):
+        SpeechShards(replace(FULL, energies=str(place)))
+    for read in (lambda path: read_shard(path, "shard"), reader_of, read_v2a):
+        (tmp_path / "one.json").write_text("[]")
+        (tmp_path / "one.safetensors").write_bytes(b"half")
+        with pytest.raises(InputError, match=r"one\.safetensors is damaged"):
+            read(tmp_path / "one")

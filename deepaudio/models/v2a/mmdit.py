@@ -215,6 +215,12 @@ class Model(nn.Module):
             negative = self._empty_text(cond.text.shape[1]).expand(b, -1, -1)
         return self.encode(clip, sync, negative)
 
+    def pooled(
+        self, x1: Float[Tensor, "b n c"], cond: Conditions
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """Audio and video as the network projects them before they meet, means over time: for a contrastive loss."""
+        return self.audio_input_proj(x1).mean(1), cond.sync.mean(1) + cond.clip.mean(1)
+
     def forward(
         self, x_t: Float[Tensor, "b n c"], t: Float[Tensor, "..."], cond: Conditions
     ) -> Float[Tensor, "b n c"]:

@@ -14,6 +14,7 @@ from deepaudio.errors import InputError
 from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
+from deepaudio.training.contrastive import with_contrast
 from deepaudio.training.fit import Loss
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class StoredStage:
         )
         sample = interpolate(x0, x1, t)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)
-        return Loss(summed.sum, float(summed.weight))
+        return with_contrast(self.model, summed, o.contrastive, x1, cond, ~drop_video)
 
 
 def _tokens(text: Tensor) -> Tensor:

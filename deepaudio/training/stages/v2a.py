@@ -23,6 +23,7 @@ from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.prepare import mini_v2a as features
+from deepaudio.training.contrastive import with_contrast
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.stages._stored import StoredStage
@@ -42,10 +43,13 @@ class Objective:
     time: Literal["uniform", "logit_normal"] = "logit_normal"
     drop: float = 0.1  # of the video, and independently of the prompt
     at_noise: float = 0.0
+    contrastive: float = 0.0  # weight of InfoNCE between audio and video beside the flow loss
 
     def __post_init__(self) -> None:
         if self.time not in ("uniform", "logit_normal"):
             raise ValueError(f"time: '{self.time}' is neither uniform nor logit_normal")
+        if self.contrastive < 0:
+            raise ValueError(f"contrastive: a weight is not negative, got {self.contrastive}")
 
 
 class Stage:
@@ -74,7 +78,7 @@ class Stage:
         sample = interpolate(x0, x1, t)
         cond = self.model.encode(clip, sync, text, drop_video=drop_video, drop_text=drop_text)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)
-        return Loss(summed.sum, float(summed.weight))
+        return with_contrast(self.model, summed, o.contrastive, x1, cond, ~drop_video)
 
 
 def build(recipe: Recipe) -> Stage | StoredStage:
