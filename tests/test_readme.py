@@ -40,6 +40,7 @@ def test_make_targets_and_files_exist():
         assert (ROOT / name).is_file(), name
 
 
+@pytest.mark.slow
 def test_python_runs(tmp_path):
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
     (tmp_path / "examples").symlink_to(ROOT / "examples")

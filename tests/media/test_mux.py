@@ -17,6 +17,8 @@ from deepaudio.media.audio import read_audio
 from deepaudio.media.mux import mux, video_digest
 from deepaudio.media.probe import probe
 
+pytestmark = pytest.mark.slow
+
 MEDIA = Path(__file__).resolve().parents[2].parent / "shared" / "media"
 RATE = 24_000
 

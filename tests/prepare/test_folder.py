@@ -83,6 +83,7 @@ def test_a_list_with_rows_too_many_is_named_and_one_of_other_recordings_is_refus
 TEXTS = ("She was there in the morning.", "We see a small red boat.", "Nobody knows the answer.")
 
 
+@pytest.mark.slow
 def test_from_a_folder_of_recordings_to_a_dub_in_that_voice(
     tmp_path, command, silent_clip, voice, capsys
 ):
