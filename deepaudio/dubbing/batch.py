@@ -3,20 +3,15 @@
 import hashlib
 import json
 import logging
-import os
-import signal
-from collections.abc import Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from deepaudio.discover import find
 from deepaudio.dubbing.batch_manifest import Item, read_manifest
 from deepaudio.dubbing.jobs import Batch, DubJob
 from deepaudio.dubbing.record import plain, record_path
-from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError, of_system
+from deepaudio.errors import BatchError, DeepAudioError, UsageError, of_system
 from deepaudio.libraries import of_library
 from deepaudio.media.output import folder_to_be, write_bytes
 from deepaudio.presets.identity import weights_of
@@ -120,7 +115,7 @@ def _state(path: Path) -> list[Any]:
 
 
 def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress | None) -> None:
-    outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
+    outcomes = find("deepaudio.dubbing.engines", batch.engine).run(dub_one, items, batch)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
             (result.planned if result.dry_run else result.done).append(item.job.output)
@@ -132,86 +127,14 @@ def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress |
             break
 
 
-def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    for item in items:
-        yield item, _dub_one(item.job, batch)
-
-
-def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    """As many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
-    waiting = list(items)
-    while waiting:
-        for item in (yield from _pooled(batch, waiting, min(batch.jobs, len(waiting)))):
-            if (yield from _pooled(batch, [item], 1)):
-                message = f"line {item.line}: its process was killed; out of memory?"
-                yield item, ResourceError("batch.killed", message, "use fewer --jobs")
-
-
-def _pooled(
-    batch: Batch, waiting: list[Item], jobs: int
-) -> Generator[tuple[Item, DeepAudioError | None], None, list[Item]]:
-    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
-
-    When we are stopped by a signal, the processes end as well.
-    """
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
-    )
-    running: dict[Future, Item] = {}
-    lost: list[Item] = []
-    try:
-        while running or (waiting and not lost):
-            while waiting and not lost and len(running) < jobs:
-                item = waiting.pop(0)
-                try:
-                    running[pool.submit(_dub_one, item.job, batch)] = item
-                except BrokenProcessPool:
-                    lost.append(item)
-            ready, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ready:
-                item = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    lost.append(item)
-                else:
-                    yield item, future.result()
-    except GeneratorExit:
-        raise
-    except BaseException:  # a signal: whoever works unwinds and cleans up
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return lost
-
-
-_STOPPED: list[int] = []  # signals that came to this worker
-
-
-def _begin(jobs: int) -> None:
-    """A worker takes its share of the cores; a signal ends its item, and it takes no other."""
-    import torch
-
-    def stop(number, frame):
-        _STOPPED.append(number)
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-
-
 _LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
 
 
-def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
+def dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     """Dub one item; its error is returned, so that the others go on."""
     from deepaudio.dubbing.dub import dub
     from deepaudio.inference.model import load
 
-    if _STOPPED:
-        return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
     key = (batch.preset, batch.device, batch.dtype)
     try:
         if key not in _LOADED:

@@ -121,6 +121,7 @@ class Batch:
     device: str = "auto"
     dtype: str = "auto"
     low_memory: bool = False
+    engine: str = "processes"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deepaudio.config import override, overriding, read_yaml
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
+from deepaudio.options import PRESET
 
 StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder", "voice"]
 
@@ -48,7 +49,7 @@ class Recipe(_Strict):
     ema: float | None = Field(None, gt=0, lt=1)
     checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
     compile: bool = False  # of the network; give every batch the same shape
-    preset: str = "mini"  # whose other parts the network is used with after training
+    preset: str = PRESET  # whose other parts the network is used with after training
     init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)

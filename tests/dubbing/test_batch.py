@@ -13,6 +13,7 @@ import torch
 from deepaudio.dubbing import batch as batches
 from deepaudio.dubbing.batch import parse_shard, run_batch
 from deepaudio.dubbing.batch_manifest import read_manifest
+from deepaudio.dubbing.engines import processes
 from deepaudio.dubbing.jobs import Batch, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
 from tests.dubbing import deadly
@@ -138,7 +139,7 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
         workers.extend(p for p in multiprocessing.active_children() if p not in others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batches, "wait", interrupted)
+    monkeypatch.setattr(processes, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_batch(batch, base)
     assert len(workers) == 2
@@ -152,8 +153,8 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
 
 
 def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
-    monkeypatch.setattr(batches, "_STOPPED", [signal.SIGTERM])
-    assert batches._dub_one(base, None).code == "batch.stopped"
+    monkeypatch.setattr(processes, "_STOPPED", [signal.SIGTERM])
+    assert processes._work(batches.dub_one, base, None).code == "batch.stopped"
 
 
 def test_a_rehearsal_writes_nothing_and_says_so(made, base, silent_clip, tmp_path):
@@ -181,8 +182,8 @@ def test_no_item_writes_over_what_another_reads(base, tmp_path):
 @pytest.mark.slow
 def test_only_the_item_that_kills_its_process_fails(made, base, monkeypatch):
     batch = made([{"clip": f"{i}.mp4", "text": "Hi."} for i in range(4)], jobs=2)
-    monkeypatch.setattr(batches, "_dub_one", deadly.work)
-    monkeypatch.setattr(batches, "_begin", deadly.begin)
+    monkeypatch.setattr(batches, "dub_one", deadly.work)
+    monkeypatch.setattr(processes, "_begin", deadly.begin)
     result = run_batch(batch, base)
     assert [(f["line"], f["error"]["code"]) for f in result.failed] == [(1, "batch.killed")]
     assert sorted(p.name for p in result.done) == [f"{i}.dub.mp4" for i in (1, 2, 3)]
