@@ -29,6 +29,7 @@ EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
     *(f"v2s/{name}-released" for name in FULL_V2A),
+    "v2a/contrastive-smoke",
     "tts/f5-base",
     "tts/mini-flow",
     "mof/flan-t5",
@@ -37,7 +38,7 @@ EXPECTED = {
 
 def test_the_shelf_is_complete():
     assert set(recipes.shipped_recipes()) == EXPECTED
-    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 30
+    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 31
     assert not [p for p in ROOT.rglob("*") if p.is_file() and p.suffix != ".yaml"]
 
 
