@@ -199,7 +199,7 @@ def sampling(
     emotion: str | None = None,
 ) -> SampleOptions:
     """The frozen options from the flags."""
-    return SampleOptions(steps, guidance, seed, quality=quality, emotion=emotion)
+    return SampleOptions(steps, guidance, seed, quality=quality, emotion=emotion or "")
 
 
 def cast(

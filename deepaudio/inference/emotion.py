@@ -9,12 +9,12 @@ from deepaudio.errors import UsageError
 from deepaudio.models.tts import dit
 
 
-def emotion_for(network: dit.Model, label: str | None) -> Int[Tensor, " 1"] | None:
-    """The number of a label of the network's list, None for none.
+def emotion_for(network: dit.Model, label: str) -> Int[Tensor, " 1"] | None:
+    """The number of a label of the network's list, None for an empty one.
 
     UsageError for a network without emotions, InputError for a label that it does not know.
     """
-    if label is None:
+    if not label:
         return None
     if not network.config.emotions:
         message = "the speech of this preset knows no emotions"

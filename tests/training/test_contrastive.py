@@ -5,9 +5,12 @@ import math
 import pytest
 import torch
 
+from deepaudio.data.synthetic.clips import scenes
+from deepaudio.encoders.motion import MotionEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.objective import WeightedSum
 from deepaudio.models.v2a import crossdit
+from deepaudio.prepare import mini_v2a
 from deepaudio.training import recipe as recipes
 from deepaudio.training.contrastive import contrast, info_nce, with_contrast
 from deepaudio.training.fit import fit
@@ -61,10 +64,14 @@ def test_a_network_without_pooled_features_is_refused():
 def run(tmp_path_factory):
     """The smoke recipe on fewer scenes, with the weight that is asked for."""
     folder = tmp_path_factory.mktemp("contrastive")
+    shard = folder / "scenes"
+    mini_v2a.write(scenes(10, 0), MotionEncoder(mini_v2a.FACES), shard)
 
     def made(place, *pairs):
-        own = (f"output={folder / place}", "device=cpu", "steps=60", "data.drawn=10")
-        plan = recipes.load(recipes.find_recipe("v2a/contrastive-smoke"), [*own, *pairs])
+        own = (f"output={folder / place}", "device=cpu", "steps=50", f"data.shards=[{shard}]")
+        plan = recipes.load(
+            recipes.find_recipe("v2a/contrastive-smoke"), [*own, "data.drawn=0", *pairs]
+        )
         stage = build(plan)
         fit(stage, plan)
         return stage

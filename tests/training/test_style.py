@@ -21,9 +21,9 @@ from deepaudio.training.fit import fit
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages import tts
 
-SIZES = {"dim": 64, "depth": 1, "heads": 2, "dim_head": 32, "text_dim": 32, "conv_layers": 1}
+SIZES = {"dim": 32, "depth": 1, "heads": 1, "dim_head": 32, "text_dim": 16, "conv_layers": 1}
 EMOTIONS = ("angry", "calm")
-N, C = 40, 4
+N, C, A = 30, 1, 0.5
 
 
 def model(**changes):
@@ -77,7 +77,7 @@ def test_a_network_without_them_refuses_them():
         network.encode(**arguments, emotion=torch.tensor([1, 1]))
     with pytest.raises(UsageError, match="knows no emotions"):
         emotion_for(network, "angry")
-    assert emotion_for(network, None) is None
+    assert emotion_for(network, "") is None
 
 
 def test_the_numbers_of_a_known_voice():
@@ -98,7 +98,7 @@ def toy(folder, emotion, height):
     for number in range(16):
         up = number % 2
         key = f"u{number}"
-        mel = (1.0 if up else -1.0) + 0.1 * torch.randn(N, C, generator=rng)
+        mel = A * (1.0 if up else -1.0) + 0.02 * torch.randn(N, C, generator=rng)
         tensors |= {
             f"{key}.mel": mel,
             f"{key}.energy": torch.zeros(N),
@@ -115,42 +115,32 @@ def toy(folder, emotion, height):
 
 def recipe(folder, shard, **more):
     content = {
-        "stage": "tts", "output": str(folder / "run"), "steps": 250, "device": "cpu",
+        "stage": "tts", "output": str(folder / "run"), "steps": 400, "device": "cpu",
         "model": {**SIZES, "vocab_size": 16, "mel_dim": C, "dropout": 0.0, **more},
         "data": {"infill": True, "shards": [shard], "batch_items": 16, "span_min": 1.0},
-        "optim": {"lr": 3e-3, "warmup": 5}, "objective": {"time": "uniform"},
+        "optim": {"lr": 5e-3, "warmup": 5}, "objective": {"time": "uniform"},
     }  # fmt: skip
     return parse(content, "test")
 
 
 @torch.no_grad()
-def spoken(network, emotion=None, height=None, guidance=2.0):
-    """Mean of a sampled mel."""
-    ids, noise = (
-        torch.tensor([1, 2, 3]),
-        torch.randn(N, C, generator=torch.Generator().manual_seed(5)),
-    )
-    options = SampleOptions(steps=12, guidance_scale=guidance, sway=0.0, emotion=emotion)
-    if height is None:
-        return float(sample(network, torch.zeros(0, C), ids, None, noise, options).mean())
-    cond = network.encode(
-        cond=torch.zeros(1, N, C), text=ids[None], prosody=torch.tensor([[height, 0.0, 0.0, 1.0]])
-    )
-    t, x = torch.arange(12) / 12, noise[None]
-    for step in t:
-        x = x + network(x, step, cond) / 12
-    return float(x.mean())
+def spoken(network, emotion, guidance=1.0):
+    """Mean of eight sampled mels."""
+    ids, total = torch.tensor([1, 2, 3]), 0.0
+    options = SampleOptions(steps=8, guidance_scale=guidance, sway=0.0, emotion=emotion)
+    for seed in range(8):
+        noise = torch.randn(N, C, generator=torch.Generator().manual_seed(seed))
+        total += float(sample(network, torch.zeros(0, C), ids, None, noise, options).mean())
+    return total / 8
 
 
 def test_another_emotion_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, True, False), emotions=list(EMOTIONS))
-    folder = fit(tts.build(plan), plan)
-    network = checkpoint.load_network(folder, "tts/dit").eval()
+    network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()
     assert network.config.emotions == EMOTIONS, "the list is in config.json"
     for guidance in (1.0, 2.0):
-        assert spoken(network, "angry", guidance=guidance) < -0.6
-        assert spoken(network, "calm", guidance=guidance) > 0.6
-    assert abs(spoken(network)) < 0.6, "without one, neither"
+        assert spoken(network, "angry", guidance) < -0.5 * A
+        assert spoken(network, "calm", guidance) > 0.5 * A
     with pytest.raises(InputError, match=r"no emotion 'clam'; known: angry, calm") as caught:
         spoken(network, "clam")
     assert "did you mean 'calm'" in caught.value.hint
@@ -159,7 +149,15 @@ def test_another_emotion_is_another_target(tmp_path):
 def test_another_pitch_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, False, True), prosody=True)
     network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()
-    assert spoken(network, height=-1.0) < -0.6 and spoken(network, height=1.0) > 0.6
+    x = torch.randn(16, N, C, generator=torch.Generator().manual_seed(0))
+    text = torch.tensor([[1, 2, 3]]).expand(16, 3)
+    for height in (-1.0, 1.0):
+        numbers = torch.tensor([[height, 0.0, 0.0, 1.0]]).expand(16, 4)
+        cond = network.encode(cond=torch.zeros(16, N, C), text=text, prosody=numbers)
+        velocity = network(
+            x, torch.tensor(0.0), cond
+        )  # from pure noise: the mean mel less the noise
+        assert float((velocity + x).detach().mean()) * height > 0.5 * A
 
 
 def test_what_the_shards_lack_or_do_not_know_is_one_line(tmp_path):
