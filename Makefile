@@ -8,10 +8,10 @@ SMOKE := tests/test_readme.py tests/test_checkpoint.py tests/training/test_recip
 	tests/dubbing/test_dub.py tests/inference/test_generate.py tests/inference/test_mini_tts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench table wheel constraints latest clean
+.PHONY: help demo test test-fast lint bench table wheel constraints latest clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # $(call install,what,options of pip): the output of pip goes to the log and is shown only when it fails
 define install
@@ -43,6 +43,9 @@ demo: $(VENV)/.installed ## install, then dub the example clip
 
 test: $(VENV)/.installed-test ## install with the test extra, then run the tests
 	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.installed-test ## the tests that take a moment each, in a minute
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.installed-test ## ruff and the import contracts
 	$(BIN)/ruff check .

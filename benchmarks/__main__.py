@@ -93,20 +93,20 @@ class Bench:
     def gate(self) -> None:
         """Instructions written by hand, not from the templates of training; docs/mini.md says what each set is for."""
         sets = (
-            ("gate", "heldout", 0.95),
-            ("gate-development", "development", 0.9),
-            ("gate-validation", "validation", 0.85),
-            ("gate-unseen", "unseen", 0.85),
+            ("gate", "gate_test", 0.95),
+            ("gate-development", "gate_tuning_wider", 0.9),
+            ("gate-validation", "gate_selection", 0.85),
+            ("gate-unseen", "gate_test_later", 0.85),
         )
-        for name, kind, least in sets:
-            lines = (ROOT / f"tests/fixtures/mof_{kind}.tsv").read_text().splitlines()
+        for name, file, least in sets:
+            lines = (ROOT / f"tests/fixtures/{file}.tsv").read_text().splitlines()
             items = [
                 Item(id=f"{i:03d}", label=line.split("\t")[0], instruction=line.split("\t")[1])
                 for i, line in enumerate(lines)
             ]
             cells = self.table(name, "mof", items, [self.predicted(name, items, "mof")])
             value = cells["whole"]["gate_accuracy"]
-            what = f"gate accuracy, {kind} instructions"
+            what = f"gate accuracy, {file}.tsv"
             self.note(what, value, f"at least {least}", _at_least(value, least))
 
     def tts(self) -> None:

@@ -11,6 +11,8 @@ import pytest
 from deepaudio import libraries
 from deepaudio.errors import ToolError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 RAISES = "raise {error}('Could not load this library: {name}.so')\n"
 

@@ -1,4 +1,4 @@
-"""Align the phones of the base TTS with real speech: forced alignment with pocketsphinx (extra `teachers`).
+"""Align the phones of the base TTS with real speech: forced alignment with pocketsphinx (extra `align`).
 
 Every word is given the pronunciation of the content encoder, so that phones correspond one to one and the
 frames of the base TTS can be read off at the real speaker's phone times.

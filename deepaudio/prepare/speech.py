@@ -1,7 +1,6 @@
 """Make the speech shards of `mini` from a manifest: transcribe where needed, align, extract.
 
-
-Needs the extra `teachers` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
+Needs the extra `align` (and `judges` for --transcribe). Items carry `audio`, `speaker` and `text`; word times in
 `extra.words` (start, end, word; as GRID has them) are used as they are, everything else is aligned by sound.
 """
 
@@ -11,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from deepaudio.audio.prior.content import Anchors, Phone, Utterance
 from deepaudio.checkpoint import load_network
 from deepaudio.data.manifest import Item
 from deepaudio.encoders.content import ContentEncoder
+from deepaudio.errors import InputError
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
 from deepaudio.prepare.eigenvoice_shards import write_voices
@@ -34,21 +35,30 @@ def spoken_items(items: Iterable[Item], encoder: ContentEncoder) -> Iterator[Spo
             log.warning("left out %s: no text", item.id)
         else:
             (timed if item.extra.get("words") else plain).append(item)
-    for item in timed:
-        spoken = by_word_times(item, encoder)
+    for item, waveform in _recordings(timed):
+        spoken = by_word_times(item, waveform, encoder)
         if spoken is None:
             log.warning("left out %s: its words are not those of the alignment", item.id)
         else:
             yield spoken._replace(emotion=item.emotion)
     emotions = {item.id: item.emotion for item in plain}
     aligned = align_all(
-        ((i.id, i.speaker or i.id, i.text, read_audio(Path(i.audio), SAMPLE_RATE)) for i in plain),
+        ((i.id, i.speaker or i.id, i.text, waveform) for i, waveform in _recordings(plain)),
         encoder.encode,
     )
     yield from (spoken._replace(emotion=emotions[spoken.key]) for spoken in aligned)
 
 
-def by_word_times(item: Item, encoder: ContentEncoder) -> Spoken | None:
+def _recordings(items: Iterable[Item]) -> Iterator[tuple[Item, Tensor]]:
+    """Items with their waveforms at SAMPLE_RATE; a recording that cannot be read is named in the log and left out."""
+    for item in items:
+        try:
+            yield item, read_audio(Path(item.audio), SAMPLE_RATE)
+        except InputError as error:
+            log.warning("left out %s: %s", item.id, error.message)
+
+
+def by_word_times(item: Item, waveform: Tensor, encoder: ContentEncoder) -> Spoken | None:
     """The phones of each word scaled into its known times; None when word counts differ."""
     rows = [(float(start), float(end), str(word)) for start, end, word in item.extra["words"]]
     text = " ".join(SPELLED.get(w, w.upper() if len(w) == 1 else w) for _, _, w in rows) + "."
@@ -64,7 +74,6 @@ def by_word_times(item: Item, encoder: ContentEncoder) -> Spoken | None:
         base.append(times)
         real.append(start + (times - times[0, 0]) * (end - start) / (times[-1, 1] - times[0, 0]))
     anchors = Anchors(np.concatenate(real), np.concatenate(base))
-    waveform = read_audio(Path(item.audio), SAMPLE_RATE)
     return Spoken(item.id, item.speaker or item.id, text, waveform, utterance, anchors)
 
 
@@ -80,10 +89,12 @@ def transcribed(items: Iterable[Item]) -> Iterator[Item]:
     """Items without text get that of the recogniser `whisper-base`."""
     judge = None
     for item in items:
-        if not item.text:
-            judge = judge or open_judge("whisper-base")
-            item = replace(item, text=judge(read_audio(Path(item.audio), SAMPLE_RATE), SAMPLE_RATE))
-        yield item
+        if item.text:
+            yield item
+            continue
+        judge = judge or open_judge("whisper-base")
+        for _, waveform in _recordings([item]):
+            yield replace(item, text=judge(waveform, SAMPLE_RATE) or None)
 
 
 def write(

@@ -43,6 +43,22 @@ def read(folder: Path) -> Run | None:
     return Run(identity.preset or DEFAULT, parts)
 
 
+def part_folder(name_or_folder: str | PathLike, role: str) -> Path:
+    """The model folder of a part (tts, v2a, mof, vocoder, voice) of a preset, or the folder itself (RUN or RUN/model).
+
+    Raises WeightsError for an unknown preset and for weights that are not on this machine.
+    """
+    folder = Path(name_or_folder)
+    if (folder / "model" / checkpoint.CONFIG).is_file():
+        return folder / "model"
+    if (folder / checkpoint.CONFIG).is_file() or folder.name != str(folder):
+        return folder
+    preset = preset_folder(name_or_folder)
+    if str(preset) in official.PRESETS:
+        return store.checked(official.part(official.PRESETS[str(preset)].parts[role]))
+    return preset / role
+
+
 def preset_folder(name_or_folder: str | PathLike) -> Path:
     """The folder of a preset: inside the package, or the folder itself; a full size, of many parts, keeps its name.
 

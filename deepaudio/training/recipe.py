@@ -49,7 +49,7 @@ class Recipe(_Strict):
     checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
     compile: bool = False  # of the network; give every batch the same shape
     preset: str = "mini"  # whose other parts the network is used with after training
-    init_from: str | None = None  # folder with config.json + model.safetensors
+    init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)
     device: str = "auto"
@@ -85,7 +85,7 @@ def _only_tried(recipe: Recipe, where: str) -> None:
         raise InputError(
             "recipe.init_from",
             f"{where}: init_from is missing: stage v2s tunes a trained M_tts",
-            hint="init_from=FOLDER, the model folder of a tts run or of the imported F5-TTS",
+            hint="init_from=FOLDER, the model folder of a tts run, or a preset such as mini",
             key="init_from",
         )
 

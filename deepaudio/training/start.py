@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, or from the weights of an earlier stage."""
+"""Where a run starts: from nothing, or from the weights of a preset, of an earlier stage or of another run."""
 
 from pathlib import Path
 
@@ -6,7 +6,32 @@ from torch import nn
 
 from deepaudio import checkpoint
 from deepaudio.errors import WeightsError
+from deepaudio.presets.trained import part_folder
 from deepaudio.training.recipe import Recipe
+
+ROLES = {"v2s": "tts"}  # of the other stages: their names
+
+
+def source(recipe: Recipe) -> Path | None:
+    """The model folder that `init_from` names: a folder, a run, or a preset (the part that this stage trains)."""
+    if recipe.init_from is None:
+        return None
+    return part_folder(recipe.init_from, role_of(recipe))
+
+
+def role_of(recipe: Recipe) -> str:
+    """The part of a preset that the stage trains."""
+    return ROLES.get(recipe.stage, recipe.stage)
+
+
+def with_sizes(recipe: Recipe) -> Recipe:
+    """The recipe with the network and the sizes of `init_from`, where its `model` is empty."""
+    if recipe.model or recipe.init_from is None:
+        return recipe
+    place = part_folder(recipe.init_from, role_of(recipe))
+    network = checkpoint.identity_of(place).network
+    name = {} if network is None else {"name": network.rpartition("/")[2]}
+    return recipe.model_copy(update={"model": name | checkpoint.load(place)[0]})
 
 
 def initialise(model: nn.Module, recipe: Recipe, new: tuple[str, ...] = ()) -> None:
@@ -14,9 +39,10 @@ def initialise(model: nn.Module, recipe: Recipe, new: tuple[str, ...] = ()) -> N
 
     Raises WeightsError naming the first tensor that is missing, unknown or of another shape.
     """
-    if recipe.init_from is None:
+    place = source(recipe)
+    if place is None:
         return
-    _, state = checkpoint.load(Path(recipe.init_from))
+    _, state = checkpoint.load(place)
     own = model.state_dict()
     for name, value in own.items():
         if name not in state and name.startswith(new):

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from deepaudio.errors import UsageError
 from deepaudio.options import PRESET
 from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
+from deepaudio_cli.shards import Force, Jobs, Shard, refuse_existing, write_one, write_shards
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,11 +18,6 @@ app = typer.Typer(
     help="Material for training: manifests of corpora, features, shards.",
 )
 Manifest = Annotated[Path, typer.Argument(help="JSONL manifest.")]
-Shard = Annotated[Path, typer.Argument(help="Shard to write: OUT.json and OUT.safetensors.")]
-Force = Annotated[bool, typer.Option("--force", help="Write anew what is there already.")]
-Jobs = Annotated[
-    int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
-]
 
 
 @app.command("ls")
@@ -64,7 +59,7 @@ def manifest(
     console = Console("prepare manifest", json, quiet=quiet)
     from deepaudio.prepare.manifest import write_corpus
 
-    _is_free(out, force)
+    refuse_existing(out, force)
     count = write_corpus(corpus, root, out, list_, talkers, part)
     console.say(f"{count} items")
     console.result({"output": out, "items": count}, out)
@@ -88,7 +83,7 @@ def read_back(
     from deepaudio.prepare import read_back as filters
 
     items = [item for item in read_manifest(source) if item.text]
-    _is_free(out, force)
+    refuse_existing(out, force)
     with console.progress() as progress:
         count = write_manifest(
             out, filters.read_back(counted(items, progress), open_judge(judge), most)
@@ -120,12 +115,52 @@ def speech(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Speech shards for tts/mini, tts/mini-flow and v2s/mini, or for voice/mini (extra teachers)."""
+    """Speech shards for tts/mini, tts/mini-flow and v2s/mini, or for voice/mini (extra align)."""
     from deepaudio.prepare.speech import write
 
     factors = tuple(factor or (1.0,))
     write = partial(write, factors=factors, transcribe=transcribe, eigenvoice=eigenvoice)
-    _shards(Console("prepare speech", json, verbose, quiet), write, source, out, jobs, force)
+    write_shards(Console("prepare speech", json, verbose, quiet), write, source, out, jobs, force)
+
+
+@app.command("folder")
+def folder(
+    recordings: Annotated[
+        Path, typer.Argument(help="Folder of recordings of a voice, with NAME.txt beside each.")
+    ],
+    out: Shard,
+    list_: Annotated[
+        Path | None,
+        typer.Option("--list", help="CSV of files and texts; metadata.csv in the folder is found."),
+    ] = None,
+    factor: Annotated[
+        list[float] | None,
+        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
+    ] = None,
+    jobs: Jobs = 1,
+    force: Force = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """One's own recordings for v2s/finetune: manifest and speech shard (extra align; judges to transcribe)."""
+    console = Console("prepare folder", json, verbose, quiet)
+    from deepaudio.data.corpora.folder import folder_items
+    from deepaudio.data.manifest import write_manifest
+    from deepaudio.prepare.speech import transcribed, write
+
+    manifest = out.with_name(f"{out.name}.jsonl")
+    if not manifest.is_file():
+        items = list(folder_items(recordings.absolute(), list_))
+        silent = sum(not item.text for item in items)
+        if silent:
+            console.say(
+                f"{silent} of {len(items)} recordings have no text: whisper-base hears them"
+            )
+        with console.progress() as progress:
+            write_manifest(manifest, transcribed(counted(items, progress)))
+    write = partial(write, factors=tuple(factor or (1.0,)))
+    write_shards(console, write, manifest, out, jobs, force)
 
 
 @app.command("many-voices")
@@ -145,7 +180,7 @@ def many_voices(
     console = Console("prepare many-voices", json, verbose, quiet)
     from deepaudio.prepare.many_voices import write
 
-    _one(console, out, force, lambda: write(lines, out, styles, voices, each, seed))
+    write_one(console, out, force, lambda: write(lines, out, styles, voices, each, seed))
 
 
 @app.command("mini-v2a")
@@ -177,7 +212,7 @@ def mini_v2a(
         examples = examples_of(kind, count, seed, speech, scene or (), held_out)
         return write(examples, MotionEncoder(FACES), out)
 
-    _one(console, out, force, made)
+    write_one(console, out, force, made)
 
 
 @app.command("v2a")
@@ -227,7 +262,7 @@ def energies(
     items = read_manifest(source)
     if out.suffix != ".safetensors":
         out = out.with_name(f"{out.name}.safetensors")
-    _is_free(out, force)
+    refuse_existing(out, force)
     model = load(preset, device, dtype=dtype)
     with console.progress() as progress:
         options = SampleOptions(steps=steps)
@@ -258,7 +293,7 @@ def infill(
     from deepaudio.prepare.infill_shards import write
 
     write = partial(write, vocabulary=vocabulary, energies=energies, with_prosody=prosody)
-    _shards(Console("prepare infill", json, verbose, quiet), write, source, out, jobs, force)
+    write_shards(Console("prepare infill", json, verbose, quiet), write, source, out, jobs, force)
 
 
 @app.command("vocoder")
@@ -278,42 +313,8 @@ def vocoder(
     from deepaudio.data.vocoder import write_bank
     from deepaudio.prepare.vocoder_bank import recordings
 
-    _is_free(out / "index.json", force)
+    refuse_existing(out / "index.json", force)
     found = dict(recordings(folder, most))
     write_bank(out, found, speech=not sounds)
     console.say(f"{len(found)} recordings")
     console.result({"output": out, "recordings": len(found)}, out)
-
-
-def _is_free(out: Path, force: bool) -> None:
-    if out.exists() and not force:
-        raise UsageError("output.exists", f"{out} is there already", "--force writes it anew")
-
-
-def _one(console: Console, out: Path, force: bool, write) -> None:
-    """A command that writes one shard; a whole one is kept."""
-    from deepaudio.data.shards import is_whole
-
-    count = write() if force or not is_whole(out) else None
-    _report(console, {str(out): count})
-
-
-def _shards(console: Console, write, source: Path, out: Path, jobs: int, force: bool) -> None:
-    """A command that writes the shards of a manifest; whole ones are kept."""
-    from deepaudio.data.manifest import read_manifest
-    from deepaudio.prepare.parallel import write_parts
-
-    items = read_manifest(source)
-    with console.progress() as progress:
-        counts = write_parts(write, items, out, jobs, progress, force)
-    _report(console, counts)
-
-
-def _report(console: Console, counts: dict[str, int | None]) -> None:
-    for place, count in counts.items():
-        console.say(
-            f"{place} is whole already, --force writes it anew"
-            if count is None
-            else f"{count} entries in {place}"
-        )
-    console.result({"shards": counts}, *counts)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
@@ -10,6 +11,7 @@ from deepaudio.audio.energy import energy_contour, wave_contour
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.waves import LazyWave
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SHARED = Path(__file__).parents[2].parent / "shared"
 
 
@@ -39,9 +41,17 @@ def test_padded_or_cut():
     assert energy_contour(wave, 24_000, frames=4).tolist() == [1.0] * 4
 
 
+def test_the_example_voice_has_the_contour_of_the_formula():
+    """DeepAudio-V1's own steps, one slice after the other in NumPy."""
+    wave, sample_rate = soundfile.read(EXAMPLES / "voice.wav", dtype="float64")
+    slices = [abs(wave[i : i + 256]).mean() for i in range(0, len(wave) - 255, 256)]
+    found = energy_contour(torch.from_numpy(wave).float(), sample_rate)
+    assert sample_rate == 24_000 and len(found) == len(slices) > 500
+    assert torch.allclose(found, torch.tensor(slices).float() / max(slices), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["0235", "0778"])
 def test_numbers_of_the_release(name):
-    soundfile = pytest.importorskip("soundfile")
     numbers = SHARED / "parity" / "fixtures" / "energy.safetensors"
     wavs = sorted((SHARED / "media").glob(f"**/*Gobber-00-{name}.wav"))
     if not numbers.is_file() or not wavs:

@@ -158,6 +158,7 @@ def test_tts_and_foley(run, silent_clip, voice, tmp_path):
     assert video_digest(Path(done.stdout.strip())) == video_digest(silent_clip)
 
 
+@pytest.mark.slow
 def test_recipes_commands(run, tmp_path):
     listed = run("recipes", "ls").stdout.splitlines()
     assert any(line.startswith("mof/smoke") for line in listed)
@@ -177,6 +178,7 @@ def test_train_smoke(run, tmp_path):
     assert isinstance(run("train", "mof/smoke", "a..b=1").exception, UsageError)
 
 
+@pytest.mark.slow
 def test_doctor_answers_in_json():
     done = subprocess.run(
         [sys.executable, "-m", "deepaudio_cli", "doctor", "--json"],
@@ -189,6 +191,7 @@ def test_doctor_answers_in_json():
     assert done.returncode == (4 if facts["faults"] else 0)
 
 
+@pytest.mark.slow
 def test_the_example_as_a_user_runs_it(tmp_path):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((ROOT / "examples/clip.mp4").read_bytes())

@@ -16,6 +16,8 @@ from deepaudio_cli import settings
 from deepaudio_cli.console import Console, printable
 from deepaudio_cli.main import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -15,6 +15,7 @@ def train(*arguments):
     return subprocess.run([*DEEPAUDIO, *arguments], capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_lets_the_update_end_and_be_saved(tmp_path, number, code):
     run = [

@@ -60,6 +60,7 @@ def test_mel_vae(kind, name, sizes):
     assert_equal_to_upstream(decoded.transpose(1, 2), numbers["dec"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"), [("bigvgan-16k", "bigvgan_16k"), ("bigvgan-v2", "bigvgan_v2_44k")]
 )

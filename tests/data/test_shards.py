@@ -71,6 +71,7 @@ def test_an_epoch_has_every_utterance_once_whatever_its_length():
     assert longest != sorted(longest), "in a random order"
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_within_its_epoch(tmp_path):
     """The same utterances, the same numbers at the end; a save without a place begins an epoch."""
     sizes = {"dim": 64, "depth": 1, "heads": 2, "dim_head": 32, "text_dim": 32, "conv_layers": 1}
@@ -101,6 +102,7 @@ def test_a_resumed_run_goes_on_within_its_epoch(tmp_path):
     assert run("parts", 8)[0] == whole[:1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["tts", "v2s"])
 def test_infilling_learns(stage, tmp_path):
     sizes = {
@@ -186,6 +188,7 @@ def test_a_shard_keeps_emotion_and_prosody(tmp_path, command):
     assert plain.emotion.tolist() == [0] and not plain.prosody.any()
 
 
+@pytest.mark.slow
 def test_several_processes_write_shards_of_their_own_and_go_on(tmp_path, command, capsys):
     tone = 0.3 * torch.sin(torch.arange(12_000) / 20)
     write_wav(tmp_path / "one.wav", tone, 24_000)

@@ -84,6 +84,7 @@ def stored_recipe(folder, name, **model):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_joint_network_learns_from_stored_features(joint):
     stage = v2a.build(stored_recipe(joint, "mmdit", preset="tiny"))
     assert (stage.model.latent_mean - 3).abs().max() < 0.5  # of the data
@@ -94,6 +95,7 @@ def test_the_joint_network_learns_from_stored_features(joint):
     )
 
 
+@pytest.mark.slow
 def test_the_cross_network_learns_from_stored_features(tmp_path):
     c = crossdit.Config.tiny()
     tensors = {f"k{i}.latent": torch.randn(9, c.latent_dim, generator=rng(i)) for i in range(6)}
@@ -104,6 +106,7 @@ def test_the_cross_network_learns_from_stored_features(tmp_path):
     assert after < 0.97 * before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kinds", [(), ("text",), ("clip", "sync")], ids=["sound alone", "captions", "no text"]
 )
@@ -125,6 +128,7 @@ def test_what_no_item_of_a_batch_has_counts_at_its_full_length(tmp_path, kinds):
     assert after < before
 
 
+@pytest.mark.slow
 def test_a_mixture_gives_batches_of_one_shape(tmp_path):
     """One clip among many captions (the paper's 180k to 1.2M): batches with and without it are alike in shape."""
     c = mmdit.Config.tiny()
@@ -148,6 +152,7 @@ def test_a_mixture_gives_batches_of_one_shape(tmp_path):
     assert seen == {True, False} and len(shapes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [(), ("text",), ("visual",)])
 def test_the_cross_network_learns_without_pictures_or_text(tmp_path, kinds):
     c = crossdit.Config.tiny()

@@ -67,6 +67,7 @@ def test_the_mouth_opens_for_vowels_and_rests_in_pauses():
     assert opening[: int(0.8 * MOUTH_RATE)].max() < 0.05
 
 
+@pytest.mark.slow
 def test_scenes_come_in_all_kinds_and_repeat():
     first = [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]
     assert first == [(e.key, e.prompts) for e in synthetic.scenes(8, 3)]

@@ -12,6 +12,8 @@ from deepaudio.errors import InputError
 from deepaudio.prepare.eigenvoice_shards import frames, write_voices
 from deepaudio.prepare.speech_shards import Spoken
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def spoken() -> Spoken:

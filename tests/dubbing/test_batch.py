@@ -92,6 +92,7 @@ def test_an_output_cannot_leave_its_folder(base, tmp_path):
         assert item.error.code == "manifest.output"
 
 
+@pytest.mark.slow
 def test_processes_fail_their_items_alone(made, base):
     rows = [{"clip": f"nothing{i}.mp4", "text": "Hi."} for i in range(2)]
     result = run_batch(made(rows, jobs=2), base)
@@ -177,6 +178,7 @@ def test_no_item_writes_over_what_another_reads(base, tmp_path):
     assert len(read_manifest(path, base, tmp_path / "out")) == 2
 
 
+@pytest.mark.slow
 def test_only_the_item_that_kills_its_process_fails(made, base, monkeypatch):
     batch = made([{"clip": f"{i}.mp4", "text": "Hi."} for i in range(4)], jobs=2)
     monkeypatch.setattr(batches, "_dub_one", deadly.work)

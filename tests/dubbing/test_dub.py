@@ -311,6 +311,7 @@ def test_a_line_that_is_not_to_be_dubbed_keeps_its_sound(model, sound_clip, voic
     assert level(0.4, 0.8) > 0.02 and level(1.2, 1.8) < 0.002
 
 
+@pytest.mark.slow
 def test_an_empty_script_copies_the_clip_when_allowed(model, silent_clip, sound_clip, voice):
     empty = Extras(allow_empty=True)
     for clip in (silent_clip, sound_clip):
@@ -374,6 +375,7 @@ def film(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_what_is_dropped_or_folded_is_said_and_the_dub_has_its_language(model, job, film):
     tracks = {}
     for mode in ("auto", "replace", "add"):
@@ -413,6 +415,7 @@ def test_a_lossy_track_for_a_clip_with_lossless_sound_is_said(model, job, sound_
     assert any("encoded as aac, the clip's is pcm_s24le" in text for text in done.notices.warnings)
 
 
+@pytest.mark.slow
 def test_the_intonation_of_the_clip_is_followed_where_asked(
     model, job, _clips, sound_clip, tmp_path
 ):

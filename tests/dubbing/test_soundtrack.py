@@ -44,6 +44,7 @@ def composed(monkeypatch, seconds, voice, bed, **options):
     return track, track.sound.whole(), warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("audio", "loudness"), [("mix", "off"), ("replace", "match")])
 def test_pieces_make_the_sound_of_the_whole(monkeypatch, voice, bed, audio, loudness):
     options = {"audio": audio, "loudness": loudness}
@@ -57,6 +58,7 @@ def test_pieces_make_the_sound_of_the_whole(monkeypatch, voice, bed, audio, loud
     assert torch.allclose(many.voice.whole(), one.voice.whole(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_mix_is_at_its_target(monkeypatch, voice, bed):
     track, _, warnings = composed(monkeypatch, 2, voice, bed, audio="mix", loudness="podcast")
     found = measure(track.sound.blocks(), track.sound.sample_rate)

@@ -405,6 +405,7 @@ def test_features_know_who_is_missing():
             features.get(feature)
 
 
+@pytest.mark.slow
 def test_the_command_ends_in_tables_and_the_right_exit_code(place):
     root, _, _ = place
     base = [

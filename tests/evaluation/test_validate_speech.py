@@ -16,6 +16,8 @@ from deepaudio.evaluation import validate_speech
 from deepaudio.media.audio import write_wav
 from deepaudio.models.tts import dit
 
+pytestmark = pytest.mark.slow
+
 VOICES = [Item(id=f"v{n}", audio=f"v{n}.wav", speaker=f"s{n}") for n in range(8)]
 
 

@@ -17,6 +17,8 @@ from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.options import SampleOptions
 from deepaudio.presets import official, store
 
+pytestmark = pytest.mark.slow
+
 FEW = SampleOptions(steps=2, seed=3)
 
 

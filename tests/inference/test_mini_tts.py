@@ -20,6 +20,8 @@ from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 from deepaudio.presets.trained import preset_folder
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = SampleOptions(steps=2, guidance_scale=1.0, seed=3)
 LINE = "We should leave before it rains."
 

@@ -14,6 +14,8 @@ from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, advance_ons
 from deepaudio.models.v2a import mmdit
 from deepaudio.options import SampleOptions
 
+pytestmark = pytest.mark.slow
+
 PRESET = Path(deepaudio.__file__).parent / "presets" / "mini"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 93.75

@@ -47,6 +47,7 @@ def new_network(tmp_path, monkeypatch):
     return "louder"
 
 
+@pytest.mark.slow
 def test_a_new_v2a_network_is_one_file(new_network, tmp_path, silent_clip):
     run = trained(
         sound_stage, "v2a/smoke", tmp_path / "run", f"model.name={new_network}", "steps=2"
@@ -68,6 +69,7 @@ def test_a_gate_that_was_trained_is_used(tmp_path):
     assert all(torch.equal(value, state[f"gate.{name}"]) for name, value in ours.items())
 
 
+@pytest.mark.slow
 def test_one_part_of_a_run_and_the_rest_of_mini(tmp_path, voice):
     run = tmp_path / "run"
     shutil.copytree(PRESETS / "mini/tts", run / "model")

@@ -53,6 +53,7 @@ def clips() -> list[Item]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", clips(), ids=lambda item: item.id)
 def test_lines_sound_when_the_record_says_so(mini, item, tmp_path):
     job = DubJob(

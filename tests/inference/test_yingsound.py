@@ -32,6 +32,8 @@ from deepaudio.upstream import kinds
 from deepaudio_cli.main import _outcome
 from tests.full_size_files import words_tokenizer
 
+pytestmark = pytest.mark.slow
+
 NETWORK = {
     "latent_dim": 8,
     "dim": 32,

@@ -12,6 +12,8 @@ from deepaudio.judges import OFFLINE, judge_names, open_judge
 from deepaudio.metrics.embeddings import cosine
 from deepaudio.metrics.transcripts import wer
 
+pytestmark = pytest.mark.slow
+
 MEDIA = Path(__file__).resolve().parents[3] / "shared/media"
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="no ../shared beside the repository")
 

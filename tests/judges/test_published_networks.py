@@ -124,6 +124,7 @@ def test_wav2clip_gives_the_numbers_of_the_published_code():
     assert (found.clip[:4] / found.clip.abs().max()).tolist() == pytest.approx(CLIP, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_halves_of_clip_meet_in_a_folder(tmp_path):
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 

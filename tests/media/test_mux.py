@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 import torch
 
@@ -15,6 +16,8 @@ from deepaudio.media import mux as muxing
 from deepaudio.media.audio import read_audio
 from deepaudio.media.mux import mux, video_digest
 from deepaudio.media.probe import probe
+
+pytestmark = pytest.mark.slow
 
 MEDIA = Path(__file__).resolve().parents[2].parent / "shared" / "media"
 RATE = 24_000
@@ -299,7 +302,7 @@ def test_names(corpus, tmp_path, monkeypatch, name):
 
 
 def test_bundled_ffmpeg_does_it_too(corpus, tmp_path, monkeypatch, fresh_ffmpeg):
-    bundled = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    bundled = imageio_ffmpeg.get_ffmpeg_exe()
     monkeypatch.setenv("DEEPAUDIO_FFMPEG", bundled)
     ffmpeg.executable.cache_clear()
     ffmpeg.encoders.cache_clear()

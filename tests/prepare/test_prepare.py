@@ -72,6 +72,7 @@ def test_missing_styles_and_lines_are_named(tmp_path, command, capsys):
     assert "no English styles" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @teachers
 def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path, command):
     (style,) = many_voices.mixed(styles(tmp_path), 1)

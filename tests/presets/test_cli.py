@@ -12,6 +12,8 @@ from deepaudio.inference.gate import DIRECTIONS, Gate, Route
 from deepaudio.presets import fetch, official, store
 from deepaudio_cli.main import _outcome
 
+pytestmark = pytest.mark.slow
+
 
 def video_packets(path):
     """The video's packets as they lie in the container."""

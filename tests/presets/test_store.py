@@ -14,6 +14,8 @@ from deepaudio.errors import ResourceError, WeightsError
 from deepaudio.presets import fetch, importing, official, parts, store
 from deepaudio.presets.official import OfficialFile, Part
 
+pytestmark = pytest.mark.slow
+
 Disk = namedtuple("Disk", "total used free")
 VOCOS = {"dim": 16, "intermediate_dim": 32, "n_layers": 1}
 

@@ -187,6 +187,7 @@ def damaged(draw):
     return "\n".join(rows).replace("\n", end), said
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(damaged())
 def test_fuzz_no_number_and_no_time_is_ever_spoken(case):

@@ -2,6 +2,7 @@
 
 import pysubs2
 import pytest
+import webvtt
 
 from deepaudio import script
 from deepaudio.errors import InputError
@@ -128,7 +129,6 @@ def test_srt_agrees_with_pysubs2():
 
 
 def test_vtt_agrees_with_webvtt(tmp_path):
-    webvtt = pytest.importorskip("webvtt")
     path = tmp_path / "x.vtt"
     path.write_text(VTT)
     theirs = webvtt.read(str(path))

@@ -6,9 +6,6 @@ from deepaudio.errors import ToolError, WeightsError
 from deepaudio.text import f5_tokenizer
 from deepaudio.text.f5_tokenizer import F5Tokenizer
 
-pytest.importorskip("rjieba")
-pytest.importorskip("pypinyin")
-
 LETTERS = [" ", *"abcdefghijklmnopqrstuvwxyzI'\",.3"]
 
 

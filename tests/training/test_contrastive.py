@@ -91,6 +91,7 @@ def retrieval(stage):
     return found
 
 
+@pytest.mark.slow
 def test_retrieval_rises_above_chance_and_above_the_run_without_it(run):
     items = f"data.batch_items={ITEMS}"
     on, off = (

@@ -22,6 +22,8 @@ from deepaudio.training.fit import Loss, fit
 from deepaudio.training.recipe import Optim, Recipe, parse
 from deepaudio.training.start import initialise
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Config:

@@ -15,6 +15,8 @@ from deepaudio.training import recipe as recipes
 from deepaudio.training.check import check
 from deepaudio.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2] / "recipes"
 FULL_V2A = {
     "mm-s16k": 157_283_644,
@@ -23,22 +25,23 @@ FULL_V2A = {
     "mm-l44k": 1_030_002_168,
     "ys-24k": 710_952_640,
 }
-OURS = ("mini", "mini-flow", "smoke")  # the others are the sizes of the paper
+OURS = ("mini", "mini-flow", "smoke", "finetune")  # the others are the sizes of the paper
 SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder", "voice")
 EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
     *(f"v2s/{name}-released" for name in FULL_V2A),
-    "v2a/contrastive-smoke",
+    "v2s/finetune",
     "tts/f5-base",
     "tts/mini-flow",
+    "v2a/contrastive-smoke",
     "mof/flan-t5",
 }
 
 
 def test_the_shelf_is_complete():
     assert set(recipes.shipped_recipes()) == EXPECTED
-    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 31
+    assert len(recipes.shipped_recipes()) == len(list(ROOT.rglob("*.yaml"))) == 32
     assert not [p for p in ROOT.rglob("*") if p.is_file() and p.suffix != ".yaml"]
 
 
@@ -173,7 +176,7 @@ def test_its_resume_equals_the_whole_run(run):
         assert not [key for key in whole if not torch.equal(whole[key], parts[key])]
 
 
-@pytest.mark.parametrize("stage", ["mof", "tts", "v2s"])
+@pytest.mark.parametrize("stage", ["mof", "tts", "v2s", "v2a", "voice"])
 def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
     """Four items at once or one and three: the same sum, the same weight, the same gradient."""
     made, _ = smoke(stage, tmp_path, **{"data.batch_items": 4})
@@ -187,7 +190,8 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
         made.model.zero_grad()
         start, total, weight = 0, 0.0, 0.0
         for size in sizes:
-            part = type(batch)(*(value[start : start + size] for value in batch))
+            items = slice(start, start + size)
+            part = batch[items] if isinstance(batch, list) else _part(batch, items)
             loss = made.loss(part, torch.Generator())
             loss.value.backward()
             start, total, weight = (
@@ -207,6 +211,10 @@ def test_accumulation_equals_the_big_batch(stage, tmp_path, monkeypatch):
     assert len(whole) > 5 and whole.keys() == again[2].keys()
     for name, value in whole.items():
         torch.testing.assert_close(again[2][name], value, rtol=2e-3, atol=1e-5)
+
+
+def _part(batch, items):
+    return type(batch)(*(value[items] for value in batch))
 
 
 def _shape(given):

@@ -134,6 +134,7 @@ def spoken(network, emotion, guidance=1.0):
     return total / 8
 
 
+@pytest.mark.slow
 def test_another_emotion_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, True, False), emotions=list(EMOTIONS))
     network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()
@@ -146,6 +147,7 @@ def test_another_emotion_is_another_target(tmp_path):
     assert "did you mean 'calm'" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_another_pitch_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, False, True), prosody=True)
     network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()

@@ -10,6 +10,8 @@ import torch
 from deepaudio.upstream import kinds
 from deepaudio.upstream.unwrap import fold_weight_norm
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parents[1]
 DIGESTS = json.loads((HERE / "fixtures" / "statedict.json").read_text())
 

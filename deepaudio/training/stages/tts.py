@@ -22,7 +22,7 @@ from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.stages._infill import InfillStage, style
-from deepaudio.training.start import initialise
+from deepaudio.training.start import initialise, with_sizes
 
 # what a stage may add to the network that it starts from; all of it starts at zero
 NEW = ("input_embed.proj_energy.", "input_embed.proj_pitch.", "style_embed.")
@@ -49,7 +49,8 @@ class SpeechStage:
     def __init__(self, recipe: Recipe):
         self.model, self.config, self.objective = _network(recipe)
         self.network = name_of_network(self.model)
-        self.data = build_config(SpeechData, dict(recipe.data), "data")
+        target = "full" if self.config.prior else "smooth"  # what this flow can learn
+        self.data = build_config(SpeechData, {"target": target} | dict(recipe.data), "data")
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
         shards = SpeechShards(self.data, self.config.emotions)
@@ -114,7 +115,7 @@ def build(recipe: Recipe) -> SpeechStage | InfillStage:
 
 
 def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
-    sizes = dict(recipe.model)
+    sizes = dict(with_sizes(recipe).model)
     module = find("deepaudio.models.tts", sizes.pop("name", "dit"))
     config = build_config(module.Config, sizes, "model")
     objective = build_config(Objective, dict(recipe.objective), "objective")

@@ -112,8 +112,7 @@ def build(recipe: Recipe) -> Stage | StoredStage:
         model.latent_mean.copy_(everything.mean(0))
         root = everything.std(0).sqrt()  # halfway between equal variances and the codec's own
         model.latent_std.copy_(root * root.mean())
-    if recipe.init_from:
-        checkpoint.load_into(model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
+    initialise(model, recipe)
     return Stage(model, config, shards, objective)
 
 

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio import checkpoint
 from deepaudio.audio.excitation import pulse_train
 from deepaudio.audio.mel import log_mel
 from deepaudio.codecs.vocos_source import Config, Model
@@ -25,6 +24,7 @@ from deepaudio.training.discriminators import (
 )
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.spectral_loss import Spectra, energy_distance
+from deepaudio.training.start import initialise
 
 CHECKED_ON = "cpu"  # the meta device has no STFT
 
@@ -65,8 +65,7 @@ class VocoderStage:
         torch.manual_seed(recipe.seed)
         self.model = Model(self.config)
         self.network = name_of_network(self.model)
-        if recipe.init_from:
-            self.model.load_state_dict(checkpoint.load(recipe.init_from)[1])
+        initialise(self.model, recipe)
         self.discriminators = Discriminators()
         self.spectra = Spectra()
         betas = recipe.optim.betas

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepaudio import checkpoint
 from deepaudio.config import build as build_config
 from deepaudio.data.voice import Task, VoiceData, VoiceShards
 from deepaudio.discover import name_of_network
 from deepaudio.models.eigenvoice import Config, Model, windows
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
+from deepaudio.training.start import initialise
 
 CHECKED_ON = "cpu"  # the meta device has no WORLD
 WITH_TEXT, SOURCE_HAT, MATCHING = (
@@ -45,8 +45,7 @@ class VoiceStage:
         torch.manual_seed(recipe.seed)
         self.model = Model(self.config)
         self.network = name_of_network(self.model)
-        if recipe.init_from:
-            checkpoint.load_into(self.model, checkpoint.load(recipe.init_from)[1], recipe.init_from)
+        initialise(self.model, recipe)
         self.shards: VoiceShards | None = None
         self.fresh = recipe.init_from is None
 
@@ -92,7 +91,7 @@ class VoiceStage:
         """Mean distance of codes in units of their deviations, linear where they are far apart: alignments err."""
         scale = self.model.scale / self.model.scale.mean()
         each = F.smooth_l1_loss(given, wanted, reduction="none") * scale * loudness[..., None]
-        return each.mean() / loudness.mean()
+        return (each.mean((1, 2)) / loudness.mean(1)).mean()
 
     def _inputs(self, task: Task) -> Batch:
         """Of one item, without its first axis."""

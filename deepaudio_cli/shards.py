@@ -1,0 +1,49 @@
+"""Commands that write shards: what is whole is kept, what was written is reported."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepaudio.errors import UsageError
+from deepaudio_cli.console import Console
+
+Shard = Annotated[Path, typer.Argument(help="Shard to write: OUT.json and OUT.safetensors.")]
+Force = Annotated[bool, typer.Option("--force", help="Write anew what is there already.")]
+Jobs = Annotated[
+    int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
+]
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    if out.exists() and not force:
+        raise UsageError("output.exists", f"{out} is there already", "--force writes it anew")
+
+
+def write_one(console: Console, out: Path, force: bool, write) -> None:
+    """A command that writes one shard; a whole one is kept."""
+    from deepaudio.data.shards import is_whole
+
+    count = write() if force or not is_whole(out) else None
+    _report(console, {str(out): count})
+
+
+def write_shards(console: Console, write, source: Path, out: Path, jobs: int, force: bool) -> None:
+    """A command that writes the shards of a manifest; whole ones are kept."""
+    from deepaudio.data.manifest import read_manifest
+    from deepaudio.prepare.parallel import write_parts
+
+    items = read_manifest(source)
+    with console.progress() as progress:
+        counts = write_parts(write, items, out, jobs, progress, force)
+    _report(console, counts)
+
+
+def _report(console: Console, counts: dict[str, int | None]) -> None:
+    for place, count in counts.items():
+        console.say(
+            f"{place} is whole already, --force writes it anew"
+            if count is None
+            else f"{count} entries in {place}"
+        )
+    console.result({"shards": counts}, *counts)
