@@ -39,6 +39,8 @@ class SampleOptions:
     noise_scale: float | None = None
     """Factor on the noise at which the flow begins: the temperature of the prior of Glow-TTS (arXiv 2005.11129) and
     Grad-TTS (arXiv 2105.06337). Below 1 a sample varies less and keeps nearer to what is most likely."""
+    emotion: str = ""
+    """How speech is said: a label of a network that was trained with emotions; empty: no matter."""
 
     def __post_init__(self):
         if self.steps is not None and not 0 <= self.steps <= 1000:

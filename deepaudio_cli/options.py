@@ -124,6 +124,10 @@ Guidance = Annotated[
         max=50,
     ),
 ]
+Emotion = Annotated[
+    str | None,
+    typer.Option(help="How it is said: a label that the speech network was trained with."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same sound.", min=0)]
 
 # --- how it fits and mixes
@@ -188,10 +192,14 @@ AllowDamaged = Annotated[
 
 
 def sampling(
-    steps: int | None, quality: Quality, guidance: float | None, seed: int
+    steps: int | None,
+    quality: Quality,
+    guidance: float | None,
+    seed: int,
+    emotion: str | None = None,
 ) -> SampleOptions:
     """The frozen options from the flags."""
-    return SampleOptions(steps, guidance, seed, quality=quality)
+    return SampleOptions(steps, guidance, seed, quality=quality, emotion=emotion or "")
 
 
 def cast(

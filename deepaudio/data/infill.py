@@ -1,14 +1,19 @@
 """Utterances with their text for infilling as F5-TTS trains it: a random span is hidden and spoken again (eq. 7)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor
 
 from deepaudio.audio.grid import FRAME_RATE
+from deepaudio.audio.prosody import NUMBERS
+from deepaudio.audio.prosody import prosody as prosody_of
 from deepaudio.data import smoke
+from deepaudio.data.labels import number_of
 from deepaudio.data.shards import reader_of, rows_of, shards_at
 from deepaudio.errors import InputError
 
@@ -45,21 +50,35 @@ class InfillBatch(NamedTuple):
     energy: Tensor
     mask: Tensor
     target: Tensor
+    emotion: Tensor  # (b) number of the label, 0 where there is none
+    prosody: Tensor  # (b 4) zeros where the shard does not know it
 
 
 Row = tuple[int, int, str]  # frames, reader, key
 
 
 class InfillShards:
-    """Utterances of all shards by length; tensors are read from disk when drawn. InputError for a missing shard."""
+    """Utterances of all shards by length; tensors are read from disk when drawn.
 
-    def __init__(self, data: InfillData):
-        self.data = data
+    InputError for a missing shard, for an emotion that is not one of `emotions` where there are any, and where `prosody`
+    is asked for and a shard has none.
+    """
+
+    def __init__(self, data: InfillData, emotions: Sequence[str] = (), prosody: bool = False):
+        self.data, self.prosody = data, prosody
+        self.emotions: dict[tuple[int, str], int] = {}  # of those that have one
         self.readers, rows = [], []
         for name in data.shards:
             for read, found in [_hummed()] if name == smoke.NAME else _opened(name):
                 self.readers.append(read)
-                rows += [(row["frames"], len(self.readers) - 1, row["key"]) for row in found]
+                place = len(self.readers) - 1
+                rows += [(row["frames"], place, row["key"]) for row in found]
+                if prosody:
+                    _look_for_prosody(name, read, found)
+                labelled = [row for row in found if emotions and row.get("emotion")]
+                for row in labelled:
+                    label = number_of(row["emotion"], emotions, f"{name}: {row['key']}")
+                    self.emotions[place, row["key"]] = label
         low, high = data.shortest * FRAME_RATE, data.longest * FRAME_RATE
         self.rows = sorted(row for row in rows if low <= row[0] <= min(high, data.batch_frames))
         if not self.rows:
@@ -91,7 +110,7 @@ class InfillShards:
 
     def batch(self, rows: list[Row], rng: torch.Generator) -> InfillBatch:
         """The utterances of `rows`, each with a hidden span drawn from `rng`."""
-        length = max(row[0] for row in rows)
+        length, nothing = max(row[0] for row in rows), torch.zeros(len(NUMBERS) + 1)
         parts = []
         for n, reader, key in rows:
             mel, text, energy = (
@@ -109,18 +128,28 @@ class InfillShards:
                     F.pad(energy.float(), (0, length - n)),
                     frame < n,
                     (frame >= start) & (frame < start + span),
+                    torch.tensor(self.emotions.get((reader, key), 0)),
+                    self.readers[reader](f"{key}.prosody").float() if self.prosody else nothing,
                 )
             )
-        mels, texts, energies, masks, targets = zip(*parts, strict=True)
+        mels, texts, energies, *others = zip(*parts, strict=True)
         ids = torch.nn.utils.rnn.pad_sequence(list(texts), batch_first=True, padding_value=NO_TEXT)
-        return InfillBatch(
-            torch.stack(mels), ids, torch.stack(energies), torch.stack(masks), torch.stack(targets)
-        )
+        return InfillBatch(torch.stack(mels), ids, torch.stack(energies), *map(torch.stack, others))
 
 
 def _opened(name: str):
     hint = "deepaudio prepare infill --help"
     return [(reader_of(shard).get_tensor, rows_of(shard)) for shard in shards_at(name, hint)]
+
+
+def _look_for_prosody(name: str, read, rows: list[dict]) -> None:
+    """InputError for a shard without it: one is written with it or without."""
+    try:
+        read(f"{rows[0]['key']}.prosody")
+    except SafetensorError as error:
+        message = f"the shard {name} has no prosody"
+        hint = "deepaudio prepare infill --prosody, or model.prosody=false"
+        raise InputError("data.prosody", message, hint) from error
 
 
 def _hummed():
@@ -129,4 +158,5 @@ def _hummed():
     for row, voice in zip(rows, smoke.voices(), strict=True):
         changes = torch.from_numpy(voice.sounds).unique_consecutive()
         tensors[f"{row['key']}.text"] = changes + 1
+        tensors[f"{row['key']}.prosody"] = prosody_of(tensors[f"{row['key']}.pitch"], len(changes))
     return tensors.__getitem__, rows

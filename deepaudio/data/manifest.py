@@ -16,7 +16,7 @@ class Item:
     """One utterance or clip. Times in seconds; paths as strings, None where there is none.
 
     `audio` is the ground truth (a sound file, or a clip that carries it), `reference` the voice
-    prompt, `label` the class or direction, `instruction` what the user asks of the gate. Whatever
+    prompt, `label` the class or direction, `instruction` what the user asks of the gate, `emotion` how it is said. Whatever
     else a corpus knows (word times, captions) lies in `extra`.
     """
 
@@ -31,6 +31,7 @@ class Item:
     prompt: str | None = None
     instruction: str | None = None
     label: str | None = None
+    emotion: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

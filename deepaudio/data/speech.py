@@ -19,7 +19,9 @@ from deepaudio.audio.prior.shaping import (
     follow_energy,
     subtract_noise,
 )
+from deepaudio.audio.prosody import letters_in, prosody
 from deepaudio.data import smoke
+from deepaudio.data.labels import number_of
 from deepaudio.data.shards import read_shard, shards_at, tensors_in
 
 MARGIN = 12  # frames of silence that are left where silent ends are cut off
@@ -65,6 +67,8 @@ class SpeechBatch(NamedTuple):
     prompt: Tensor
     target: Tensor
     pitch: Tensor  # (b n 1) octaves above the median of the prompt or the target, 0 unvoiced
+    emotion: Tensor  # (b) number of the target's label, 0 where it has none
+    prosody: Tensor  # (b 4) of the target's whole utterance, zeros where too little is voiced
 
 
 class _Entry(NamedTuple):
@@ -74,6 +78,15 @@ class _Entry(NamedTuple):
     content: Tensor
     energy: Tensor
     pitch: Tensor
+    emotion: Tensor
+    prosody: Tensor
+
+    def part(self, first: int, last: int) -> "_Entry":
+        """Its frames from `first` to before `last`."""
+        return self._replace(**{name: getattr(self, name)[first:last] for name in _FRAMES})
+
+
+_FRAMES = ("mel", "prior", "content", "energy", "pitch")
 
 
 class SpeechShards:
@@ -81,10 +94,10 @@ class SpeechShards:
 
     A `smooth` target is the prior with the timbre of the recording, a `full` one the recording without its silent ends.
 
-    Raises InputError for a missing shard.
+    Raises InputError for a missing shard, and for an emotion that is not one of `emotions` where there are any.
     """
 
-    def __init__(self, data: SpeechData):
+    def __init__(self, data: SpeechData, emotions: Sequence[str] = ()):
         self.data = data
         predicted = {}
         if data.energies:
@@ -95,7 +108,7 @@ class SpeechShards:
             [
                 _trimmed(entry) if full else entry
                 for place in _places(name)
-                for entry in _read(place, predicted)
+                for entry in _read(place, predicted, emotions)
             ]
             for name in data.shards
         ]
@@ -156,7 +169,7 @@ def _trimmed(entry: _Entry) -> _Entry:
     """Without its silent ends, but for a few frames."""
     heard = active_frames(entry.mel.float()).nonzero()[:, 0]
     first, last = max(0, int(heard[0]) - MARGIN), int(heard[-1]) + 1 + MARGIN
-    return _Entry(entry.speaker, *(value[first:last] for value in entry[1:]))
+    return entry.part(first, last)
 
 
 def _colour(n_mels: int, deviation: float, rng: torch.Generator) -> Tensor:
@@ -167,16 +180,17 @@ def _colour(n_mels: int, deviation: float, rng: torch.Generator) -> Tensor:
     return share @ torch.cos(order[:, None] * place)
 
 
-def _read(path: Path, predicted: dict[str, Tensor]) -> list[_Entry]:
+def _read(path: Path, predicted: dict[str, Tensor], emotions: Sequence[str]) -> list[_Entry]:
     rows, values = (
         smoke.speech_shard() if str(path) == smoke.NAME else read_shard(path, "speech shard")
     )
-    names = _Entry._fields[2:]
     entries = []
     for row in rows:
         mel = values[f"{row['key']}.mel"]
-        others = (values[f"{row['key']}.{name}"] for name in names)
-        entry = _Entry(row["speaker"], subtract_noise(mel.float()).half(), *others)
+        others = [values[f"{row['key']}.{name}"] for name in _FRAMES[1:]]
+        label = number_of(row.get("emotion"), emotions, f"{path}: {row['key']}") if emotions else 0
+        style = torch.tensor(label), prosody(others[-1].float(), letters_in(row["text"]))
+        entry = _Entry(row["speaker"], subtract_noise(mel.float()).half(), *others, *style)
         if row["key"] in predicted:
             contour = predicted[row["key"]][: len(entry.mel)]
             entry = entry._replace(energy=F.pad(contour, (0, len(entry.mel) - len(contour))).half())
@@ -200,7 +214,8 @@ def _between(low: float, high: float, rng: torch.Generator) -> int:
 
 
 def _cut(entry: _Entry, start: int, end: int) -> _Entry:
-    return _Entry(entry.speaker, *(value[start:end].float() for value in entry[1:]))
+    part = entry.part(start, end)
+    return part._replace(**{name: getattr(part, name).float() for name in _FRAMES})
 
 
 def _crop(entry: _Entry, n: int, rng: torch.Generator) -> _Entry:
@@ -235,6 +250,8 @@ def _collate(pairs: list[tuple[_Entry, _Entry]], frames: int = 0) -> SpeechBatch
                 frame < a,
                 (frame >= a) & (frame < a + b),
                 F.pad(torch.cat((octaves(prompt.pitch), octaves(target.pitch)))[:, None], pad),
+                target.emotion,
+                target.prosody,
             )
         )
     return SpeechBatch(*(torch.stack(parts) for parts in zip(*rows, strict=True)))

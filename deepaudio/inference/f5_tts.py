@@ -20,6 +20,7 @@ from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
+from deepaudio.inference.emotion import emotion_for
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.inference.networks import Networks
 from deepaudio.judges import open_judge
@@ -252,6 +253,7 @@ def sample(
         cond_mask=known[None],
         text=ids[None],
         energy=None if energy is None else energy[None, :, None],
+        emotion=emotion_for(network, options.emotion),
     )
     null = None if options.guidance_scale == 1 else network.null(encoded)
     grid = time.sway(time.epss(options.steps), options.sway)

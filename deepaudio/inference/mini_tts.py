@@ -36,6 +36,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import noisy_start
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
+from deepaudio.inference.emotion import emotion_for
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
@@ -134,6 +135,7 @@ class TextToSpeech:
         duration; the pitch is followed in the range of the reference. The level is that of speech at RMS 0.1. Raises InputError for text without a sound.
         """
         options = self.defaults.fill(options)
+        emotion_for(self.network, options.emotion)  # refused now, not after the first steps
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural + 2 * EDGE if duration is None else duration
@@ -235,6 +237,7 @@ class TextToSpeech:
             cond_mask=on_device(~spoken),
             energy=on_device(energy) if self.network.config.energy else None,
             pitch=on_device(pitch).float() if self.network.config.pitch else None,
+            emotion=emotion_for(self.network, options.emotion),
         )
         null = None if options.guidance_scale == 1 else self.network.null(conditions)
         field = guided(

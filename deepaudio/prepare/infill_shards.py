@@ -1,7 +1,8 @@
 """Shards for infilling: mel, token ids and energy of the utterances of a manifest.
 
 A shard is NAME.safetensors with `KEY.mel` (n 100), `KEY.energy` (n), both float16, and `KEY.text` (l), int32, and
-NAME.json, a list of {key, frames, text}. `deepaudio.data.infill` reads them.
+NAME.json, a list of {key, frames, text} with `emotion` where the manifest has one. With prosody there is `KEY.prosody` (4), float32.
+`deepaudio.data.infill` reads them.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import MelConfig, log_mel
+from deepaudio.audio.pitch import pitch_track
+from deepaudio.audio.prosody import letters_in, prosody
 from deepaudio.data.manifest import Item
 from deepaudio.data.shards import write_shard
 from deepaudio.errors import InputError
@@ -26,9 +29,11 @@ def write_infill_shard(
     items: Iterable[Item],
     tokenizer: F5Tokenizer,
     energies: dict[str, Tensor] | None = None,
+    with_prosody: bool = False,
 ) -> int:
     """Write a shard; how many utterances it holds.
 
+    `with_prosody` measures the pitch of every recording (WORLD), which takes far longer than all the rest.
     `energies` are contours by id, those that V2A predicts (V2S tuning); without them each recording's own is taken.
     Raises InputError for an item without text, sound or contour.
     """
@@ -51,11 +56,21 @@ def write_infill_shard(
         tensors[f"{item.id}.mel"] = mel.half()
         tensors[f"{item.id}.energy"] = energy.half()
         tensors[f"{item.id}.text"] = tokenizer.encode(item.text).int()
-        rows.append({"key": item.id, "frames": len(mel), "text": item.text})
+        if with_prosody:
+            track = pitch_track(waveform, rate, len(mel))
+            tensors[f"{item.id}.prosody"] = prosody(track, letters_in(item.text))
+        row = {"key": item.id, "frames": len(mel), "text": item.text}
+        rows.append(row | ({"emotion": item.emotion} if item.emotion else {}))
     return write_shard(out, rows, tensors)
 
 
-def write(items: Iterable[Item], out: Path, vocabulary: Path, energies: Path | None) -> int:
+def write(
+    items: Iterable[Item],
+    out: Path,
+    vocabulary: Path,
+    energies: Path | None,
+    with_prosody: bool = False,
+) -> int:
     """`write_infill_shard` with the vocabulary and the contours from files. InputError for one that is missing or damaged."""
     for path in (vocabulary, energies):
         if path is not None and not path.is_file():
@@ -65,4 +80,4 @@ def write(items: Iterable[Item], out: Path, vocabulary: Path, energies: Path | N
     except SafetensorError as error:
         hint = "deepaudio prepare energies writes it"
         raise InputError("energies.damaged", f"{energies}: {error}", hint) from error
-    return write_infill_shard(out, items, F5Tokenizer.read(vocabulary), contours)
+    return write_infill_shard(out, items, F5Tokenizer.read(vocabulary), contours, with_prosody)

@@ -41,11 +41,13 @@ def spoken_items(items: Iterable[Item], encoder: ContentEncoder) -> Iterator[Spo
         if spoken is None:
             log.warning("left out %s: its words are not those of the alignment", item.id)
         else:
-            yield spoken
-    yield from align_all(
+            yield spoken._replace(emotion=item.emotion)
+    emotions = {item.id: item.emotion for item in plain}
+    aligned = align_all(
         ((i.id, i.speaker or i.id, i.text, waveform) for i, waveform in _recordings(plain)),
         encoder.encode,
     )
+    yield from (spoken._replace(emotion=emotions[spoken.key]) for spoken in aligned)
 
 
 def _recordings(items: Iterable[Item]) -> Iterator[tuple[Item, Tensor]]:

@@ -1,7 +1,7 @@
 """Shards for the speech module of `mini`: mel, content laid on it, energy contour and pitch of each utterance.
 
 A shard is NAME.safetensors with `KEY.mel` and `KEY.prior` (n 100), `KEY.content` (n 92), `KEY.energy` (n), `KEY.pitch` (n),
-float16, and NAME.json, a list of {key, speaker, frames, text}. `deepaudio.data.speech` reads them.
+float16, and NAME.json, a list of {key, speaker, frames, text}, with `emotion` where the manifest has one. `deepaudio.data.speech` reads them.
 """
 
 import logging
@@ -39,6 +39,7 @@ class Spoken(NamedTuple):
     waveform: Tensor
     utterance: Utterance
     anchors: Anchors
+    emotion: str | None = None
 
 
 def align_all(
@@ -119,12 +120,11 @@ def write_speech(
             tensors |= {
                 f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
             }
-            index.append(
-                {
-                    "key": one.key,
-                    "speaker": one.speaker,
-                    "frames": len(found["mel"]),
-                    "text": one.text,
-                }
-            )
+            row = {
+                "key": one.key,
+                "speaker": one.speaker,
+                "frames": len(found["mel"]),
+                "text": one.text,
+            }
+            index.append(row | ({"emotion": one.emotion} if one.emotion else {}))
     return write_shard(path, index, tensors)

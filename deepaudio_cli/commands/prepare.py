@@ -279,6 +279,10 @@ def infill(
     energies: Annotated[
         Path | None, typer.Option(help="Contours of `prepare energies`; else each recording's own.")
     ] = None,
+    prosody: Annotated[
+        bool,
+        typer.Option("--prosody", help="Measure pitch, its spread and the pace as well (slow)."),
+    ] = False,
     jobs: Jobs = 1,
     force: Force = False,
     json: opt.Json = False,
@@ -288,7 +292,7 @@ def infill(
     """Shards of mel, token ids and energy for tts/f5-base and v2s/*."""
     from deepaudio.prepare.infill_shards import write
 
-    write = partial(write, vocabulary=vocabulary, energies=energies)
+    write = partial(write, vocabulary=vocabulary, energies=energies, with_prosody=prosody)
     write_shards(Console("prepare infill", json, verbose, quiet), write, source, out, jobs, force)
 
 

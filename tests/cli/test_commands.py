@@ -62,10 +62,10 @@ def test_dub_json_is_one_object(run, silent_clip, voice, tmp_path):
     assert Path(facts["output"]) == tmp_path / "o.mkv" and probe(tmp_path / "o.mkv").has_audio
     record = json.loads(Path(facts["record"]).read_text())
     asked = {"steps": None, "guidance_scale": None, "seed": 5, "sway": None, "quality": "normal"}
-    asked["noise_scale"] = None
+    asked |= {"noise_scale": None, "emotion": ""}
     assert record["arguments"]["options"] == asked
     used = {"steps": 16, "guidance_scale": 1.5, "seed": 5, "sway": 0.0, "quality": "normal"}
-    used["noise_scale"] = 1.0
+    used |= {"noise_scale": 1.0, "emotion": ""}
     assert record["sampling"]["speech"] == used
 
 

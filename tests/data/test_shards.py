@@ -8,6 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import n_frames
+from deepaudio.audio.prosody import prosody
+from deepaudio.data import smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
 from deepaudio.data.shards import rows_of
 from deepaudio.errors import InputError
@@ -32,7 +34,7 @@ def test_infill_batches_keep_their_budget_and_hide_a_span():
     shards = InfillShards(InfillData(("synthetic",), batch_frames=1100, span_min=0.7, span_max=0.9))
     counts = set()
     for seed, rows in enumerate([rows for number in range(4) for rows in shards.epoch(0, number)]):
-        mel, text, energy, mask, target = shards.batch(rows, rng(seed))
+        mel, text, energy, mask, target, *_ = shards.batch(rows, rng(seed))
         b, n, _ = mel.shape
         counts.add(b)
         assert b * n <= 1100 and mask.any(0).all()
@@ -143,7 +145,7 @@ def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
     assert command(*arguments) == 0
     data = InfillData((str(tmp_path / "out"),))
-    mel, text, energy, mask, _ = drawn(data)
+    mel, text, energy, mask, *_ = drawn(data)
     n = n_frames(24_000)
     assert mel.shape == (1, n, 100) and mask.all() and "1 entries in" in capsys.readouterr().err
     assert text.tolist()[0] == [1, 0, 2]
@@ -165,6 +167,25 @@ def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     assert command(*arguments, "--force") == InputError.exit_code
     assert "one: an utterance needs text and audio" in capsys.readouterr().err
     assert len(drawn(data).mel) == 1, "the earlier shard is still there"
+
+
+def test_a_shard_keeps_emotion_and_prosody(tmp_path, command):
+    voice = smoke.voices()[0]
+    write_wav(tmp_path / "one.wav", torch.from_numpy(voice.waveform), 24_000)
+    row = {"id": "one", "text": "a b", "audio": "one.wav", "emotion": "calm"}
+    (tmp_path / "items.jsonl").write_text(json.dumps(row))
+    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    words = ("--vocabulary", tmp_path / "vocab.txt")
+    arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
+    assert command(*arguments, "--prosody") == 0
+    shards = InfillShards(InfillData((str(tmp_path / "out"),)), ("angry", "calm"), prosody=True)
+    batch = shards.batch(shards.epoch(0, 0)[0], torch.Generator())
+    assert batch.emotion.tolist() == [2]
+    known = prosody(torch.from_numpy(voice.pitch), 2)
+    torch.testing.assert_close(batch.prosody[0], known, atol=0.3, rtol=0)
+    plain = drawn(InfillData((str(tmp_path / "out"),)))
+    assert plain.emotion.tolist() == [0] and not plain.prosody.any()
 
 
 @pytest.mark.slow

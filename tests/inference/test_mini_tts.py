@@ -11,7 +11,7 @@ from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.pitch import median_pitch, octaves, pitch_track
 from deepaudio.audio.prior.content import DIM
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, UsageError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
@@ -169,3 +169,8 @@ def test_the_intonation_is_that_of_the_pitch_contour(tts, voice, slope):
         pitch_track(tts.speak(LINE, voice, duration=2.0, options=OPTIONS), 24_000, n)
     )
     assert abs(math.log2(median_pitch(track) / own)) < 0.4  # in the range of the voice
+
+
+def test_an_emotion_is_refused_by_a_network_without(tts, voice):
+    with pytest.raises(UsageError, match="knows no emotions"):
+        tts.speak("Hello.", voice, options=SampleOptions(emotion="angry"))

@@ -1,4 +1,4 @@
-"""What enters the DiT: text or content embedding, input projection, reference summary."""
+"""What enters the DiT: text or content embedding, input projection, reference summary, emotion and prosody."""
 
 import torch
 import torch.nn.functional as F
@@ -164,3 +164,30 @@ class ReferenceSummary(nn.Module):
         variance = ((audio - mean[:, None]).square() * weight).sum(dim=1)
         statistics = torch.cat((mean, (variance + 1e-6).sqrt()), dim=-1)
         return self.mlp(statistics) * (count > 0)
+
+
+class StyleEmbedding(nn.Module):
+    """The emotion and the prosody of an utterance to a vector beside the time embedding.
+
+    Both start at zero, so a network with them equals the one without; emotion 0 and a prosody of zeros, which stand for
+    none, give exactly zero for ever.
+    """
+
+    def __init__(self, n_emotions: int, n_prosody: int, dim: int):
+        super().__init__()
+        self.n_prosody = n_prosody
+        self.emotion = nn.Embedding(n_emotions + 1, dim, padding_idx=0) if n_emotions else None
+        self.prosody = nn.Linear(n_prosody, dim, bias=False) if n_prosody else None
+        for weight in self.parameters():
+            nn.init.zeros_(weight)
+
+    def forward(
+        self, emotion: Int[Tensor, " b"] | None, prosody: Float[Tensor, "b p"] | None
+    ) -> Float[Tensor, "b d"] | float:
+        """Sum of what is given; 0 where nothing is."""
+        total: Tensor | float = 0.0
+        if emotion is not None:
+            total = total + self.emotion(emotion)
+        if prosody is not None:
+            total = total + self.prosody(prosody.to(self.prosody.weight.dtype))
+        return total

@@ -4,7 +4,6 @@ Keys of the state dict are those of the published F5-TTS and DeepAudio-V1 checkp
 their `transformer.` prefix. v0 and v1 have the same keys: the config tells them apart.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,7 +13,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from deepaudio.errors import InputError, UsageError
-from deepaudio.models.tts._embedding import InputEmbedding, ReferenceSummary, TextEmbedding
+from deepaudio.models.tts._config import Config
+from deepaudio.models.tts._embedding import (
+    InputEmbedding,
+    ReferenceSummary,
+    StyleEmbedding,
+    TextEmbedding,
+)
 from deepaudio.nn.attention import SelfAttention
 from deepaudio.nn.embed import TimeEmbedding
 from deepaudio.nn.feedforward import FeedForward
@@ -22,77 +27,7 @@ from deepaudio.nn.masks import zero_invalid
 from deepaudio.nn.norm import AdaptiveNorm, modulate
 from deepaudio.nn.rope import RotaryEmbedding
 
-
-@dataclass(frozen=True)
-class Config:
-    """Sizes and switches; the defaults are F5-TTS Base v0, which DeepAudio-V1 tunes.
-
-    v0: `pe_attn_head=1, text_mask_padding=False`; v1: `pe_attn_head=None, text_mask_padding=True,
-    text_positions=8192, zero_init=True`. The fields from `content_dim` on serve the embedded `mini`.
-    """
-
-    dim: int = 1024
-    depth: int = 22
-    heads: int = 16
-    dim_head: int = 64
-    ff_mult: int = 2
-    mel_dim: int = 100
-    vocab_size: int = 2545
-    text_dim: int = 512
-    text_mult: int = 2
-    conv_layers: int = 4
-    text_positions: int = 4096
-    pe_attn_head: int | None = 1
-    text_mask_padding: bool = False
-    qk_norm: bool = False
-    long_skip: bool = False
-    zero_init: bool = False
-    dropout: float = 0.1
-    energy: bool = False
-    content_dim: int | None = None
-    frames_per_token: int = 1
-    reference_summary: bool = False
-    regression: bool = False
-    prior: bool = False  # the last `mel_dim` of the content are a guess of the mel, and the flow starts at noise
-    prior_spread: float = 0.9  # deviation of the mel from that guess
-    pitch: bool = False  # a second contour beside the energy: octaves above the median, 0 unvoiced
-
-    def __post_init__(self) -> None:
-        positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
-        for name in positive:
-            if getattr(self, name) < 1:
-                raise UsageError(
-                    "config.size", f"{name} must be at least 1, got {getattr(self, name)}"
-                )
-        if self.heads * self.dim_head != self.dim:
-            raise UsageError(
-                "config.heads",
-                f"heads x dim_head = {self.heads} x {self.dim_head} = {self.heads * self.dim_head} "
-                f"is not dim = {self.dim}",
-            )
-        if self.dim % 16:
-            raise UsageError("config.groups", f"dim = {self.dim} is not a multiple of 16 groups")
-        if self.dim_head % 2:
-            raise UsageError("config.rope", f"dim_head = {self.dim_head} must be even for RoPE")
-        if self.pe_attn_head is not None and not 1 <= self.pe_attn_head <= self.heads:
-            raise UsageError(
-                "config.rope",
-                f"pe_attn_head = {self.pe_attn_head} is not in 1..heads = {self.heads}",
-            )
-
-    @classmethod
-    def tiny(cls) -> "Config":
-        """The smallest useful network, for tests and smoke recipes."""
-        return cls(
-            dim=64,
-            depth=2,
-            heads=4,
-            dim_head=16,
-            vocab_size=64,
-            text_dim=32,
-            conv_layers=2,
-            dropout=0.0,
-        )
+N_PROSODY = 4  # numbers of `deepaudio.audio.prosody`, the last says that the others are known
 
 
 class Conditions(NamedTuple):
@@ -107,6 +42,7 @@ class Conditions(NamedTuple):
     prior: Tensor | None = None  # (b n c) guess of the mel, zeros where there is none
     wanted: Tensor | None = None  # (b n) frames that are to be generated
     pitch: Tensor | None = None  # (b n 1)
+    style: Tensor | None = None  # (b dim) of emotion and prosody
 
 
 class Block(nn.Module):
@@ -153,6 +89,9 @@ class Model(nn.Module):
         self.proj_out = nn.Linear(c.dim, c.mel_dim * c.frames_per_token)
         self.summary_embed = ReferenceSummary(c.mel_dim, c.dim) if c.reference_summary else None
         self.mel_head = nn.Linear(c.text_dim, c.mel_dim) if c.regression else None
+        n_prosody = N_PROSODY if c.prosody else 0
+        has_style = c.emotions or c.prosody
+        self.style_embed = StyleEmbedding(len(c.emotions), n_prosody, c.dim) if has_style else None
         if c.zero_init:
             outputs = [block.attn_norm.linear for block in self.transformer_blocks]
             for linear in (*outputs, self.norm_out.linear, self.proj_out):
@@ -173,6 +112,8 @@ class Model(nn.Module):
         cond_mask: Bool[Tensor, "b n"] | None = None,
         energy: Float[Tensor, "b n 1"] | None = None,
         pitch: Float[Tensor, "b n 1"] | None = None,
+        emotion: Int[Tensor, " b"] | None = None,
+        prosody: Float[Tensor, "b p"] | None = None,
         mask: Bool[Tensor, "b n"] | None = None,
         drop_audio: Bool[Tensor, " b"] | None = None,
         drop_text: Bool[Tensor, " b"] | None = None,
@@ -181,7 +122,8 @@ class Model(nn.Module):
 
         `text` holds vocabulary ids, -1 where an item has ended. `cond` is zero outside the
         reference; `cond_mask` states where it is (default: its non-zero frames). `mask` marks
-        valid frames. The drops act per item and are how training meets `null`.
+        valid frames. `emotion` counts the config's labels from 1, 0 is none; a `prosody` of zeros is none.
+        The drops act per item and are how training meets `null`.
         """
         c = self.config
         if (text is None) == (content is None) or (content is None) != (c.content_dim is None):
@@ -219,10 +161,26 @@ class Model(nn.Module):
             filler = None
             embedding = self.text_embed.from_content(content, content_mask, mask, drop_text)
         wanted = content_mask if c.prior else None
-        return Conditions(audio, embedding, filler, energy, mask, summary, prior, wanted, pitch)
+        style = self._style(emotion, prosody)
+        return Conditions(
+            audio, embedding, filler, energy, mask, summary, prior, wanted, pitch, style
+        )
+
+    def _style(self, emotion: Tensor | None, prosody: Tensor | None) -> Tensor | None:
+        """The vector of emotion and prosody; InputError for one that this network has not."""
+        given = (
+            ("emotion", emotion, self.config.emotions),
+            ("prosody", prosody, self.config.prosody),
+        )
+        for name, value, known in given:
+            if value is not None and not known:
+                raise InputError(f"condition.{name}", f"this network has no {name} input")
+        if emotion is None and prosody is None:
+            return None
+        return self.style_embed(emotion, prosody)
 
     def null(self, cond: Conditions) -> Conditions:
-        """Audio and text dropped; the contours stay, as the energy does in DeepAudio-V1."""
+        """Audio, text, emotion and prosody dropped; the contours stay, as the energy does in DeepAudio-V1."""
         b, n, _ = cond.audio.shape
         dropped = torch.ones(b, dtype=torch.bool, device=cond.audio.device)
         if self.config.content_dim is None:
@@ -234,7 +192,7 @@ class Model(nn.Module):
         summary = None if cond.summary is None else torch.zeros_like(cond.summary)
         prior = None if cond.prior is None else torch.zeros_like(cond.prior)
         return cond._replace(
-            audio=torch.zeros_like(cond.audio), text=text, summary=summary, prior=prior
+            audio=torch.zeros_like(cond.audio), text=text, summary=summary, prior=prior, style=None
         )
 
     def forward(
@@ -250,6 +208,8 @@ class Model(nn.Module):
         emb = self.time_embed(t.expand(x_t.shape[0]))
         if cond.summary is not None:
             emb = emb + cond.summary
+        if cond.style is not None:
+            emb = emb + cond.style
         x, mask = self.input_embed(x_t, cond.audio, cond.text, cond.energy, cond.mask, cond.pitch)
         skip = x
         angle = self.rotary_embed(x.shape[1])

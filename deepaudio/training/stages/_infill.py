@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepaudio.data.infill import InfillBatch, InfillData, InfillShards
 from deepaudio.discover import name_of_network
@@ -12,6 +12,20 @@ from deepaudio.flow import time
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.training.fit import Loss
+
+
+def style(
+    batch: Any, config: Any, objective: Any, drop_all: Tensor, rng: torch.Generator
+) -> dict[str, Tensor]:
+    """Emotion and prosody of a batch as the network takes them, zeros where dropped; empty, and nothing drawn, for one without."""
+    given = {}
+    if config.emotions:
+        dropped = drop_all | (torch.rand(len(drop_all), generator=rng) < objective.drop_emotion)
+        given["emotion"] = batch.emotion * ~dropped
+    if config.prosody:
+        dropped = drop_all | (torch.rand(len(drop_all), generator=rng) < objective.drop_prosody)
+        given["prosody"] = batch.prosody * ~dropped[:, None]
+    return given
 
 
 class InfillStage:
@@ -24,7 +38,7 @@ class InfillStage:
 
     def batches(self, rng: torch.Generator) -> Iterator[InfillBatch]:
         """Epoch after epoch, each utterance once in each; `state` keeps the place."""
-        shards = InfillShards(self.data)
+        shards = InfillShards(self.data, self.config.emotions, self.config.prosody)
         while True:
             rest = shards.epoch(self.seed, self.epoch)
             for rows in rest[self.place :]:
@@ -44,6 +58,7 @@ class InfillStage:
         drop_audio = drop_all | (torch.rand(n_items, generator=rng) < o.drop_audio)
         drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
         keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
+        given = style(batch, self.config, o, drop_all, rng)
         t = getattr(time, o.time)(n_items, rng).to(device)
         x0 = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = InfillBatch(*(value.to(device) for value in batch))
@@ -54,6 +69,7 @@ class InfillStage:
             energy=(batch.energy * keep_energy.to(device)[:, None])[..., None]
             if self.config.energy
             else None,
+            **{name: value.to(device) for name, value in given.items()},
             mask=batch.mask,
             drop_audio=drop_audio.to(device),
             drop_text=drop_text.to(device),

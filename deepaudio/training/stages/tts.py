@@ -21,8 +21,11 @@ from deepaudio.flow.path import interpolate, noisy_start
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages._infill import InfillStage
+from deepaudio.training.stages._infill import InfillStage, style
 from deepaudio.training.start import initialise, with_sizes
+
+# what a stage may add to the network that it starts from; all of it starts at zero
+NEW = ("input_embed.proj_energy.", "input_embed.proj_pitch.", "style_embed.")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Objective:
     drop_text: float = 0.0
     drop_energy: float = 1.0  # 1: no energy input, plain text to speech
     drop_pitch: float = 1.0  # of a network with `pitch: true`
+    drop_emotion: float = 0.2  # of a network with `emotions`
+    drop_prosody: float = 0.2  # of a network with `prosody: true`
     regression: float = 0.2  # weight of the mel regressed from the content alone
 
 
@@ -48,7 +53,7 @@ class SpeechStage:
         self.data = build_config(SpeechData, {"target": target} | dict(recipe.data), "data")
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
-        shards = SpeechShards(self.data)
+        shards = SpeechShards(self.data, self.config.emotions)
         while True:
             yield shards.batch(rng)
 
@@ -63,6 +68,7 @@ class SpeechStage:
         if self.config.pitch:
             keep_pitch = torch.rand(n_items, generator=rng) >= o.drop_pitch
             pitch = (batch.pitch * keep_pitch[:, None, None]).to(device)
+        given = style(batch, self.config, o, drop_all, rng)
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
         noise = torch.randn(batch.mel.shape, generator=rng).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
@@ -80,6 +86,7 @@ class SpeechStage:
             if self.config.energy
             else None,
             pitch=pitch,
+            **{name: value.to(device) for name, value in given.items()},
             mask=batch.prompt | batch.target,
             drop_audio=drop_audio.to(device),
             drop_text=drop_text.to(device),
@@ -114,5 +121,5 @@ def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
     objective = build_config(Objective, dict(recipe.objective), "objective")
     torch.manual_seed(recipe.seed)
     model = module.Model(config)
-    initialise(model, recipe, new=("input_embed.proj_energy.", "input_embed.proj_pitch."))
+    initialise(model, recipe, new=NEW)
     return model, config, objective
