@@ -29,6 +29,7 @@ from deepaudio.audio.prior.shaping import (
 )
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
+from deepaudio.data.labels import emotion_asked
 from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
@@ -36,7 +37,6 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import noisy_start
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
-from deepaudio.inference.emotion import emotion_for
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
@@ -135,7 +135,7 @@ class TextToSpeech:
         duration; the pitch is followed in the range of the reference. The level is that of speech at RMS 0.1. Raises InputError for text without a sound.
         """
         options = self.defaults.fill(options)
-        emotion_for(self.network, options.emotion)  # refused now, not after the first steps
+        emotion_asked(options.emotion, self.network.config.emotions)  # refused before the work
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural + 2 * EDGE if duration is None else duration
@@ -229,6 +229,7 @@ class TextToSpeech:
 
     def _sample(self, begin, content, spoken, cond, contours, options: SampleOptions) -> Tensor:
         energy, pitch = contours
+        emotion = emotion_asked(options.emotion, self.network.config.emotions)
         on_device = lambda value: value[None].to(self.device)  # noqa: E731
         conditions = self.network.encode(
             content=on_device(content),
@@ -237,7 +238,7 @@ class TextToSpeech:
             cond_mask=on_device(~spoken),
             energy=on_device(energy) if self.network.config.energy else None,
             pitch=on_device(pitch).float() if self.network.config.pitch else None,
-            emotion=emotion_for(self.network, options.emotion),
+            emotion=None if emotion is None else emotion.to(self.device),
         )
         null = None if options.guidance_scale == 1 else self.network.null(conditions)
         field = guided(
