@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepaudio.config import override, overriding, read_yaml
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
 from deepaudio.options import PRESET
+from deepaudio.yaml_files import override, overriding, read_yaml
 
 StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder", "voice"]
 

@@ -181,7 +181,7 @@ def _sizes(config: str | None) -> dict[str, Any] | None:
         except (ValueError, RecursionError) as error:
             raise UsageError("models.config", f"--config is not JSON: {error}") from error
     else:
-        from deepaudio.config import read_yaml  # JSON is YAML
+        from deepaudio.yaml_files import read_yaml  # JSON is YAML
 
         if not Path(config).is_file():
             raise UsageError("models.config", f"--config: no file {config}", "or a JSON object")
