@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from deepaudio.discover import find
-from deepaudio.dubbing.batch_manifest import Item, read_manifest
-from deepaudio.dubbing.jobs import Batch, DubJob
+from deepaudio.dubbing.batch_manifest import BatchItem, read_batch
+from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.dubbing.record import plain, record_path
 from deepaudio.errors import BatchError, DeepAudioError, UsageError, of_system
 from deepaudio.libraries import of_library
@@ -51,15 +51,15 @@ class Batched:
             raise BatchError("batch.failed", message, hint, **self.as_dict())
 
 
-def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
+def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -> Batched:
     """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
     _check(base)
     folder_to_be(batch.out_dir)
     index, count = parse_shard(batch.shard)
-    items = read_manifest(batch.manifest, base, batch.out_dir)
+    items = read_batch(batch.manifest, base, batch.out_dir)
     items = [item for number, item in enumerate(items) if number % count == index]
     result = Batched(total=len(items), dry_run=base.extras.dry_run)
-    waiting: list[Item] = []
+    waiting: list[BatchItem] = []
     for item in items:
         if item.error is not None:
             _fail(result, item, item.error)
@@ -87,7 +87,7 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return int(first) - 1, int(second)
 
 
-def fingerprint(job: DubJob, batch: Batch) -> str:
+def fingerprint(job: DubJob, batch: BatchJob) -> str:
     """Changes when the job, one of its files or the weights change."""
     from deepaudio.presets.trained import preset_folder
 
@@ -97,7 +97,7 @@ def fingerprint(job: DubJob, batch: Batch) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def is_finished(job: DubJob, batch: Batch) -> bool:
+def is_finished(job: DubJob, batch: BatchJob) -> bool:
     """The output is there, and its record says it was made from just this job."""
     try:
         record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
@@ -114,7 +114,9 @@ def _state(path: Path) -> list[Any]:
     return [str(path), found.st_size, found.st_mtime_ns]
 
 
-def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress | None) -> None:
+def _work(
+    batch: BatchJob, items: list[BatchItem], result: Batched, progress: Progress | None
+) -> None:
     outcomes = find("deepaudio.dubbing.engines", batch.engine).run(dub_one, items, batch)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
@@ -130,7 +132,7 @@ def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress |
 _LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
 
 
-def dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
+def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     """Dub one item; its error is returned, so that the others go on."""
     from deepaudio.dubbing.dub import dub
     from deepaudio.inference.model import load
@@ -155,12 +157,12 @@ def dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     return None
 
 
-def _fail(result: Batched, item: Item, error: DeepAudioError) -> None:
+def _fail(result: Batched, item: BatchItem, error: DeepAudioError) -> None:
     log.warning("line %d: %s", item.line, error.message.removeprefix(f"line {item.line}: "))
     result.failed.append({"line": item.line, "error": plain(error.as_dict())})
 
 
-def _write_failed(path: Path, items: list[Item], result: Batched) -> None:
+def _write_failed(path: Path, items: list[BatchItem], result: Batched) -> None:
     """The failed rows with their errors, ready to be a manifest again; no file when nothing failed."""
     if not result.failed:
         path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ nobody began are not yielded when the caller closes the generator.
 
 from collections.abc import Callable
 
-from deepaudio.dubbing.jobs import Batch, DubJob
+from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.errors import DeepAudioError
 
-Work = Callable[[DubJob, Batch], DeepAudioError | None]
+Work = Callable[[DubJob, BatchJob], DeepAudioError | None]

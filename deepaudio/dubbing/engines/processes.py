@@ -7,15 +7,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
-from deepaudio.dubbing.batch_manifest import Item
+from deepaudio.dubbing.batch_manifest import BatchItem
 from deepaudio.dubbing.engines import Work
-from deepaudio.dubbing.jobs import Batch, DubJob
+from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.errors import DeepAudioError, ResourceError
 
 
 def run(
-    work: Work, items: list[Item], batch: Batch
-) -> Iterator[tuple[Item, DeepAudioError | None]]:
+    work: Work, items: list[BatchItem], batch: BatchJob
+) -> Iterator[tuple[BatchItem, DeepAudioError | None]]:
     """With one job in this process; else as many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
     if batch.jobs == 1:
         for item in items:
@@ -30,8 +30,8 @@ def run(
 
 
 def _pooled(
-    work: Work, batch: Batch, waiting: list[Item], jobs: int
-) -> Generator[tuple[Item, DeepAudioError | None], None, list[Item]]:
+    work: Work, batch: BatchJob, waiting: list[BatchItem], jobs: int
+) -> Generator[tuple[BatchItem, DeepAudioError | None], None, list[BatchItem]]:
     """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
 
     When we are stopped by a signal, the processes end as well.
@@ -39,8 +39,8 @@ def _pooled(
     pool = ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
     )
-    running: dict[Future, Item] = {}
-    lost: list[Item] = []
+    running: dict[Future, BatchItem] = {}
+    lost: list[BatchItem] = []
     try:
         while running or (waiting and not lost):
             while waiting and not lost and len(running) < jobs:
@@ -84,7 +84,7 @@ def _begin(jobs: int) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
 
 
-def _work(work: Work, job: DubJob, batch: Batch) -> DeepAudioError | None:
+def _work(work: Work, job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     if _STOPPED:
         return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
     return work(job, batch)

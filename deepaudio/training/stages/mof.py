@@ -52,7 +52,7 @@ class Objective:
     word_drop: float = 0.0
 
 
-class Batch(NamedTuple):
+class GateBatch(NamedTuple):
     texts: list[str]
     directions: Tensor  # (b), places in gate.DIRECTIONS
 
@@ -72,16 +72,16 @@ class GateStage:
         self.frozen: nn.Module | None = None
         initialise(self.model, recipe)
 
-    def batches(self, rng: torch.Generator) -> Iterator[Batch]:
+    def batches(self, rng: torch.Generator) -> Iterator[GateBatch]:
         """Generated instructions for ever, each batch drawn from `rng` alone."""
         noise = data.scaled(self.data.noise)
         while True:
             draw = random.Random(int(torch.randint(2**62, (), generator=rng)))
             items = [data.sample(draw, noise) for _ in range(self.data.batch_items)]
             places = [gate.DIRECTIONS.index(item.direction) for item in items]
-            yield Batch([item.text for item in items], torch.tensor(places))
+            yield GateBatch([item.text for item in items], torch.tensor(places))
 
-    def loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+    def loss(self, batch: GateBatch, rng: torch.Generator) -> Loss:
         """Summed cross-entropy; the share routed right beside it."""
         device = next(self.model.parameters()).device
         features, mask = self._features(batch.texts, rng, device)
