@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepaudio.config import build
 from deepaudio.discover import find_network
 from deepaudio.errors import InputError, ResourceError, WeightsError
 
+PACKAGE = Path(__file__).resolve().parent
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 NAMED_AT_MOST = 5
 
@@ -159,6 +160,11 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 
 def _read(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
+    if PACKAGE in path.resolve().parents:  # small, and looked at when the package is built
+        return {
+            name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in load_file(path).items()
+        }
     with safe_open(path, "pt") as file:
         names = list(file.keys())
     tensors = {}

@@ -2,14 +2,18 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from deepaudio import checkpoint
 from deepaudio.errors import ResourceError, WeightsError
+
+PRESETS = Path(checkpoint.__file__).parent / "presets"
 
 
 @pytest.fixture
@@ -135,3 +139,10 @@ def test_a_failed_write_leaves_the_old_folder(tmp_path, model, monkeypatch):
     assert json.loads((folder / "config.json").read_text()) == {"version": 1}
     assert checkpoint.load(folder)[1].keys() == model.state_dict().keys()
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in PRESETS.rglob("model.safetensors")))
+def test_the_weights_inside_the_package_are_finite(folder):
+    """They are not looked through at every start."""
+    state = load_file(folder / "model.safetensors")
+    assert state and all(bool(tensor.isfinite().all()) for tensor in state.values())

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pyloudnorm
 import torch
 from jaxtyping import Float
-from scipy.signal import lfilter
 from torch import Tensor
 from torchaudio.functional import resample
+
+from deepaudio.audio.biquad import k_weighting
 
 BLOCK, STEP = 0.4, 0.1  # gating blocks in seconds, and how far the next one begins
 ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
@@ -37,11 +37,7 @@ class Meter:
 
     def __init__(self, sample_rate: int):
         self.sample_rate = sample_rate
-        self._weighting = [
-            pyloudnorm.IIRfilter(4.0, 1 / math.sqrt(2), 1500.0, sample_rate, "high_shelf"),
-            pyloudnorm.IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass"),
-        ]
-        self._states: list[np.ndarray] = []
+        self._weighting = k_weighting(sample_rate)
         self._length, self._highest, self._peak = 0, 0.0, 0.0
         self._powers = np.zeros(0)  # weighted squares that later gating blocks still need
         self._passed = 0  # samples before them
@@ -69,13 +65,8 @@ class Meter:
         return Loudness(self._integrated(), 20 * math.log10(peak) if peak > 0 else -math.inf)
 
     def _weigh(self, samples: np.ndarray) -> None:
-        if not self._states:
-            self._states = [np.zeros((len(samples), 2)) for _ in self._weighting]
-        for number, stage in enumerate(self._weighting):
-            samples, self._states[number] = lfilter(
-                stage.b, stage.a, samples, 1, self._states[number]
-            )
-            samples *= stage.passband_gain
+        for stage in self._weighting:
+            samples = stage(samples)
         powers = np.array(CHANNEL_GAINS[: len(samples)]) @ samples**2
         self._powers = np.concatenate([self._powers, powers])
         total = np.concatenate([[0.0], self._powers.cumsum()])

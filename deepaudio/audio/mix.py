@@ -20,12 +20,12 @@ class Event(NamedTuple):
     """A sound and the second of the timeline at which it begins."""
 
     start: float
-    waveform: Float[Tensor, "s"]
+    waveform: Float[Tensor, " s"]
 
 
 def timeline(
     events: Sequence[Event], duration: float, sample_rate: int, fade: float = FADE
-) -> Float[Tensor, "s"]:
+) -> Float[Tensor, " s"]:
     """All events added up on `duration` seconds of silence; each fades in and out over `fade` seconds.
 
     What begins before 0 or passes the end is an error: sound is never cut here without a word.

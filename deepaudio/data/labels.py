@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
 from deepaudio.discover import suggest
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, UsageError
 
 
 def number_of(label: str | None, known: Sequence[str], where: str) -> int:
@@ -14,3 +18,16 @@ def number_of(label: str | None, known: Sequence[str], where: str) -> int:
         message = f"{where}: no emotion '{label}'; known: {', '.join(known)}"
         raise InputError("emotion.unknown", message, suggest(label, list(known)))
     return list(known).index(label) + 1
+
+
+def emotion_asked(label: str, known: Sequence[str]) -> Int[Tensor, " 1"] | None:
+    """The number of an emotion that is asked for, as a network with the list `known` takes it; None for an empty one.
+
+    UsageError for a network without emotions, InputError for a label that is not in its list.
+    """
+    if not label:
+        return None
+    if not known:
+        message = "the speech of this preset knows no emotions"
+        raise UsageError("condition.emotion", message, "leave --emotion out")
+    return torch.tensor([number_of(label, known, "--emotion")])

@@ -24,7 +24,7 @@ SOUNDS = {
 N_HARMONIC, N_NOISE = 60, 30  # bands of the content features, then voicing and pitch movement
 
 
-class Voice(NamedTuple):
+class HummingVoice(NamedTuple):
     """One utterance: waveform (s), and per frame (n) pitch in Hz, loudness, and the sound's place in SOUNDS."""
 
     speaker: str
@@ -35,7 +35,7 @@ class Voice(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def voices(count: int = 9, seed: int = 0) -> tuple[Voice, ...]:
+def voices(count: int = 9, seed: int = 0) -> tuple[HummingVoice, ...]:
     """Utterances of 3 to 4 s by three speakers who differ in pitch."""
     return tuple(_voice(np.random.default_rng([seed, index]), index % 3) for index in range(count))
 
@@ -82,7 +82,7 @@ def recordings() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {f"hum{number}": (voice.waveform, voice.pitch) for number, voice in enumerate(voices())}
 
 
-def _voice(rng: np.random.Generator, speaker: int) -> Voice:
+def _voice(rng: np.random.Generator, speaker: int) -> HummingVoice:
     names, sounds, loudness = list(SOUNDS), [], []
     while sum(map(len, sounds)) < FRAME_RATE * rng.uniform(3, 4):
         which, length = int(rng.integers(len(names))), int(rng.integers(8, 22))
@@ -109,15 +109,15 @@ def _voice(rng: np.random.Generator, speaker: int) -> Voice:
     wave = (wave * gain).astype(np.float32)
     voiced = (level > 0) & (np.array([SOUNDS[name][3] for name in names])[places] < 0.5)
     pitch = np.where(voiced, pitch, 0).astype(np.float32)
-    return Voice(f"hum{speaker}", 0.7 * wave / np.abs(wave).max(), pitch, level, places)
+    return HummingVoice(f"hum{speaker}", 0.7 * wave / np.abs(wave).max(), pitch, level, places)
 
 
-def _mel(voice: Voice) -> Tensor:
+def _mel(voice: HummingVoice) -> Tensor:
     mel = log_mel(torch.from_numpy(voice.waveform)[None])[0]
     return mel[: len(voice.pitch)]
 
 
-def _content(voice: Voice) -> Tensor:
+def _content(voice: HummingVoice) -> Tensor:
     """What is said, without the speaker: envelopes of the sound in harmonic and noise bands, voicing, pitch movement."""
     table = torch.zeros(len(SOUNDS), N_HARMONIC + N_NOISE)
     for place, (*formants, noise) in enumerate(SOUNDS.values()):

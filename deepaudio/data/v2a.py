@@ -104,7 +104,7 @@ class Clip(NamedTuple):
         return self.kind in SPEECH
 
 
-def read_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
+def read_v2a_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
     """Rows and tensors of a shard written by `deepaudio.prepare.mini_v2a`. InputError when it is not there."""
     place = Path(path)
     for suffix in (".json", ".safetensors"):
@@ -142,7 +142,7 @@ class V2AShards:
         self.window = round(data.seconds * layout.latent_rate)
         self.silence = silence
         for path in data.shards:
-            rows, tensors = read_shard(path)
+            rows, tensors = read_v2a_shard(path)
             clips = [_clip(row, tensors, encode) for row in rows]
             self.shards.append([c for c in clips if len(c.latent) >= self.window])
             if not self.shards[-1]:

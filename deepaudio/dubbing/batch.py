@@ -3,20 +3,15 @@
 import hashlib
 import json
 import logging
-import os
-import signal
-from collections.abc import Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from deepaudio.dubbing.batch_manifest import Item, read_manifest
-from deepaudio.dubbing.jobs import Batch, DubJob
+from deepaudio.discover import find
+from deepaudio.dubbing.batch_manifest import BatchItem, read_batch
+from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.dubbing.record import plain, record_path
-from deepaudio.errors import BatchError, DeepAudioError, ResourceError, UsageError, of_system
+from deepaudio.errors import BatchError, DeepAudioError, UsageError, of_system
 from deepaudio.libraries import of_library
 from deepaudio.media.output import folder_to_be, write_bytes
 from deepaudio.presets.identity import weights_of
@@ -56,15 +51,15 @@ class Batched:
             raise BatchError("batch.failed", message, hint, **self.as_dict())
 
 
-def run_batch(batch: Batch, base: DubJob, progress: Progress | None = None) -> Batched:
+def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -> Batched:
     """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
     _check(base)
     folder_to_be(batch.out_dir)
     index, count = parse_shard(batch.shard)
-    items = read_manifest(batch.manifest, base, batch.out_dir)
+    items = read_batch(batch.manifest, base, batch.out_dir)
     items = [item for number, item in enumerate(items) if number % count == index]
     result = Batched(total=len(items), dry_run=base.extras.dry_run)
-    waiting: list[Item] = []
+    waiting: list[BatchItem] = []
     for item in items:
         if item.error is not None:
             _fail(result, item, item.error)
@@ -92,7 +87,7 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return int(first) - 1, int(second)
 
 
-def fingerprint(job: DubJob, batch: Batch) -> str:
+def fingerprint(job: DubJob, batch: BatchJob) -> str:
     """Changes when the job, one of its files or the weights change."""
     from deepaudio.presets.trained import preset_folder
 
@@ -102,7 +97,7 @@ def fingerprint(job: DubJob, batch: Batch) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def is_finished(job: DubJob, batch: Batch) -> bool:
+def is_finished(job: DubJob, batch: BatchJob) -> bool:
     """The output is there, and its record says it was made from just this job."""
     try:
         record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
@@ -119,8 +114,10 @@ def _state(path: Path) -> list[Any]:
     return [str(path), found.st_size, found.st_mtime_ns]
 
 
-def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress | None) -> None:
-    outcomes = _here(batch, items) if batch.jobs == 1 else _in_processes(batch, items)
+def _work(
+    batch: BatchJob, items: list[BatchItem], result: Batched, progress: Progress | None
+) -> None:
+    outcomes = find("deepaudio.dubbing.engines", batch.engine).run(dub_one, items, batch)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
             (result.planned if result.dry_run else result.done).append(item.job.output)
@@ -132,86 +129,14 @@ def _work(batch: Batch, items: list[Item], result: Batched, progress: Progress |
             break
 
 
-def _here(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    for item in items:
-        yield item, _dub_one(item.job, batch)
-
-
-def _in_processes(batch: Batch, items: list[Item]) -> Iterator[tuple[Item, DeepAudioError | None]]:
-    """As many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
-    waiting = list(items)
-    while waiting:
-        for item in (yield from _pooled(batch, waiting, min(batch.jobs, len(waiting)))):
-            if (yield from _pooled(batch, [item], 1)):
-                message = f"line {item.line}: its process was killed; out of memory?"
-                yield item, ResourceError("batch.killed", message, "use fewer --jobs")
-
-
-def _pooled(
-    batch: Batch, waiting: list[Item], jobs: int
-) -> Generator[tuple[Item, DeepAudioError | None], None, list[Item]]:
-    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
-
-    When we are stopped by a signal, the processes end as well.
-    """
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
-    )
-    running: dict[Future, Item] = {}
-    lost: list[Item] = []
-    try:
-        while running or (waiting and not lost):
-            while waiting and not lost and len(running) < jobs:
-                item = waiting.pop(0)
-                try:
-                    running[pool.submit(_dub_one, item.job, batch)] = item
-                except BrokenProcessPool:
-                    lost.append(item)
-            ready, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ready:
-                item = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    lost.append(item)
-                else:
-                    yield item, future.result()
-    except GeneratorExit:
-        raise
-    except BaseException:  # a signal: whoever works unwinds and cleans up
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return lost
-
-
-_STOPPED: list[int] = []  # signals that came to this worker
-
-
-def _begin(jobs: int) -> None:
-    """A worker takes its share of the cores; a signal ends its item, and it takes no other."""
-    import torch
-
-    def stop(number, frame):
-        _STOPPED.append(number)
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-
-
 _LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
 
 
-def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
+def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     """Dub one item; its error is returned, so that the others go on."""
     from deepaudio.dubbing.dub import dub
     from deepaudio.inference.model import load
 
-    if _STOPPED:
-        return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
     key = (batch.preset, batch.device, batch.dtype)
     try:
         if key not in _LOADED:
@@ -232,12 +157,12 @@ def _dub_one(job: DubJob, batch: Batch) -> DeepAudioError | None:
     return None
 
 
-def _fail(result: Batched, item: Item, error: DeepAudioError) -> None:
+def _fail(result: Batched, item: BatchItem, error: DeepAudioError) -> None:
     log.warning("line %d: %s", item.line, error.message.removeprefix(f"line {item.line}: "))
     result.failed.append({"line": item.line, "error": plain(error.as_dict())})
 
 
-def _write_failed(path: Path, items: list[Item], result: Batched) -> None:
+def _write_failed(path: Path, items: list[BatchItem], result: Batched) -> None:
     """The failed rows with their errors, ready to be a manifest again; no file when nothing failed."""
     if not result.failed:
         path.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ KNOWN = (*FILES, "voices", *WORDS, *SAMPLING, *FIT, *MIX, *IGNORED)
 
 
 @dataclass(frozen=True)
-class Item:
+class BatchItem:
     """One line: its number, its job or what is wrong with it, and the line itself with absolute paths."""
 
     line: int
@@ -34,7 +34,7 @@ class Item:
     error: DeepAudioError | None = None
 
 
-def read_manifest(path: Path, base: DubJob, out_dir: Path) -> list[Item]:
+def read_batch(path: Path, base: DubJob, out_dir: Path) -> list[BatchItem]:
     """All items, in order. InputError for a missing or empty manifest and for two items with one output."""
     if not path.is_file():
         raise InputError("manifest.missing", f"no such file: {path}", "check the path")
@@ -60,7 +60,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, text
 
 
-def _item(number: int, text: str, path: Path, base: DubJob) -> Item:
+def _item(number: int, text: str, path: Path, base: DubJob) -> BatchItem:
     try:
         row = json.loads(text, parse_constant=_no_constant)
         if not isinstance(row, dict):
@@ -70,14 +70,14 @@ def _item(number: int, text: str, path: Path, base: DubJob) -> Item:
         wrong = InputError(
             "manifest.row", f"line {number}: not a JSON object: {error}", hint, line=number
         )
-        return Item(number, {"line": text[:200]}, error=wrong)
+        return BatchItem(number, {"line": text[:200]}, error=wrong)
     try:
         row = _absolute(row, path.parent.absolute(), number)
-        return Item(number, row, job=_job(row, base, number))
+        return BatchItem(number, row, job=_job(row, base, number))
     except (DeepAudioError, ValueError) as error:
         if not isinstance(error, DeepAudioError):
             error = InputError("manifest.row", f"line {number}: {error}", line=number)
-        return Item(number, row, error=error)
+        return BatchItem(number, row, error=error)
 
 
 def _no_constant(name: str):
@@ -159,7 +159,7 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     )
 
 
-def _with_outputs(items: list[Item], out_dir: Path) -> list[Item]:
+def _with_outputs(items: list[BatchItem], out_dir: Path) -> list[BatchItem]:
     """Every job with its output: named in the row, by its id, or by the clip's place below the clips' common folder."""
     parents = [item.job.clip.parent for item in items if item.job]
     common = Path(os.path.commonpath(parents)) if parents else Path()
@@ -194,7 +194,7 @@ def _inputs(job: DubJob | None) -> list[Path]:
     return [path for path in paths if path is not None]
 
 
-def _output(item: Item, out_dir: Path, common: Path) -> Path:
+def _output(item: BatchItem, out_dir: Path, common: Path) -> Path:
     clip = item.job.clip
     if "output" in item.row:
         return out_dir / _inside(item.row["output"], item.line)

@@ -108,7 +108,7 @@ class SpeakJob:
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchJob:
     """Many clips from one manifest; `shard` is `i/n`, counted from 1."""
 
     manifest: Path
@@ -121,6 +121,7 @@ class Batch:
     device: str = "auto"
     dtype: str = "auto"
     low_memory: bool = False
+    engine: str = "processes"
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Config:
         return cls(buckets=512, dim=16, heads=2, layers=1, inner=32, max_grams=12)
 
 
-class Features(NamedTuple):
+class TokenFeatures(NamedTuple):
     """Token features (b l d) and which tokens are real (b l)."""
 
     values: Tensor
@@ -125,7 +125,7 @@ class Model(nn.Module):
         unknown[0] = UNKNOWN
         return torch.where((hidden & (ids != PAD).any(-1)).unsqueeze(-1), unknown, ids)
 
-    def forward(self, ids: Int[Tensor, "b l g"]) -> Features:
+    def forward(self, ids: Int[Tensor, "b l g"]) -> TokenFeatures:
         """Features of every token in the light of the whole text."""
         known: Bool[Tensor, "b l g"] = ids != PAD
         mask: Bool[Tensor, "b l"] = known.any(-1)
@@ -136,4 +136,4 @@ class Model(nn.Module):
         x = self.dropout(x + self.positions[: x.shape[1]])
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=~mask)
-        return Features(self.norm(x), mask)
+        return TokenFeatures(self.norm(x), mask)

@@ -20,7 +20,7 @@ from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 from deepaudio.evaluation.columns import Column, columns
 from deepaudio.evaluation.feature_cache import SetFeatures, complete
-from deepaudio.evaluation.features import Features, JudgePool, Unavailable
+from deepaudio.evaluation.features import ItemFeatures, JudgePool, Unavailable
 from deepaudio.evaluation.inputs import check_labels
 from deepaudio.evaluation.summary import SCHEMA, row_values, summarise
 from deepaudio.evaluation.systems import System
@@ -119,7 +119,7 @@ def _item_rows(
     files: SetFeatures,
 ) -> list[dict[str, Any]]:
     """One row per system; the truth's features are shared between the systems."""
-    truth = Features(item, pool, seconds=options.seconds)
+    truth = ItemFeatures(item, pool, seconds=options.seconds)
     rows = []
     for system in systems:
         path, direction = system.output(item), None
@@ -137,7 +137,7 @@ def _item_rows(
         if old is not None and not old["na"]:
             rows.append(old)
             continue
-        features = Features(item, pool, path, direction, options.seconds, truth)
+        features = ItemFeatures(item, pool, path, direction, options.seconds, truth)
         row = {"schema": SCHEMA, "id": item.id, "system": system.name, "key": key, "failed": None}
         row["output"] = str(path) if path else None
         try:
@@ -153,7 +153,7 @@ def _item_rows(
     return rows
 
 
-def _check_output(features: Features, task: str) -> None:
+def _check_output(features: ItemFeatures, task: str) -> None:
     """Unavailable where the system gave nothing that can be judged."""
     if task == "mof":
         features.get("output_direction")

@@ -61,7 +61,7 @@ class JudgePool:
         return found
 
 
-class Features:
+class ItemFeatures:
     """Features of one item and one system's output, each computed once.
 
     `truth` (another Features of the same item) lends its target and reference features, so that
@@ -75,7 +75,7 @@ class Features:
         output: Path | None = None,
         direction: str | None = None,
         seconds: float | None = None,
-        truth: "Features | None" = None,
+        truth: "ItemFeatures | None" = None,
     ):
         self.item, self.pool, self.seconds = item, pool, seconds
         self._paths = {"output": output, "target": item.audio, "reference": item.reference}

@@ -10,14 +10,14 @@ from torch import Tensor
 from deepaudio.data.manifest import Item
 from deepaudio.evaluation.columns import Column
 from deepaudio.evaluation.feature_cache import SetFeatures, named
-from deepaudio.evaluation.features import Features, Unavailable
+from deepaudio.evaluation.features import ItemFeatures, Unavailable
 from deepaudio.metrics.intervals import DRAWS, LEVEL, bootstrap_mean
 
 SCHEMA = 2
 
 
 def row_values(
-    features: Features,
+    features: ItemFeatures,
     chosen: list[Column],
     failed: str | None,
     tensors: dict[str, Tensor],
@@ -54,7 +54,7 @@ def row_values(
     return {"values": values, "na": reasons, "set": kept, "heard": heard}
 
 
-def _value(features: Features, column: Column, heard: dict[str, str]) -> float:
+def _value(features: ItemFeatures, column: Column, heard: dict[str, str]) -> float:
     if column.missing:
         raise Unavailable(f"no judge of this set gives '{column.missing}'")
     found = {need: features.get(need, column.judge_of(need)) for need in column.metric.needs}
@@ -69,7 +69,7 @@ def _value(features: Features, column: Column, heard: dict[str, str]) -> float:
     return value
 
 
-def _others(features: Features, column: Column) -> None:
+def _others(features: ItemFeatures, column: Column) -> None:
     """Even for a silent output, what the metric needs of the truth must be there, and the judge."""
     if column.judge:
         features.pool.judge(column.judge)
@@ -78,7 +78,9 @@ def _others(features: Features, column: Column) -> None:
             features.get(need, column.judge_of(need))
 
 
-def _set_features(features: Features, column: Column, tensors: dict[str, Tensor]) -> dict[str, Any]:
+def _set_features(
+    features: ItemFeatures, column: Column, tensors: dict[str, Tensor]
+) -> dict[str, Any]:
     if column.missing:
         raise Unavailable(f"no judge of this set gives '{column.missing}'")
     found = {need: features.get(need, column.judge_of(need)) for need in column.metric.needs}

@@ -30,7 +30,7 @@ from deepaudio.media.audio import read_audio, write_wav
 from deepaudio.metrics.embeddings import cosine
 from deepaudio.metrics.transcripts import wer_pooled
 from deepaudio.models.tts import dit
-from deepaudio.options import SampleOptions
+from deepaudio.options import PRESET, SampleOptions
 from deepaudio.presets.trained import preset_folder
 from deepaudio.reports.curves import plot
 
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("rows", type=Path, nargs="?", help="JSONL file to which the row is added")
     parser.add_argument("--plot", action="store_true", help="draw ROWS as an SVG: --plot ROWS SVG")
     parser.add_argument("--shards", nargs="*", default=(), help="speech shards of held-out talkers")
-    parser.add_argument("--preset", default="mini", help="of the vocoder and the voice")
+    parser.add_argument("--preset", default=PRESET, help="of the vocoder and the voice")
     parser.add_argument("--steps", type=int, help="of the solver")
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--noise-scale", type=float, help="factor on the noise at the start")

@@ -16,11 +16,11 @@ from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.grid import HOP, SAMPLE_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.reference import cross_faded, prepare_reference
+from deepaudio.data.labels import emotion_asked
 from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow import time
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
-from deepaudio.inference.emotion import emotion_for
 from deepaudio.inference.mini_tts import Reference
 from deepaudio.inference.networks import Networks
 from deepaudio.judges import open_judge
@@ -248,12 +248,13 @@ def sample(
     n, r = len(noise), len(reference)
     cond = F.pad(reference, (0, 0, 0, n - r))
     known = torch.arange(n, device=noise.device) < r
+    emotion = emotion_asked(options.emotion, network.config.emotions)
     encoded = network.encode(
         cond=cond[None],
         cond_mask=known[None],
         text=ids[None],
         energy=None if energy is None else energy[None, :, None],
-        emotion=emotion_for(network, options.emotion),
+        emotion=None if emotion is None else emotion.to(noise.device),
     )
     null = None if options.guidance_scale == 1 else network.null(encoded)
     grid = time.sway(time.epss(options.steps), options.sway)

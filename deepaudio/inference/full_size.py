@@ -14,8 +14,9 @@ from deepaudio.inference.gate import Gate
 from deepaudio.inference.mmaudio_v2a import MMVideoToAudio
 from deepaudio.inference.networks import Networks
 from deepaudio.inference.yingsound_v2a import YSVideoToAudio
+from deepaudio.options import PRESET
 from deepaudio.presets import official, store
-from deepaudio.presets.trained import DEFAULT, PRESETS
+from deepaudio.presets.trained import PRESETS
 
 FULL_SIZES = tuple(official.PRESETS)
 
@@ -38,7 +39,7 @@ class FullSize:
     @cached_property
     def gate(self) -> Gate:
         """M_mof; none was published, so it is that of mini."""
-        return Gate.load(PRESETS / DEFAULT, self.device, self.trained)
+        return Gate.load(PRESETS / PRESET, self.device, self.trained)
 
     @cached_property
     def v2a(self) -> "MMVideoToAudio | YSVideoToAudio":

@@ -19,8 +19,15 @@ from deepaudio.audio.grid import FRAME_RATE, HOP
 from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames, standardize, unstandardize
 from deepaudio.audio.pitch import octaves
-from deepaudio.audio.prior.content import Anchors, Utterance, join, lay
-from deepaudio.audio.prior.draft import TimbreEncoder, Voice, draft_mel, heard_span, resynthesised
+from deepaudio.audio.prior.content import join, lay
+from deepaudio.audio.prior.draft import (
+    TimbreEncoder,
+    VoiceTraits,
+    draft_mel,
+    heard_span,
+    resynthesised,
+)
+from deepaudio.audio.prior.phone_times import EDGE, SENTENCE_PAUSE, pieces_of, place, seconds_of
 from deepaudio.audio.prior.shaping import (
     blend_envelope,
     follow_energy,
@@ -29,6 +36,7 @@ from deepaudio.audio.prior.shaping import (
 )
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
+from deepaudio.data.labels import emotion_asked
 from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
@@ -36,7 +44,6 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import noisy_start
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
-from deepaudio.inference.emotion import emotion_for
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
@@ -44,17 +51,12 @@ from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
-EDGE = 0.06  # seconds of quiet before the first sound of a line and after its last
 STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the prior
 SHARE = 0.4  # how much of it is taken
-LATE = 0.015  # seconds by which the sound of a line begins after its first row of the prior that can be heard (measured)
-SHORTEST = 0.03  # seconds that the first and the last sound keep
-LONGEST_PAUSE, SENTENCE_PAUSE = 0.4, 0.25
 MAX_HEARD, MAX_REFERENCE = (
     15.0,
     6.0,
 )  # seconds of a reference that give the timbre, and the context of the flow
-MAX_PIECE = 9.0  # seconds generated in one pass; longer text is split between sentences
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ class TextToSpeech:
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
-        return sum(_length(s) for s in self.encode(text)) - SENTENCE_PAUSE
+        return sum(seconds_of(s) for s in self.encode(text)) - SENTENCE_PAUSE
 
     @torch.inference_mode()
     def speak(
@@ -135,13 +137,13 @@ class TextToSpeech:
         duration; the pitch is followed in the range of the reference. The level is that of speech at RMS 0.1. Raises InputError for text without a sound.
         """
         options = self.defaults.fill(options)
-        emotion_for(self.network, options.emotion)  # refused now, not after the first steps
+        emotion_asked(options.emotion, self.network.config.emotions)  # refused before the work
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural + 2 * EDGE if duration is None else duration
         samples = max(HOP, round(seconds * SAMPLE_RATE))
-        pieces = _pieces(sentences, max(0.0, seconds - 2 * EDGE) / natural)
-        shares = np.cumsum([0.0] + [sum(_length(s) for s in piece) for piece in pieces])
+        pieces = pieces_of(sentences, max(0.0, seconds - 2 * EDGE) / natural)
+        shares = np.cumsum([0.0] + [sum(seconds_of(s) for s in piece) for piece in pieces])
         edges = [round(samples * share / shares[-1]) for share in shares]
         voice = self._voice(reference)
         made = []
@@ -152,7 +154,7 @@ class TextToSpeech:
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
 
-    def _heard(self, reference: Reference) -> tuple[Tensor, Tensor, Voice]:
+    def _heard(self, reference: Reference) -> tuple[Tensor, Tensor, VoiceTraits]:
         """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
         waveform = AF.resample(
             reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
@@ -163,7 +165,7 @@ class TextToSpeech:
         waveform = waveform[first * HOP : (last + 4) * HOP]
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
-        voice = Voice.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.timbre_encoder)
+        voice = VoiceTraits.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.timbre_encoder)
         waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
         n = n_frames(len(waveform))
         return (
@@ -229,6 +231,7 @@ class TextToSpeech:
 
     def _sample(self, begin, content, spoken, cond, contours, options: SampleOptions) -> Tensor:
         energy, pitch = contours
+        emotion = emotion_asked(options.emotion, self.network.config.emotions)
         on_device = lambda value: value[None].to(self.device)  # noqa: E731
         conditions = self.network.encode(
             content=on_device(content),
@@ -237,7 +240,7 @@ class TextToSpeech:
             cond_mask=on_device(~spoken),
             energy=on_device(energy) if self.network.config.energy else None,
             pitch=on_device(pitch).float() if self.network.config.pitch else None,
-            emotion=emotion_for(self.network, options.emotion),
+            emotion=None if emotion is None else emotion.to(self.device),
         )
         null = None if options.guidance_scale == 1 else self.network.null(conditions)
         field = guided(
@@ -262,57 +265,3 @@ def _at_frames(rows: Float[Tensor, " m"], n: int) -> Float[Tensor, " n"]:
     """Values every 5 ms at `n` mel frames."""
     place = (torch.arange(n) / FRAME_RATE / PERIOD).round().long()
     return rows[place.clamp(max=len(rows) - 1)]
-
-
-def _length(sentence: Utterance) -> float:
-    """Seconds from its first sound to its last, pauses shortened, plus the pause that follows."""
-    return float(natural_times(sentence)[-1, 1]) + SENTENCE_PAUSE
-
-
-def natural_times(sentence: Utterance) -> np.ndarray:
-    """(p 2) start and end of every sounding phone, the first at 0, no pause longer than LONGEST_PAUSE."""
-    clock, times = 0.0, []
-    for phone in sentence.phones:
-        length = phone.end - phone.start
-        if phone.word >= 0:
-            times.append((clock, clock + length))
-        clock = (
-            clock + (length if phone.word >= 0 else min(length, LONGEST_PAUSE)) if times else 0.0
-        )
-    return np.array(times)
-
-
-def _pieces(sentences: tuple[Utterance, ...], stretch: float) -> list[list[Utterance]]:
-    """Sentences in groups of at most MAX_PIECE seconds."""
-    pieces: list[list[Utterance]] = [[]]
-    for sentence in sentences:
-        long = sum(_length(s) for s in pieces[-1]) + _length(sentence)
-        if pieces[-1] and long * stretch > MAX_PIECE:
-            pieces.append([])
-        pieces[-1].append(sentence)
-    return pieces
-
-
-def place(piece: list[Utterance], n: int, heard: tuple[float, float]) -> Anchors:
-    """Phone times of sentences that fill `n` frames but for the quiet edges.
-
-    `heard` are the base TTS's seconds between which its speech can be heard: what is silent in the first and the last
-    phone, such as the closure of a "t", falls into the edges.
-    """
-    base = np.array([(p.start, p.end) for p in join(piece).phones if p.word >= 0])
-    real = np.zeros_like(base)
-    clock, index = 0.0, 0
-    for sentence in piece:
-        times = natural_times(sentence)
-        real[index : index + len(times)] = times + clock
-        clock, index = clock + times[-1, 1] + SENTENCE_PAUSE, index + len(times)
-    end = n / FRAME_RATE
-    first, last = EDGE, max(end - EDGE, end / 2)
-    real = first + real * (last - first) / real[-1, 1]
-    base[0, 0] = min(heard[0] + LATE, base[0, 1] - SHORTEST)
-    base[-1, 1] = max(heard[1], base[-1, 0] + SHORTEST)
-    before, after = np.array([[-EDGE / 2, 0.0]]), np.array([[0.0, EDGE / 2]])
-    return Anchors(
-        np.concatenate([real[0, 0] + before, real, real[-1, 1] + after]),
-        np.concatenate([base[0, 0] + before, base, base[-1, 1] + after]),
-    )

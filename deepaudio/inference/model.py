@@ -33,7 +33,7 @@ from deepaudio.inference.lines import (
 )
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
-from deepaudio.inference.protocols import Features, Parts, SoundModel, SpeechModel
+from deepaudio.inference.protocols import Parts, SoundFeatures, SoundModel, SpeechModel
 from deepaudio.inference.voices import Voice, assign, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
@@ -80,7 +80,7 @@ class DeepAudio:
         self.device = device_of(device)
         self.dtype = dtype_of(dtype, self.device)
         self.low_memory = low_memory
-        self._seen: tuple[tuple, Features] | None = None
+        self._seen: tuple[tuple, SoundFeatures] | None = None
 
     @cached_property
     def _parts(self) -> Parts:
@@ -188,7 +188,9 @@ class DeepAudio:
             parts=speech.parts,
         )
 
-    def _features(self, video: str | PathLike | ClipInfo, progress: Progress | None) -> Features:
+    def _features(
+        self, video: str | PathLike | ClipInfo, progress: Progress | None
+    ) -> SoundFeatures:
         """Of the clip asked for last; a dub with a generated bed needs them twice."""
         info = probe(video)
         key = (info.path, info.fingerprint)

@@ -9,8 +9,7 @@ import torch
 
 from deepaudio.inference.gate import Gate
 from deepaudio.inference.mini_tts import TextToSpeech
-from deepaudio.inference.mini_v2a import VideoToAudio
-from deepaudio.inference.protocols import Parts
+from deepaudio.inference.protocols import Parts, SoundModel
 from deepaudio.presets import official, trained
 
 
@@ -33,8 +32,10 @@ class FolderParts:
         return TextToSpeech.load(self.folder, self.device, self.trained)
 
     @cached_property
-    def v2a(self) -> VideoToAudio:
+    def v2a(self) -> SoundModel:
         """M_v2a with its codec and encoders."""
+        from deepaudio.inference.mini_v2a import VideoToAudio  # speech alone needs no video
+
         return VideoToAudio.load(self.folder, self.device, self.trained)
 
 

@@ -43,7 +43,7 @@ class SpeechModel(Protocol):
         ...
 
 
-class Features(Protocol):
+class SoundFeatures(Protocol):
     """What a sound module has seen of a clip."""
 
     @property
@@ -56,17 +56,17 @@ class SoundModel(Protocol):
     sample_rate: int
     defaults: EngineDefaults
 
-    def features(self, clip: ClipInfo, progress: Progress | None = None) -> Features:
+    def features(self, clip: ClipInfo, progress: Progress | None = None) -> SoundFeatures:
         """Encode the frames of a clip once."""
         ...
 
     def sound(
-        self, features: Features, prompt: str, negative: str, options: SampleOptions
+        self, features: SoundFeatures, prompt: str, negative: str, options: SampleOptions
     ) -> Float[Tensor, " s"]:
         """Samples of exactly the clip's duration."""
         ...
 
-    def energy(self, features: Features, options: SampleOptions) -> Float[Tensor, " n"]:
+    def energy(self, features: SoundFeatures, options: SampleOptions) -> Float[Tensor, " n"]:
         """Energy contour at 93.75 Hz in 0 .. 1."""
         ...
 

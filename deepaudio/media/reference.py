@@ -46,7 +46,7 @@ class ReferenceFacts:
 
 
 class LoadedReference(NamedTuple):
-    waveform: Float[Tensor, "s"]
+    waveform: Float[Tensor, " s"]
     sample_rate: int
     facts: ReferenceFacts
     notices: Notices
@@ -113,14 +113,14 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
     return LoadedReference(waveform, rate, facts, notices)
 
 
-def frame_levels(waveform: Float[Tensor, "s"], rate: int) -> Float[Tensor, "n"]:
+def frame_levels(waveform: Float[Tensor, " s"], rate: int) -> Float[Tensor, " n"]:
     """RMS level of each 20 ms in dBFS, not below -100."""
     hop = max(1, round(FRAME * rate))
     frames = waveform[: waveform.numel() // hop * hop].reshape(-1, hop)
     return 10 * torch.log10(frames.double().pow(2).mean(1) + 1e-10).float()
 
 
-def loud_and_quiet(levels: Float[Tensor, "n"]) -> tuple[Tensor, Tensor]:
+def loud_and_quiet(levels: Float[Tensor, " n"]) -> tuple[Tensor, Tensor]:
     """The level of loud moments among those that sound at all, and of the quietest ones."""
     sounding = levels[levels > levels.max() - 40]
     return torch.quantile(sounding, 0.9), torch.quantile(levels, 0.02)

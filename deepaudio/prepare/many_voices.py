@@ -16,6 +16,7 @@ from deepaudio.audio.prior.content import Anchors
 from deepaudio.checkpoint import load_network
 from deepaudio.encoders.content import UNIT, ContentEncoder, phones_of
 from deepaudio.errors import InputError
+from deepaudio.options import PRESET
 from deepaudio.prepare.kokoro import Kokoro, Style, mixed, read_styles
 from deepaudio.prepare.speech_shards import Spoken, write_speech
 from deepaudio.presets.trained import preset_folder
@@ -66,5 +67,5 @@ def write(
     mix = list(mixed(read_styles(styles), voices, seed))
     spoken = said(texts, mix, each, seed)
     return write_speech(
-        out, spoken, load_network(preset_folder("mini") / "voice", "eigenvoice").timbre
+        out, spoken, load_network(preset_folder(PRESET) / "voice", "eigenvoice").timbre
     )

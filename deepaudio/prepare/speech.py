@@ -19,6 +19,7 @@ from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
+from deepaudio.options import PRESET
 from deepaudio.prepare.eigenvoice_shards import write_voices
 from deepaudio.prepare.speech_shards import SAMPLE_RATE, Spoken, align_all, write_speech
 from deepaudio.presets.trained import preset_folder
@@ -112,5 +113,5 @@ def write(
     if eigenvoice:
         return write_voices(out, spoken, factors)
     return write_speech(
-        out, spoken, load_network(preset_folder("mini") / "voice", "eigenvoice").timbre, factors
+        out, spoken, load_network(preset_folder(PRESET) / "voice", "eigenvoice").timbre, factors
     )

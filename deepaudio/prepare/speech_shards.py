@@ -19,7 +19,7 @@ from deepaudio.audio.level import at_level
 from deepaudio.audio.mel import log_mel, n_frames
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.audio.prior.content import MIDDLE_PITCH, Anchors, Utterance, lay
-from deepaudio.audio.prior.draft import TimbreEncoder, Voice, draft_mel, resynthesised
+from deepaudio.audio.prior.draft import TimbreEncoder, VoiceTraits, draft_mel, resynthesised
 from deepaudio.audio.prior.warp import matching_rows, rows_at
 from deepaudio.audio.prior.world import pitch_of
 from deepaudio.data.shards import write_shard
@@ -69,7 +69,7 @@ def faster(spoken: Spoken, factor: float) -> Spoken:
 
 
 def features(
-    spoken: Spoken, timbre_encoder: TimbreEncoder, voice: Voice | None = None
+    spoken: Spoken, timbre_encoder: TimbreEncoder, voice: VoiceTraits | None = None
 ) -> dict[str, Tensor]:
     """Mel and prior (n 100), content (n 92, melody of the base TTS), energy (n) and pitch in Hz (n, 0 unvoiced).
 
@@ -81,7 +81,7 @@ def features(
     mel, melody = log_mel(waveform[None])[0], pitch_of(waveform.numpy())
     base = resynthesised(spoken.utterance.spectra)
 
-    def sketched(voice: Voice) -> Tensor:
+    def sketched(voice: VoiceTraits) -> Tensor:
         return draft_mel(base, spoken.anchors, samples, voice, melody)
 
     if voice is not None:
@@ -89,7 +89,9 @@ def features(
     else:
         middle = n // 2
         first, second = waveform[: middle * HOP], waveform[middle * HOP :]
-        by_first, by_second = (sketched(Voice.of(half, timbre_encoder)) for half in (first, second))
+        by_first, by_second = (
+            sketched(VoiceTraits.of(half, timbre_encoder)) for half in (first, second)
+        )
         drawn = torch.cat([by_second[:middle], by_first[middle:]])
     # forced alignment is a few frames off here and there
     place = matching_rows(drawn, mel)
@@ -111,12 +113,12 @@ def write_speech(
 ) -> int:
     """Write a shard of all utterances at all speed factors; returns how many entries it holds."""
     tensors, index = {}, []
-    before: dict[str, Voice] = {}  # of each speaker, the recording before
+    before: dict[str, VoiceTraits] = {}  # of each speaker, the recording before
     for original in spoken:
         for factor in factors:
             one = original if factor == 1.0 else faster(original, factor)
             found = features(one, timbre_encoder, before.get(one.speaker))
-            before[one.speaker] = Voice.of(at_level(one.waveform)[0], timbre_encoder)
+            before[one.speaker] = VoiceTraits.of(at_level(one.waveform)[0], timbre_encoder)
             tensors |= {
                 f"{one.key}.{name}": value.half().contiguous() for name, value in found.items()
             }

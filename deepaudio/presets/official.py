@@ -10,6 +10,7 @@ from typing import Any
 
 from deepaudio.discover import suggest
 from deepaudio.errors import UsageError
+from deepaudio.options import PRESET
 
 MB = 1_000_000
 
@@ -270,7 +271,7 @@ PRESETS: dict[str, Preset] = {
 def preset(name: str) -> Preset:
     """A full-size preset; an unknown name is a UsageError that names the nearest."""
     if name not in PRESETS:
-        hint = suggest(name, [*PRESETS, "mini"])
+        hint = suggest(name, [*PRESETS, PRESET])
         raise UsageError("preset.unknown", f"no preset '{name}'", hint)
     return PRESETS[name]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from deepaudio import checkpoint
 from deepaudio.discover import suggest
 from deepaudio.errors import WeightsError
+from deepaudio.options import PRESET
 from deepaudio.presets import official, store
 
 PRESETS = Path(__file__).resolve().parent
-DEFAULT = "mini"
 ROLES = {
     "codecs/vocos_source": "vocoder",
     "eigenvoice": "voice",
@@ -40,7 +40,12 @@ def read(folder: Path) -> Run | None:
     codec = model.parent / "codec"
     if role == "v2a" and (codec / checkpoint.CONFIG).is_file():
         parts["v2a/codec"] = codec
-    return Run(identity.preset or DEFAULT, parts)
+    return Run(identity.preset or PRESET, parts)
+
+
+def embedded() -> dict[str, Path]:
+    """The presets inside the package: name and folder."""
+    return {p.name: p for p in sorted(PRESETS.iterdir()) if any(p.glob(f"*/{checkpoint.WEIGHTS}"))}
 
 
 def part_folder(name_or_folder: str | PathLike, role: str) -> Path:
@@ -65,15 +70,14 @@ def preset_folder(name_or_folder: str | PathLike) -> Path:
     Raises WeightsError for an unknown name and for official weights that are not on this machine.
     """
     given = Path(name_or_folder)
-    embedded = PRESETS / given
-    if given.name == str(given) and embedded.is_dir():
-        return embedded
+    inside = embedded()
+    if str(given) in inside:
+        return inside[str(given)]
     if given.is_dir():
         return given
     if str(given) in official.PRESETS:
         store.require(official.PRESETS[str(given)])
         return given
-    known = sorted(p.name for p in PRESETS.iterdir() if any(p.glob("*/model.safetensors")))
-    known += official.PRESETS
+    known = [*embedded(), *official.PRESETS]
     message = f"no preset '{name_or_folder}'"
     raise WeightsError("preset.unknown", message, suggest(str(name_or_folder), known))

@@ -18,11 +18,11 @@ RATE = 16_000
 N_FFT, HOP = 512, 160
 RANGE_DB = 80.0
 
-Slot = tuple[float, float, str]
+Span = tuple[float, float, str]
 
 
 def energies(
-    contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Slot] = ()
+    contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Span] = ()
 ) -> str:
     """Contours [n] at 93.75 Hz with their names, over shaded slots (start, end, label)."""
     figure = Figure(figsize=(9, 2.4), layout="constrained")
@@ -39,7 +39,7 @@ def energies(
     return _uri(figure)
 
 
-def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence[Slot] = ()) -> str:
+def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence[Span] = ()) -> str:
     """Power in dB from 0 to 8 kHz, with the slots' edges."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()

@@ -66,7 +66,7 @@ def place(
     duration: float,
     natural: Sequence[float],
     *,
-    energy: Float[Tensor, "n"] | None = None,
+    energy: Float[Tensor, " n"] | None = None,
     energy_rate: float = 93.75,
     mouth: Callable[[Slot], Slot | None] | None = None,
     min_speed: float,

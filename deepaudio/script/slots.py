@@ -17,7 +17,7 @@ MIN_STRETCH = 0.12
 MAX_STRETCHES = 240
 
 
-def voiced_stretches(energy: Float[Tensor, "n"], rate: float, duration: float) -> list[Slot]:
+def voiced_stretches(energy: Float[Tensor, " n"], rate: float, duration: float) -> list[Slot]:
     """Seconds (start, end) in which the contour stands out: above a tenth of its loud level, gaps of 0.28 s closed."""
     values = torch.nan_to_num(energy.detach().to("cpu", torch.float32), 0.0, 0.0, 0.0).clamp(min=0)
     if values.numel() == 0 or float(values.max()) <= 0:

@@ -99,6 +99,12 @@ class Feed:
         if isinstance(fed, BaseException):
             raise fed
         self.rng_state, self.stage_state = fed.rng_state, fed.stage_state
+        if self.device.type == "cuda":  # from pinned memory, while the GPU computes
+            batch, chance = (
+                mapped(x, lambda t: t.to(self.device, non_blocking=True))
+                for x in (fed.batch, fed.chance)
+            )
+            fed = fed._replace(batch=batch, chance=chance)
         return fed
 
     def states(self) -> tuple[Tensor, dict[str, Any] | None]:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepaudio.config import override, overriding, read_yaml
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
+from deepaudio.options import PRESET
+from deepaudio.yaml_files import override, overriding, read_yaml
 
 StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder", "voice"]
 
@@ -51,7 +52,7 @@ class Recipe(_Strict):
         "ddp"  # of several processes: replicas of the network, or shards
     )
     compile: bool = False  # of the network; give every batch the same shape
-    preset: str = "mini"  # whose other parts the network is used with after training
+    preset: str = PRESET  # whose other parts the network is used with after training
     init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)

@@ -113,23 +113,17 @@ def _device(faults: list[str]) -> dict[str, Any]:
 
 
 def _presets(faults: list[str]) -> dict[str, Any]:
-    import deepaudio
+    from deepaudio.checkpoint import WEIGHTS
+    from deepaudio.options import PRESET
+    from deepaudio.presets.trained import embedded
 
-    room = Path(deepaudio.__file__).parent / "presets"
-    parts = (
-        {
-            folder.name: sorted(
-                p.name for p in folder.iterdir() if (p / "model.safetensors").is_file()
-            )
-            for folder in sorted(room.iterdir())
-            if folder.is_dir() and not folder.name.startswith("_")
-        }
-        if room.is_dir()
-        else {}
-    )
-    if not parts.get("mini"):
-        faults.append("the embedded preset mini")
-    return parts
+    inside = embedded()
+    if PRESET not in inside:
+        faults.append(f"the embedded preset {PRESET}")
+    return {
+        name: sorted(p.name for p in folder.iterdir() if (p / WEIGHTS).is_file())
+        for name, folder in inside.items()
+    }
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deepaudio.dubbing.jobs import Batch, DubJob, Extras, Policy
+from deepaudio.dubbing.jobs import BatchJob, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
 from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
 from deepaudio_cli import options as opt
@@ -93,14 +93,16 @@ def dub(
         Path | None,
         typer.Option(metavar="DIR", help="Where a batch writes."),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes of a batch.", min=1, max=256)] = Batch.jobs,
+    jobs: Annotated[
+        int, typer.Option(help="Processes of a batch.", min=1, max=256)
+    ] = BatchJob.jobs,
     shard: Annotated[
         str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
     ] = None,
     keep_going: Annotated[
         bool, typer.Option("--keep-going/--stop-at-first", help="Go on after a failed item.")
-    ] = Batch.keep_going,
+    ] = BatchJob.keep_going,
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip items that are finished and unchanged.")
     ] = False,
@@ -155,7 +157,7 @@ def dub(
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
         from deepaudio.dubbing.batch import run_batch
 
-        batch = Batch(
+        batch = BatchJob(
             manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
         )
         with console.progress() as progress:

@@ -27,9 +27,11 @@ def ls(
     """List presets with what is here and what a pull would bring; --parts lists the official files."""
     console = Console("models ls", json)
     from deepaudio.presets import official, store
+    from deepaudio.presets.trained import embedded
 
     listed = [_part_row(p) for p in official.PARTS.values()]
-    presets = [{"preset": "mini", "here": True, "bytes_missing": 0, "about": "inside the package"}]
+    inside = {"here": True, "bytes_missing": 0, "about": "inside the package"}
+    presets: list[dict[str, Any]] = [{"preset": name} | inside for name in embedded()]
     for preset in official.PRESETS.values():
         missing = store.missing(preset)
         presets.append(
@@ -179,7 +181,7 @@ def _sizes(config: str | None) -> dict[str, Any] | None:
         except (ValueError, RecursionError) as error:
             raise UsageError("models.config", f"--config is not JSON: {error}") from error
     else:
-        from deepaudio.config import read_yaml  # JSON is YAML
+        from deepaudio.yaml_files import read_yaml  # JSON is YAML
 
         if not Path(config).is_file():
             raise UsageError("models.config", f"--config: no file {config}", "or a JSON object")
@@ -221,11 +223,12 @@ def path(
     """Print where weights lie; exit 5 when they are not here."""
     console = Console("models path", json)
     from deepaudio.presets import official, store
+    from deepaudio.presets.trained import embedded
 
     if name is None:
         folders = [store.home()]
-    elif name == "mini":
-        folders = [Path(official.__file__).parent / "mini"]
+    elif name in embedded():
+        folders = [embedded()[name]]
     else:
         if name in official.PRESETS:
             store.require(official.PRESETS[name])
@@ -234,12 +237,13 @@ def path(
 
 
 def _parts(names: list[str]) -> list[Any]:
-    """The parts of presets and parts by name, each once; mini has none to fetch."""
+    """The parts of presets and parts by name, each once; embedded presets have none to fetch."""
     from deepaudio.presets import official
+    from deepaudio.presets.trained import embedded
 
     found: dict[str, Any] = {}
     for name in names:
-        if name == "mini":
+        if name in embedded():
             continue
         if name in official.PARTS:
             found[name] = official.PARTS[name]

@@ -42,9 +42,9 @@ def train(
     """Train one stage by a recipe; an interrupted run goes on from its last save."""
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
-    from deepaudio.config import overriding
     from deepaudio.training import recipe as recipes
     from deepaudio.training.ranks import join
+    from deepaudio.yaml_files import overriding
 
     pairs = list(overrides or [])
     pairs += [f"output={output}"] if output else []

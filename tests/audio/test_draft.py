@@ -6,7 +6,7 @@ import torch
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.prior.content import Anchors
-from deepaudio.audio.prior.draft import Voice, _steadied, draft_mel
+from deepaudio.audio.prior.draft import VoiceTraits, _steadied, draft_mel
 from deepaudio.audio.prior.world import RATE, World, active, analyse, pitch_of, synthesise
 
 
@@ -46,7 +46,7 @@ def test_world_there_and_back_keeps_pitch_and_level():
 
 
 def test_a_mel_prior_has_the_pitch_and_the_level_of_the_voice():
-    voice = Voice.of(torch.from_numpy(vowel(210, AH)), timbre_encoder)
+    voice = VoiceTraits.of(torch.from_numpy(vowel(210, AH)), timbre_encoder)
     made = draft_mel(world(120, AH), EVERYWHERE, RATE, voice)
     low = made[20:60].exp()
 
@@ -61,7 +61,7 @@ def test_a_mel_prior_has_the_pitch_and_the_level_of_the_voice():
 
 
 def test_a_known_melody_replaces_the_teachers():
-    voice = Voice.of(torch.from_numpy(vowel(200, AH)), timbre_encoder)
+    voice = VoiceTraits.of(torch.from_numpy(vowel(200, AH)), timbre_encoder)
     melody = np.full(240, 150.0)
     plain = draft_mel(world(120, AH), EVERYWHERE, RATE, voice)
     known = draft_mel(world(120, AH), EVERYWHERE, RATE, voice, melody)
@@ -73,8 +73,8 @@ def test_a_known_melody_replaces_the_teachers():
 def test_envelopes_come_nearer_to_those_of_the_voice():
     target = torch.from_numpy(vowel(150, OH))
     like, other = (
-        Voice.of(target, timbre_encoder),
-        Voice.of(torch.from_numpy(vowel(150, AH)), timbre_encoder),
+        VoiceTraits.of(target, timbre_encoder),
+        VoiceTraits.of(torch.from_numpy(vowel(150, AH)), timbre_encoder),
     )
     towards, away = (
         draft_mel(world(150, AH), EVERYWHERE, RATE, v)[20:60].mean(0) for v in (like, other)
@@ -88,7 +88,10 @@ def test_envelopes_come_nearer_to_those_of_the_voice():
 def test_nothing_sounds_where_no_phone_lies():
     anchors = Anchors(np.array([[0.5, 0.8]]), np.array([[0.3, 0.6]]))
     made = draft_mel(
-        world(120, AH), anchors, RATE, Voice.of(torch.from_numpy(vowel(120, AH)), timbre_encoder)
+        world(120, AH),
+        anchors,
+        RATE,
+        VoiceTraits.of(torch.from_numpy(vowel(120, AH)), timbre_encoder),
     )
     assert made[:40].max() < made[50:72].max() - 4
     assert made[84:].max() < made[50:72].max() - 4
@@ -101,7 +104,7 @@ def test_active_frames_are_the_loud_ones():
 
 def test_a_voice_without_pitch_keeps_the_teachers():
     noise = torch.randn(RATE, generator=torch.Generator().manual_seed(0)) * 0.1
-    voice = Voice.of(noise, timbre_encoder)
+    voice = VoiceTraits.of(noise, timbre_encoder)
     assert torch.isfinite(
         draft_mel(world(120, AH), EVERYWHERE, RATE, voice._replace(pitch=voice.pitch * 0))
     ).all()

@@ -3,11 +3,14 @@
 import math
 import subprocess
 
+import numpy as np
 import pyloudnorm
 import pytest
+import scipy.signal
 import torch
 
 from deepaudio.audio import loudness, meter
+from deepaudio.audio.biquad import k_weighting
 from deepaudio.audio.loudness import TARGETS, Target
 from deepaudio.media import ffmpeg
 from deepaudio.media.audio import write_wav
@@ -91,6 +94,24 @@ def test_off_changes_nothing_and_nan_is_refused():
     assert torch.equal(adjust(given, 24_000, "off").wave.whole()[0], given)
     with pytest.raises(ValueError, match="NaN"):
         adjust(torch.full((100,), float("nan")), 24_000)
+
+
+@pytest.mark.parametrize("rate", [8_000, 24_000, 48_000, 192_000])
+def test_filters_are_those_of_pyloudnorm_and_scipy_in_blocks_of_any_length(rate):
+    sound = np.random.default_rng(0).normal(size=(2, 5000))
+    expected = sound
+    for gain, q, hertz, kind in (
+        (4.0, 0.5**0.5, 1500.0, "high_shelf"),
+        (0.0, 0.5, 38.0, "high_pass"),
+    ):
+        known = pyloudnorm.IIRfilter(gain, q, hertz, rate, kind)
+        expected = scipy.signal.lfilter(known.b, known.a, expected)
+    for cuts in ((), (1, 2, 515, 2048), (512, 1024)):
+        found = sound
+        stages = k_weighting(rate)
+        for stage in stages:
+            found = np.concatenate([stage(part) for part in np.split(found, cuts, 1)], 1)
+        assert np.abs(found - expected).max() < 1e-9
 
 
 @pytest.mark.parametrize("seconds", [0.45, 2.37])

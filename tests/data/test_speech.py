@@ -11,7 +11,7 @@ from deepaudio.audio.prior.shaping import active_frames, blend_envelope
 from deepaudio.data import smoke
 from deepaudio.data.shards import read_shard, reader_of
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
-from deepaudio.data.v2a import read_shard as read_v2a
+from deepaudio.data.v2a import read_v2a_shard as read_v2a
 from deepaudio.errors import InputError
 
 FULL = SpeechData(

@@ -12,8 +12,9 @@ import torch
 
 from deepaudio.dubbing import batch as batches
 from deepaudio.dubbing.batch import parse_shard, run_batch
-from deepaudio.dubbing.batch_manifest import read_manifest
-from deepaudio.dubbing.jobs import Batch, Cast, DubJob, Extras
+from deepaudio.dubbing.batch_manifest import read_batch
+from deepaudio.dubbing.engines import processes
+from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
 from tests.dubbing import deadly
 
@@ -31,7 +32,7 @@ def made(model, tmp_path, monkeypatch):
     def write(rows, **changes):
         path = tmp_path / "jobs.jsonl"
         path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
-        found = Batch(path, tmp_path / "out", preset=str(tmp_path / "preset"), **changes)
+        found = BatchJob(path, tmp_path / "out", preset=str(tmp_path / "preset"), **changes)
         monkeypatch.setitem(batches._LOADED, (found.preset, "auto", "auto"), model)
         return found
 
@@ -68,7 +69,7 @@ def test_the_failed_rows_are_a_manifest(made, base, silent_clip, tmp_path):
     run_batch(made([{"clip": "late.mp4", "text": "Hello."}]), base)
     (tmp_path / "late.mp4").write_bytes(silent_clip.read_bytes())
     batch = made([])
-    batch = Batch(tmp_path / "out/failed.jsonl", tmp_path / "again", preset=batch.preset)
+    batch = BatchJob(tmp_path / "out/failed.jsonl", tmp_path / "again", preset=batch.preset)
     assert [p.name for p in run_batch(batch, base).done] == ["late.dub.mp4"]
 
 
@@ -76,19 +77,19 @@ def test_same_stem_from_two_folders(base, tmp_path):
     path = tmp_path / "jobs.jsonl"
     rows = [{"clip": "a/x.mp4", "text": "Hi."}, {"clip": "b/x.mp4", "text": "Hi."}]
     path.write_text("\n".join(map(json.dumps, rows)))
-    outputs = [item.job.output for item in read_manifest(path, base, tmp_path / "out")]
+    outputs = [item.job.output for item in read_batch(path, base, tmp_path / "out")]
     assert outputs == [tmp_path / "out/a/x.dub.mp4", tmp_path / "out/b/x.dub.mp4"]
     twins = [row | {"id": name} for row, name in zip(rows, ("One", "one"), strict=True)]
     path.write_text("\n".join(map(json.dumps, twins)))
     with pytest.raises(InputError, match="lines 1 and 2"):
-        read_manifest(path, base, tmp_path / "out")
+        read_batch(path, base, tmp_path / "out")
 
 
 def test_an_output_cannot_leave_its_folder(base, tmp_path):
     path = tmp_path / "jobs.jsonl"
     for name in ("../x.mp4", "/x.mp4", ".."):
         path.write_text(json.dumps({"clip": "x.mp4", "text": "Hi.", "output": name}))
-        (item,) = read_manifest(path, base, tmp_path / "out")
+        (item,) = read_batch(path, base, tmp_path / "out")
         assert item.error.code == "manifest.output"
 
 
@@ -126,7 +127,7 @@ def test_a_file_that_is_no_manifest_is_one_error(base, tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_bytes(b"RIFF\0\0\0\0WAVE\n" * 50)
     with pytest.raises(InputError) as error:
-        read_manifest(path, base, tmp_path)
+        read_batch(path, base, tmp_path)
     assert error.value.code == "manifest.binary"
 
 
@@ -138,7 +139,7 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
         workers.extend(p for p in multiprocessing.active_children() if p not in others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batches, "wait", interrupted)
+    monkeypatch.setattr(processes, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_batch(batch, base)
     assert len(workers) == 2
@@ -152,8 +153,8 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
 
 
 def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
-    monkeypatch.setattr(batches, "_STOPPED", [signal.SIGTERM])
-    assert batches._dub_one(base, None).code == "batch.stopped"
+    monkeypatch.setattr(processes, "_STOPPED", [signal.SIGTERM])
+    assert processes._work(batches.dub_one, base, None).code == "batch.stopped"
 
 
 def test_a_rehearsal_writes_nothing_and_says_so(made, base, silent_clip, tmp_path):
@@ -174,15 +175,15 @@ def test_no_item_writes_over_what_another_reads(base, tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(InputError, match=r"line 1 would write .*b\.mp4, which line 2 reads"):
-        read_manifest(path, base, tmp_path)
-    assert len(read_manifest(path, base, tmp_path / "out")) == 2
+        read_batch(path, base, tmp_path)
+    assert len(read_batch(path, base, tmp_path / "out")) == 2
 
 
 @pytest.mark.slow
 def test_only_the_item_that_kills_its_process_fails(made, base, monkeypatch):
     batch = made([{"clip": f"{i}.mp4", "text": "Hi."} for i in range(4)], jobs=2)
-    monkeypatch.setattr(batches, "_dub_one", deadly.work)
-    monkeypatch.setattr(batches, "_begin", deadly.begin)
+    monkeypatch.setattr(batches, "dub_one", deadly.work)
+    monkeypatch.setattr(processes, "_begin", deadly.begin)
     result = run_batch(batch, base)
     assert [(f["line"], f["error"]["code"]) for f in result.failed] == [(1, "batch.killed")]
     assert sorted(p.name for p in result.done) == [f"{i}.dub.mp4" for i in (1, 2, 3)]
@@ -218,5 +219,5 @@ def test_low_memory_reaches_the_model_of_a_batch(made, base, monkeypatch):
 def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
-    (item,) = read_manifest(path, base, tmp_path / "out")
+    (item,) = read_batch(path, base, tmp_path / "out")
     assert "line 1" in item.error.message and "written twice" in item.error.hint

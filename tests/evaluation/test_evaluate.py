@@ -395,7 +395,7 @@ def test_a_label_that_is_no_direction_is_refused(tmp_path):
 
 
 def test_features_know_who_is_missing():
-    features = judging.Features(Item(id="a", text="b"), JudgePool())
+    features = judging.ItemFeatures(Item(id="a", text="b"), JudgePool())
     for feature, reason in (
         ("target_energy", "target"),
         ("output_energy", "prediction"),

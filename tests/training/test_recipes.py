@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from deepaudio import checkpoint
-from deepaudio.config import overriding
 from deepaudio.discover import find
 from deepaudio.errors import DeepAudioError, InputError, UsageError
 from deepaudio.training import recipe as recipes
 from deepaudio.training.check import check
 from deepaudio.training.fit import fit
+from deepaudio.yaml_files import overriding
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from deepaudio import checkpoint
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.prosody import prosody
 from deepaudio.data import smoke
+from deepaudio.data.labels import emotion_asked
 from deepaudio.data.speech import SpeechData, SpeechShards
 from deepaudio.errors import InputError, UsageError
-from deepaudio.inference.emotion import emotion_for
 from deepaudio.inference.f5_tts import sample
 from deepaudio.models.tts.dit import Config, Model
 from deepaudio.options import SampleOptions
@@ -76,8 +76,8 @@ def test_a_network_without_them_refuses_them():
     with pytest.raises(InputError, match="no emotion input"):
         network.encode(**arguments, emotion=torch.tensor([1, 1]))
     with pytest.raises(UsageError, match="knows no emotions"):
-        emotion_for(network, "angry")
-    assert emotion_for(network, "") is None
+        emotion_asked("angry", network.config.emotions)
+    assert emotion_asked("", network.config.emotions) is None
 
 
 def test_the_numbers_of_a_known_voice():

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepaudio.data.v2a import Clip, Layout, V2AData, V2AShards, face_alone, fold_sync, read_shard
+from deepaudio.data.v2a import (
+    Clip,
+    Layout,
+    V2AData,
+    V2AShards,
+    face_alone,
+    fold_sync,
+    read_v2a_shard,
+)
 from deepaudio.encoders.motion import FACE_FIELDS, SYNC_DIM
 from deepaudio.errors import InputError
 from deepaudio.training import recipe as recipes
@@ -63,7 +71,7 @@ def test_a_second_start_finds_the_scenes_and_the_codec_of_the_first(recipe, stag
 
 def test_sight_and_sound_stay_together_in_a_window(recipe):
     """Latents that repeat a column of what is seen must still do so after the draw."""
-    rows, tensors = read_shard(Path(recipe.output) / "drawn")
+    rows, tensors = read_v2a_shard(Path(recipe.output) / "drawn")
     key = rows[0]["key"]
     where = 40  # a column of sight
     layout = Layout(46.875, 4.0, 23.4375, ("presence", "yaw", "patch_motion", "ranged_aperture"))
@@ -115,4 +123,4 @@ def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
 
 def test_a_missing_shard_is_an_input_error():
     with pytest.raises(InputError, match=r"no nowhere\.json"):
-        read_shard("nowhere")
+        read_v2a_shard("nowhere")

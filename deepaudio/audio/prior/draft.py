@@ -43,7 +43,7 @@ Timbre = Callable[[Tensor, Tensor, Tensor], Tensor]
 TimbreEncoder = Callable[[Tensor, Tensor, Tensor], Timbre]
 
 
-class Voice(NamedTuple):
+class VoiceTraits(NamedTuple):
     """What a mel prior takes from a recording: (n) pitch, (n 50) codes and where it speaks (n), every 5 ms; level of its log-mel."""
 
     pitch: np.ndarray
@@ -53,7 +53,7 @@ class Voice(NamedTuple):
     timbre: Timbre
 
     @classmethod
-    def of(cls, waveform: Float[Tensor, " s"], timbre_encoder: TimbreEncoder) -> "Voice":
+    def of(cls, waveform: Float[Tensor, " s"], timbre_encoder: TimbreEncoder) -> "VoiceTraits":
         """Read from (s) at 24 kHz."""
         sound = waveform.numpy()
         pitch = pitch_of(sound)
@@ -77,7 +77,7 @@ def draft_mel(
     base: World,
     anchors: Anchors,
     samples: int,
-    voice: Voice,
+    voice: VoiceTraits,
     pitch: np.ndarray | None = None,
 ) -> Float[Tensor, "n c"]:
     """Log-mel of `samples` at 24 kHz: what `base` says (see `resynthesised`) at the times of `anchors` in `voice`.
@@ -122,7 +122,7 @@ def laid(world: World, anchors: Anchors, samples: int) -> tuple[World, np.ndarra
     return World(pitch, between(world.envelope, place), between(world.aperiodicity, place)), quiet
 
 
-def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.ndarray:
+def _melody(pitch: np.ndarray, voice: VoiceTraits, known: np.ndarray | None) -> np.ndarray:
     """The base TTS's pitch moved to the median of the voice, or a known one where the base TTS is voiced."""
     voiced = pitch[pitch > 0]
     if known is not None and (known > 0).any():
@@ -131,7 +131,7 @@ def _melody(pitch: np.ndarray, voice: Voice, known: np.ndarray | None) -> np.nda
     return pitch * float(np.clip((voice.middle or own) / own, 0.4, 2.0))
 
 
-def _in_voice(world: World, voice: Voice, quiet: np.ndarray) -> np.ndarray:
+def _in_voice(world: World, voice: VoiceTraits, quiet: np.ndarray) -> np.ndarray:
     """(n 513) envelopes of the voice; the detail beyond the codes stays that of the base TTS."""
     codes, spoken = coded(world.envelope), active(world.envelope) & ~quiet
     if not spoken.any():

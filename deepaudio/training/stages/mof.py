@@ -53,7 +53,7 @@ class Objective:
     word_drop: float = 0.0
 
 
-class Batch(NamedTuple):
+class GateBatch(NamedTuple):
     texts: list[str]
     directions: Tensor  # (b), places in gate.DIRECTIONS
 
@@ -80,16 +80,16 @@ class GateStage:
         self.frozen: nn.Module | None = None
         initialise(self.model, recipe)
 
-    def batches(self, rng: torch.Generator) -> Iterator[Batch]:
+    def batches(self, rng: torch.Generator) -> Iterator[GateBatch]:
         """Generated instructions for ever, each batch drawn from `rng` alone."""
         noise = data.scaled(self.data.noise)
         while True:
             draw = random.Random(int(torch.randint(2**62, (), generator=rng)))
             items = [data.sample(draw, noise) for _ in range(self.data.batch_items)]
             places = [gate.DIRECTIONS.index(item.direction) for item in items]
-            yield Batch([item.text for item in items], torch.tensor(places))
+            yield GateBatch([item.text for item in items], torch.tensor(places))
 
-    def draw(self, batch: Batch, rng: Rng) -> Drawn:
+    def draw(self, batch: GateBatch, rng: Rng) -> Drawn:
         """Which words are hidden from a trained text encoder."""
         encoder = self.config.encoder
         if isinstance(encoder, Frozen):
@@ -100,7 +100,7 @@ class GateStage:
             hidden = rand(ids.shape[:2], rng) < self.objective.word_drop
         return Drawn(ids, hidden)
 
-    def loss(self, batch: Batch, rng: Rng | Drawn) -> Loss:
+    def loss(self, batch: GateBatch, rng: Rng | Drawn) -> Loss:
         """Summed cross-entropy; the share routed right beside it."""
         chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
         device = next(self.model.parameters()).device

@@ -15,7 +15,7 @@ from deepaudio.codecs import mel_linear
 from deepaudio.config import build as build_config
 from deepaudio.data.stored import StoredData, StoredShards
 from deepaudio.data.synthetic.clips import scenes
-from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_shard
+from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_v2a_shard
 from deepaudio.discover import find, name_of_network
 from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
@@ -168,7 +168,7 @@ def _codec(recipe: Recipe, values: dict[str, Any], shards: list[str]) -> mel_lin
     codec = mel_linear.Model(build_config(mel_linear.Config, values, "data.codec"))
     mels = []
     for path in shards:
-        rows, tensors = read_shard(path)
+        rows, tensors = read_v2a_shard(path)
         mels += [tensors[f"{row['key']}.mel"].float() for row in rows]
     codec.fit(torch.cat(mels))
     identity = checkpoint.Identity("codecs/mel_linear")

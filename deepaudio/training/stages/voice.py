@@ -24,7 +24,7 @@ WITH_TEXT, SOURCE_HAT, MATCHING = (
 STATISTICS = 200_000  # frames
 
 
-class Batch(NamedTuple):
+class EpisodeBatch(NamedTuple):
     """(b s ...) at the support frames, (b s+q ...) at support and query frames."""
 
     source: Tensor  # windows of the base TTS at support and query frames
@@ -63,7 +63,9 @@ class VoiceStage:
     def loss(self, batch: list[Task], rng: Any) -> Loss:
         m, c = self.model, self.config
         device = m.bases.device
-        b = Batch(*(torch.stack(v).to(device) for v in zip(*map(self._inputs, batch), strict=True)))
+        b = EpisodeBatch(
+            *(torch.stack(v).to(device) for v in zip(*map(self._inputs, batch), strict=True))
+        )
         count = b.target.shape[1]
         source, target = m.source(b.source), m.target(b.target)
         change = (b.clean - b.source_codes)[..., : c.n_moved] / m.scale
@@ -97,14 +99,14 @@ class VoiceStage:
         each = F.smooth_l1_loss(given, wanted, reduction="none") * scale * loudness[..., None]
         return (each.mean((1, 2)) / loudness.mean(1)).mean()
 
-    def _inputs(self, task: Task) -> Batch:
+    def _inputs(self, task: Task) -> EpisodeBatch:
         """Of one item, without its first axis."""
         c, pair = self.config, task.pair
         rows = torch.cat([task.support, task.query])
         shape = task.recording - task.recording[task.part].mean(0)
         level = pair.source[pair.spoken, 0]
         loudness = torch.sigmoid((pair.source[task.query, 0] - level.mean()) / level.std() + 1)
-        return Batch(
+        return EpisodeBatch(
             windows(pair.source[:, : c.n_read], pair.source_voiced, rows, c.source_offsets),
             windows(shape[:, : c.n_read], pair.target_voiced, task.support, c.target_offsets),
             pair.source[rows],
