@@ -108,18 +108,21 @@ class InfillShards:
         batches.append(packed)
         return [batches[i] for i in torch.randperm(len(batches), generator=rng).tolist()]
 
-    def batch(self, rows: list[Row], rng: torch.Generator) -> InfillBatch:
-        """The utterances of `rows`, each with a hidden span drawn from `rng`."""
+    def batch(self, rows: list[Row], rng: torch.Generator, own: slice = slice(None)) -> InfillBatch:
+        """The utterances of `rows`, each with a hidden span drawn from `rng`; only those of `own` are read, the others drawn for."""
         length, nothing = max(row[0] for row in rows), torch.zeros(len(NUMBERS) + 1)
         parts = []
-        for n, reader, key in rows:
-            mel, text, energy = (
-                self.readers[reader](f"{key}.{name}") for name in ("mel", "text", "energy")
-            )
+        read = range(*own.indices(len(rows)))
+        for place, (n, reader, key) in enumerate(rows):
             low, high = self.data.span_min, self.data.span_max
             share = low + (high - low) * float(torch.rand((), generator=rng))
             span = max(1, int(share * n))
             start = int(torch.randint(n - span + 1, (), generator=rng))
+            if place not in read:
+                continue
+            mel, text, energy = (
+                self.readers[reader](f"{key}.{name}") for name in ("mel", "text", "energy")
+            )
             frame = torch.arange(length)
             parts.append(
                 (

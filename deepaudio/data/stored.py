@@ -80,9 +80,12 @@ class StoredShards:
         return None
 
     def batches(
-        self, rng: torch.Generator, wanted: dict[str, Condition]
+        self, rng: torch.Generator, wanted: dict[str, Condition], own: slice = slice(None)
     ) -> Iterator[dict[str, Tensor]]:
-        """Batches for ever. Each condition NAME comes with `has_NAME` (b), zeros of its full length where absent."""
+        """Batches for ever. Each condition NAME comes with `has_NAME` (b), zeros of its full length where absent.
+
+        Only the items of `own` are read, the others are drawn for: places and latents of a batch come from `rng`.
+        """
         odds = torch.tensor(self.weights, dtype=torch.float)
         while True:
             picks = torch.multinomial(
@@ -92,7 +95,10 @@ class StoredShards:
                 (s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))])
                 for s in picks
             ]
-            batch = {"latent": _stacked([self._latent(s, key, rng) for s, key in places])}
+            read = range(*own.indices(len(places)))
+            latents = [self._latent(*at, rng, i in read) for i, at in enumerate(places)]
+            places = places[own]
+            batch = {"latent": _stacked([latent for latent in latents if latent is not None])}
             for name, (width, full) in wanted.items():
                 found = [self._read(s, f"{key}.{name}") for s, key in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
@@ -118,8 +124,13 @@ class StoredShards:
                 return file.get_tensor(EMPTY_PROMPT).float()
         return None
 
-    def _latent(self, shard: int, key: str, rng: torch.Generator) -> Tensor:
-        """Drawn from the posterior as MMAudio draws it: mean + deviation eps."""
+    def _latent(self, shard: int, key: str, rng: torch.Generator, read: bool) -> Tensor | None:
+        """Drawn from the posterior as MMAudio draws it: mean + deviation eps. Without reading it, only drawn for."""
+        if not read:
+            if f"{key}.spread" in self.names[shard]:
+                shape = self.files[shard].get_slice(f"{key}.spread").get_shape()
+                torch.randn(shape, generator=rng)
+            return None
         mean, spread = (self._read(shard, f"{key}.{name}") for name in ("latent", "spread"))
         return mean if spread is None else mean + spread * torch.randn(mean.shape, generator=rng)
 

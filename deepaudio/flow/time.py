@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from deepaudio.flow.draws import Share, rand, randn
+
 EPSS_32NDS = {
     5: (0, 2, 4, 8, 16, 32),
     6: (0, 2, 4, 6, 8, 16, 32),
@@ -16,17 +18,16 @@ EPSS_32NDS = {
 }
 
 
-def uniform(n_items: int, generator: Generator) -> Float[Tensor, " b"]:
+def uniform(n_items: int, generator: Generator | Share) -> Float[Tensor, " b"]:
     """t ~ U(0, 1), on the generator's device."""
-    return torch.rand(n_items, generator=generator, device=generator.device)
+    return rand(n_items, generator)
 
 
 def logit_normal(
-    n_items: int, generator: Generator, mean: float = 0.0, std: float = 1.0
+    n_items: int, generator: Generator | Share, mean: float = 0.0, std: float = 1.0
 ) -> Float[Tensor, " b"]:
     """t = sigmoid(N(mean, std)): more weight in the middle (Esser et al., 2024)."""
-    draw = torch.randn(n_items, generator=generator, device=generator.device)
-    return torch.sigmoid(mean + std * draw)
+    return torch.sigmoid(mean + std * randn(n_items, generator))
 
 
 def linear(steps: int) -> Float[Tensor, " steps_and_one"]:

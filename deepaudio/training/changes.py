@@ -22,6 +22,7 @@ FREE = {
     "steps",
     "checkpoint_activations",
     "compile",
+    "parallel",
 }
 NOTES = "changes.jsonl"
 Changes = dict[str, tuple[Any, Any]]

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -19,12 +20,14 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from deepaudio.devices import autocast, device_of
+from deepaudio.devices import autocast
 from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training import saves
 from deepaudio.training.compiled import compiled
 from deepaudio.training.ema import Ema
+from deepaudio.training.feed import Feed
+from deepaudio.training.ranks import Alone, join, number_of, parameters_of
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
 
@@ -45,8 +48,9 @@ class Stage(Protocol):
     """All that the loop knows of a stage.
 
     `batches` yields for ever and draws each batch from `rng` alone, so that a resumed run sees the same ones: a place in
-    an epoch kept inside the iterator would be lost. A stage that has more to keep (a place in an epoch, further optimisers) has
-    `state()` / `restore(state)`; one with several optimisers (the vocoder's discriminators) also
+    an epoch kept inside the iterator would be lost. One with `draw(batch, rng)`, all that its loss leaves to chance, gets that in
+    place of the generator, is fed ahead of time and may train in several processes (`feed`). A stage that has more to keep
+    (a place in an epoch, further optimisers) has `state()` / `restore(state)`; one with several optimisers (the vocoder's discriminators) also
     `step(batch, rng, lr) -> dict[str, float]` that does one whole update.
     """
 
@@ -74,91 +78,107 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     force_resume: bool = False,
+    ranks: Alone | None = None,
 ) -> Path:
     """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
 
     With `force_resume` a run goes on although its recipe is another one now (more data, another learning rate, batch or dtype);
     `changes.jsonl` in the run folder keeps what was changed when. More or fewer steps need no force: the decay goes on from the
-    learning rate that the run has (`optim.Schedule.replanned`).
+    learning rate that the run has (`optim.Schedule.replanned`). `ranks` are the processes of the run if several were started; the first
+    one writes.
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
     ToolError for a device that is not there,
     ResourceError when loss or gradients are not finite or a save fails.
     """
-    device = device_of(recipe.device)
+    ranks = ranks or join(recipe.device, recipe.parallel)
     folder = Path(recipe.output)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            return _fit(stage, recipe, folder, device, progress, stop, force_resume)
+        with FileLock(folder / ".lock", timeout=0) if ranks.first else nullcontext():
+            ranks.wait()
+            return _fit(stage, recipe, folder, ranks, progress, stop, force_resume)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, device, progress, stop, force_resume) -> Path:
+def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
+    device = ranks.device
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
     if recipe.compile:
         compiled(stage.model)
     rng = torch.Generator().manual_seed(recipe.seed)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed + ranks.rank)
     own_step = getattr(stage, "step", None)
+    losses = ranks.losses(stage)
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
-    step, schedule = saves.restore(folder, recipe, stage, optimiser, ema, rng, force_resume)
+    step, schedule = saves.restore(folder, recipe, stage, optimiser, ema, rng, force_resume, ranks)
     before = saves.hours(folder) if step else 0.0
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     # a shared processor gives less than an hour in an hour
     busy = time.process_time if device.type == "cpu" else time.monotonic
     began = busy()
-    batches = stage.batches(rng)
-    skipped = 0
-    while step < recipe.steps:
-        lr = schedule.rate(step, recipe.optim)
-        if own_step:
-            parts = own_step(next(batches), rng, lr)
-            mean, taken = parts.get("loss", 0.0), True
-        else:
-            mean, parts, taken = _update(stage, recipe, optimiser, batches, rng, lr, amp)
-        if not math.isfinite(mean):
-            raise ResourceError(
-                "train.not_finite",
-                f"loss is {mean} at step {step}",
-                hint="lower optim.lr and resume",
-            )
-        skipped = 0 if taken else skipped + 1
-        if skipped:
-            log.warning("step %d left out: its gradient is not finite", step)
-        if skipped > SKIPS_AT_MOST:
-            message = f"no finite gradient in {skipped} steps up to step {step}"
-            raise ResourceError("train.not_finite", message, hint="lower optim.lr and resume")
-        if ema:
-            ema.update(stage.model, step)
-        step += 1
-        over = recipe.minutes is not None and time.monotonic() - started > recipe.minutes * 60
-        over = over or (stop is not None and stop())
-        if progress and (step % recipe.log_every == 0 or step == recipe.steps or over):
-            progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
-        if step % recipe.save_every == 0 or step == recipe.steps or over:
-            try:
-                saves.save(folder, recipe, stage, optimiser, ema, rng, step, schedule)
-                hours = before + (busy() - began) / 3600
-                (folder / saves.PROGRESS).write_text(json.dumps({"step": step, "hours": hours}))
-            except (OSError, SafetensorError) as error:
+    with closing(Feed(stage, rng, ranks.rank, ranks.world, device)) as feed:
+        skipped = 0
+        while step < recipe.steps:
+            lr = schedule.rate(step, recipe.optim)
+            if own_step:
+                parts = own_step(feed.next().batch, rng, lr)
+                mean, taken = parts.get("loss", 0.0), True
+            else:
+                mean, parts, taken = _update(losses, recipe, optimiser, feed, lr, amp, ranks)
+            if not math.isfinite(mean):
                 raise ResourceError(
-                    "train.not_saved", f"step {step} could not be saved: {error}", path=str(folder)
-                ) from error
-        if over:
-            log.info("stopped at step %d of %d; run again to go on", step, recipe.steps)
-            break
+                    "train.not_finite",
+                    f"loss is {mean} at step {step}",
+                    hint="lower optim.lr and resume",
+                )
+            skipped = 0 if taken else skipped + 1
+            if skipped:
+                log.warning("step %d left out: its gradient is not finite", step)
+            if skipped > SKIPS_AT_MOST:
+                message = f"no finite gradient in {skipped} steps up to step {step}"
+                raise ResourceError("train.not_finite", message, hint="lower optim.lr and resume")
+            if ema:
+                ema.update(stage.model, step)
+            step += 1
+            over = recipe.minutes is not None and time.monotonic() - started > recipe.minutes * 60
+            over = over or (stop is not None and stop())
+            over = ranks.summed(float(over))[0] > 0
+            if (
+                progress
+                and ranks.first
+                and (step % recipe.log_every == 0 or step == recipe.steps or over)
+            ):
+                progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
+            if step % recipe.save_every == 0 or step == recipe.steps or over:
+                try:
+                    states = feed.states()
+                    saves.save(folder, recipe, stage, optimiser, ema, states, step, schedule, ranks)
+                    hours = before + ranks.world * (busy() - began) / 3600
+                    if ranks.first:
+                        (folder / saves.PROGRESS).write_text(
+                            json.dumps({"step": step, "hours": hours})
+                        )
+                except (OSError, SafetensorError) as error:
+                    raise ResourceError(
+                        "train.not_saved",
+                        f"step {step} could not be saved: {error}",
+                        path=str(folder),
+                    ) from error
+            if over:
+                log.info("stopped at step %d of %d; run again to go on", step, recipe.steps)
+                break
     return folder / "model"
 
 
 def _update(
-    stage, recipe, optimiser, batches, rng, lr, amp
+    losses, recipe, optimiser, feed, lr, amp, ranks
 ) -> tuple[float, dict[str, float], bool]:
     """One optimiser update over `accumulate` batches, divided once by their summed weight.
 
@@ -166,14 +186,17 @@ def _update(
     """
     optimiser.zero_grad(set_to_none=True)
     total, weight, parts = 0.0, 0.0, {}
-    for _ in range(recipe.accumulate):
-        batch = next(batches)
-        with amp():
-            loss = stage.loss(batch, rng)
-        loss.value.backward()
-        total += float(loss.value.detach())
-        weight += loss.weight
+    for number in range(recipe.accumulate):
+        fed = feed.next()
+        with ranks.local(losses, number == recipe.accumulate - 1):
+            with amp():
+                loss = losses(fed.batch, fed.chance)
+            value, weighs = (loss.value, loss.weight) if fed.counts else (loss.value * 0.0, 0.0)
+            value.backward()
+        total += float(value.detach())
+        weight += weighs
         parts = loss.parts
+    total, weight = ranks.summed(total, weight)
     if weight <= 0:
         raise InputError(
             "train.no_weight",
@@ -184,9 +207,8 @@ def _update(
         group["lr"] = lr
         for parameter in group["params"]:
             if parameter.grad is not None:
-                parameter.grad.div_(weight)
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = nn.utils.clip_grad_norm_(parameters, recipe.optim.clip_norm)
+                parameter.grad.div_(weight / ranks.world)  # they are means over the processes
+    norm = number_of(nn.utils.clip_grad_norm_(parameters_of(optimiser), recipe.optim.clip_norm))
     taken = bool(torch.isfinite(norm))
     if taken:
         optimiser.step()

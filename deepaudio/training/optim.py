@@ -1,7 +1,7 @@
 """Optimisers and learning-rate schedules as recipes name them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -52,8 +52,21 @@ class Schedule(NamedTuple):
         return Schedule(steps, step, self.rate(step, config))
 
 
-def rebuilt(optimiser: torch.optim.Optimizer, state: dict) -> None:
-    """Load a saved state but for the settings: those are the recipe's, which may have changed."""
+def rebuilt(
+    optimiser: torch.optim.Optimizer,
+    state: dict,
+    spread: Callable[[dict, dict], dict] = lambda state, like: state,
+) -> None:
+    """Load a saved state but for the settings: those are the recipe's, which may have changed.
+
+    `spread` shards the tensors of a parameter as the parameter is.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    values = {
+        number: spread(tensors, dict.fromkeys(tensors, parameters[number]))
+        for number, tensors in state["state"].items()
+    }
+    state = state | {"state": values}
     own = [{k: v for k, v in g.items() if k != "params"} for g in optimiser.param_groups]
     optimiser.load_state_dict(state)
     for group, values in zip(optimiser.param_groups, own, strict=True):

@@ -48,6 +48,9 @@ class Recipe(_Strict):
     accumulate: int = Field(1, ge=1)
     ema: float | None = Field(None, gt=0, lt=1)
     checkpoint_activations: bool = False  # recomputed in the backward pass: less memory, more time
+    parallel: Literal["ddp", "fsdp"] = (
+        "ddp"  # of several processes: replicas of the network, or shards
+    )
     compile: bool = False  # of the network; give every batch the same shape
     preset: str = PRESET  # whose other parts the network is used with after training
     init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)

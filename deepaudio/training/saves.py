@@ -30,40 +30,60 @@ PROGRESS = "progress.json"
 
 
 def restore(
-    folder: Path, recipe, stage, optimiser, ema, rng, force
+    folder: Path, recipe, stage, optimiser, ema, rng, force, ranks
 ) -> tuple[int, optimisers.Schedule]:
     """Step to go on from, 0 for a fresh run, and the schedule. Left-over partial saves are removed."""
+    with ranks.first_goes_ahead():
+        if ranks.first:
+            _mend(folder)
+    last = folder / "last"
+    if not last.is_dir():
+        return 0, optimisers.Schedule.whole(recipe.steps, recipe.optim)
+    state, weights, shadow = _read(last, bool(ema))
+    changed = changes(folder, state, recipe)
+    with ranks.first_goes_ahead():  # the first notes the change, or refuses it for all
+        if ranks.first:
+            refuse_or_note(folder, changed, state["step"], force)
+    try:
+        own = stage.model.state_dict()
+        stage.model.load_state_dict(ranks.spread(weights, own))
+    except RuntimeError as error:
+        reason = f"the weights in {last} are of another network than model={recipe.model}"
+        raise InputError("train.recipe_changed", reason, "choose another output=") from error
+    rng.set_state(state["rng"])
+    _dropout_of(state, recipe.seed, ranks)
+    if optimiser:
+        optimisers.rebuilt(optimiser, state["optimiser"], ranks.spread)
+    if ema:
+        found = shadow or weights  # of a run without an average, whose average begins here
+        found = {
+            name: value.to(ema.shadow[name].device, copy=True) for name, value in found.items()
+        }
+        ema.shadow = ranks.spread(found, ema.shadow)
+    if "stage" in state:
+        stage.restore(state["stage"])
+    return state["step"], _schedule(folder, state, recipe, changed)
+
+
+def _mend(folder: Path) -> None:
+    """Left-over partial saves are removed, and the older save takes its place again where the newer one was broken off."""
     if (folder / "last.partial").is_dir():
         log.warning("a save that was broken off is removed: %s", folder / "last.partial")
         shutil.rmtree(folder / "last.partial", ignore_errors=True)
     if not (folder / "last" / "state.pt").is_file() and (folder / "last.old").is_dir():
         shutil.rmtree(folder / "last", ignore_errors=True)
         os.replace(folder / "last.old", folder / "last")
-    last = folder / "last"
-    if not last.is_dir():
-        return 0, optimisers.Schedule.whole(recipe.steps, recipe.optim)
-    state, weights, shadow = _read(last, bool(ema))
-    changed = changes(folder, state, recipe)
-    refuse_or_note(folder, changed, state["step"], force)
-    try:
-        stage.model.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = f"the weights in {last} are of another network than model={recipe.model}"
-        raise InputError("train.recipe_changed", reason, "choose another output=") from error
-    rng.set_state(state["rng"])
-    torch.set_rng_state(state["torch_rng"])
-    if torch.cuda.is_available() and "cuda_rng" in state:
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
-    if optimiser:
-        optimisers.rebuilt(optimiser, state["optimiser"])
-    if ema:
-        found = shadow or weights  # of a run without an average, whose average begins here
-        ema.shadow = {
-            name: value.to(ema.shadow[name].device, copy=True) for name, value in found.items()
-        }
-    if "stage" in state:
-        stage.restore(state["stage"])
-    return state["step"], _schedule(folder, state, recipe, changed)
+
+
+def _dropout_of(state: dict[str, Any], seed: int, ranks) -> None:
+    """The generators that dropout uses, as this process had them; a process that the save does not know begins its own."""
+    known = state.get("rank_rngs", [state["torch_rng"]])
+    if ranks.rank < len(known):
+        torch.set_rng_state(known[ranks.rank])
+    else:
+        torch.manual_seed(seed + ranks.rank + 1_000_003 * state["step"])
+    if ranks.device.type == "cuda" and "cuda_rng" in state and ranks.rank < len(state["cuda_rng"]):
+        torch.cuda.set_rng_state(state["cuda_rng"][ranks.rank], ranks.device)
 
 
 def _schedule(folder: Path, state, recipe, changed) -> optimisers.Schedule:
@@ -116,31 +136,43 @@ def _read(
         raise InputError("train.damaged", f"the save {last} is damaged: {reason}", hint) from error
 
 
-def save(folder: Path, recipe, stage, optimiser, ema, rng, step: int, schedule) -> None:
-    """Write `model/`, and `last/` whole or not at all."""
+def save(folder: Path, recipe, stage, optimiser, ema, states, step: int, schedule, ranks) -> None:
+    """Write `model/`, and `last/` whole or not at all. All processes give what they have, the first one writes.
+
+    `states` are those of the generator and of the stage (None without) after the last batch that was used.
+    """
+    network = ranks.whole(stage.model.state_dict())
+    trained = ranks.whole(optimiser.state_dict()) if optimiser else None
+    averages = ranks.whole(ema.shadow) if ema else None
+    dropout = ranks.gathered(torch.get_rng_state())
+    cuda = ranks.device.type == "cuda"
+    on_gpu = ranks.gathered(torch.cuda.get_rng_state(ranks.device)) if cuda else None
+    if not ranks.first:
+        return
+    rng_state, stage_state = states
     partial, last, old = folder / "last.partial", folder / "last", folder / "last.old"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in stage.model.state_dict().items()
-    }
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.items()}
     save_file(weights, partial / "model.safetensors")
     state = {
         "step": step,
-        "rng": rng.get_state(),
-        "torch_rng": torch.get_rng_state(),
+        "rng": rng_state,
+        "torch_rng": dropout[0],
         "recipe": fingerprint(recipe),
         "settings": settings(recipe),
         "schedule": list(schedule),
     }
-    if torch.cuda.is_available():
-        state["cuda_rng"] = torch.cuda.get_rng_state_all()
-    if optimiser:
-        state["optimiser"] = optimiser.state_dict()
-    if hasattr(stage, "state"):
-        state["stage"] = stage.state()
-    if ema:
-        weights = {name: value.cpu().contiguous() for name, value in ema.shadow.items()}
+    if ranks.world > 1:
+        state["rank_rngs"] = dropout
+    if on_gpu:
+        state["cuda_rng"] = on_gpu
+    if trained:
+        state["optimiser"] = trained
+    if stage_state is not None:
+        state["stage"] = stage_state
+    if averages:
+        weights = {name: value.cpu().contiguous() for name, value in averages.items()}
         save_file(weights, partial / "ema.safetensors")
     torch.save(state, partial / "state.pt")
     # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model

@@ -43,17 +43,21 @@ def train(
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
     from deepaudio.training import recipe as recipes
+    from deepaudio.training.ranks import join
     from deepaudio.yaml_files import overriding
 
     pairs = list(overrides or [])
     pairs += [f"output={output}"] if output else []
     pairs += [f"device={device}"] if device else []
     plan = recipes.load(recipes.find_recipe(recipe), pairs)
+    ranks = join(plan.device, plan.parallel)
+    if not ranks.first:
+        console = Console("train", quiet=True)
     console.say(f"{plan.stage}: {plan.steps} steps into {plan.output}")
 
     from deepaudio.training.fit import fit
 
-    with overriding(pairs):
+    with overriding(pairs), ranks.first_goes_ahead():
         stage = discover.find("deepaudio.training.stages", plan.stage).build(plan)
     with console.progress() as progress:
 
@@ -66,12 +70,19 @@ def train(
 
         with _patience() as caught:
             folder = fit(
-                stage, plan, show, stop=lambda: bool(caught), force_resume=force_resume or change
+                stage,
+                plan,
+                show,
+                stop=lambda: bool(caught),
+                force_resume=force_resume or change,
+                ranks=ranks,
             )
+    ranks.leave()
     if caught:
         console.say("interrupted and saved; the same command goes on from here")
         signal.raise_signal(caught[0])
-    console.result({"model": folder, "recipe": plan.model_dump(mode="json")}, folder)
+    if ranks.first:
+        console.result({"model": folder, "recipe": plan.model_dump(mode="json")}, folder)
 
 
 @contextmanager

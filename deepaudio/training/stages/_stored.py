@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,32 @@ from deepaudio.data.stored import Condition, StoredShards
 from deepaudio.discover import name_of_network
 from deepaudio.errors import InputError
 from deepaudio.flow import time
+from deepaudio.flow.draws import Rng, rand, randn
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.training.contrastive import with_contrast
+from deepaudio.training.feed import ALL, Part, share_of
 from deepaudio.training.fit import Loss
 
 log = logging.getLogger(__name__)
+
+
+class Drawn(NamedTuple):
+    """For each item of a batch: time, whether video and text are dropped, and the noise."""
+
+    t: Tensor
+    drop_video: Tensor
+    drop_text: Tensor
+    x0: Tensor
+
+
+def drawn(latent: Tensor, objective: Any, rng: Rng) -> Drawn:
+    """The random numbers of stage 1 for latents (b n c), in a fixed order."""
+    b, o = len(latent), objective
+    t = getattr(time, o.time)(b, rng)
+    t = torch.where(rand(b, rng) < o.at_noise, torch.zeros_like(t), t)
+    drop_video, drop_text = rand(b, rng) < o.drop, rand(b, rng) < o.drop
+    return Drawn(t, drop_video, drop_text, randn(latent.shape, rng))
 
 
 class StoredStage:
@@ -29,7 +49,7 @@ class StoredStage:
 
     def __init__(self, model: nn.Module, config: Any, shards: StoredShards, objective: Any):
         self.model, self.config, self.shards, self.objective = model, config, shards, objective
-        self.network = name_of_network(self.model)
+        self.network, self.share = name_of_network(self.model), ALL
         wanted = config.inputs()
         self.seen = [name for name in wanted if name != "text"]
         for name in self.seen:
@@ -61,22 +81,23 @@ class StoredStage:
         else:
             kept.data.copy_(nothing)
 
-    def batches(self, rng: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        return self.shards.batches(rng, self.wanted)
+    def batches(self, rng: torch.Generator) -> Iterator[dict[str, Tensor] | Part]:
+        """Batches for ever; with a `share`, its part of each."""
+        if self.share == ALL:
+            return self.shards.batches(rng, self.wanted)
+        total = self.shards.data.batch_items
+        first, last, counts = share_of(total, *self.share)
+        own = self.shards.batches(rng, self.wanted, slice(first, last))
+        return (Part(batch, first, total, counts) for batch in own)
 
-    def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> Loss:
-        o, device, n_items = (
-            self.objective,
-            next(self.model.parameters()).device,
-            len(batch["latent"]),
-        )
-        t = getattr(time, o.time)(n_items, rng)
-        t = torch.where(torch.rand(n_items, generator=rng) < o.at_noise, torch.zeros_like(t), t).to(
-            device
-        )
-        drop_video = (torch.rand(n_items, generator=rng) < o.drop).to(device)
-        drop_text = (torch.rand(n_items, generator=rng) < o.drop).to(device)
-        x0 = torch.randn(batch["latent"].shape, generator=rng).to(device)
+    def draw(self, batch: dict[str, Tensor], rng: Rng) -> Drawn:
+        """All that the loss of a batch leaves to chance."""
+        return drawn(batch["latent"], self.objective, rng)
+
+    def loss(self, batch: dict[str, Tensor], rng: Rng | Drawn) -> Loss:
+        o, device = self.objective, next(self.model.parameters()).device
+        chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
+        t, drop_video, drop_text, x0 = (value.to(device) for value in chance)
         given = {name: value.to(device) for name, value in batch.items()}
         drop_text = drop_text | ~given["has_text"]
         for name in self.seen:

@@ -13,6 +13,7 @@ from deepaudio.data import mof as data
 from deepaudio.discover import suggest
 from deepaudio.encoders import ngrams
 from deepaudio.errors import InputError
+from deepaudio.flow.draws import Rng, rand
 from deepaudio.models.mof import gate
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
@@ -57,6 +58,13 @@ class GateBatch(NamedTuple):
     directions: Tensor  # (b), places in gate.DIRECTIONS
 
 
+class Drawn(NamedTuple):
+    """Token ids of the trained text encoder, and which words are hidden; None where there is nothing to it."""
+
+    ids: Tensor | None
+    hidden: Tensor | None
+
+
 class GateStage:
     """The gate and, where it is small enough to be trained with it, the text encoder."""
 
@@ -81,17 +89,29 @@ class GateStage:
             places = [gate.DIRECTIONS.index(item.direction) for item in items]
             yield GateBatch([item.text for item in items], torch.tensor(places))
 
-    def loss(self, batch: GateBatch, rng: torch.Generator) -> Loss:
+    def draw(self, batch: GateBatch, rng: Rng) -> Drawn:
+        """Which words are hidden from a trained text encoder."""
+        encoder = self.config.encoder
+        if isinstance(encoder, Frozen):
+            return Drawn(None, None)
+        ids = self.model["text_encoder"].tokenize(batch.texts)
+        hidden = None
+        if self.objective.word_drop:
+            hidden = rand(ids.shape[:2], rng) < self.objective.word_drop
+        return Drawn(ids, hidden)
+
+    def loss(self, batch: GateBatch, rng: Rng | Drawn) -> Loss:
         """Summed cross-entropy; the share routed right beside it."""
+        chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
         device = next(self.model.parameters()).device
-        features, mask = self._features(batch.texts, rng, device)
+        features, mask = self._features(batch.texts, chance, device)
         logits = self.model["gate"](features, mask)
         directions = batch.directions.to(device)
         right = (logits.argmax(-1) == directions).float().mean()
         return Loss(gate.gate_loss(logits, directions), len(directions), {"accuracy": float(right)})
 
     def _features(
-        self, texts: list[str], rng: torch.Generator, device: torch.device
+        self, texts: list[str], chance: Drawn, device: torch.device
     ) -> tuple[Tensor, Tensor]:
         if isinstance(self.config.encoder, Frozen):
             if self.frozen is None:
@@ -105,11 +125,7 @@ class GateStage:
                     )
             return self.frozen(texts)
         encoder = self.model["text_encoder"]
-        ids = encoder.tokenize(texts)
-        if self.objective.word_drop:
-            ids = encoder.hide(
-                ids, torch.rand(ids.shape[:2], generator=rng) < self.objective.word_drop
-            )
+        ids = chance.ids if chance.hidden is None else encoder.hide(chance.ids, chance.hidden)
         return encoder(ids.to(device))
 
 

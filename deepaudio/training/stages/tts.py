@@ -16,12 +16,13 @@ from deepaudio.config import build as build_config
 from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.discover import find, name_of_network
+from deepaudio.flow.draws import Rng, rand, randn
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate, noisy_start
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages._infill import InfillStage, style
+from deepaudio.training.stages._infill import Drawn, InfillStage, style
 from deepaudio.training.start import initialise, with_sizes
 
 # what a stage may add to the network that it starts from; all of it starts at zero
@@ -57,20 +58,26 @@ class SpeechStage:
         while True:
             yield shards.batch(rng)
 
-    def loss(self, batch: SpeechBatch, rng: torch.Generator) -> Loss:
-        o, device = self.objective, next(self.model.parameters()).device
-        n_items = len(batch.mel)
-        drop_all = torch.rand(n_items, generator=rng) < o.drop_all
-        drop_audio = drop_all | (torch.rand(n_items, generator=rng) < o.drop_audio)
-        drop_text = drop_all | (torch.rand(n_items, generator=rng) < o.drop_text)
-        keep_energy = torch.rand(n_items, generator=rng) >= o.drop_energy
-        pitch = None
-        if self.config.pitch:
-            keep_pitch = torch.rand(n_items, generator=rng) >= o.drop_pitch
-            pitch = (batch.pitch * keep_pitch[:, None, None]).to(device)
+    def draw(self, batch: SpeechBatch, rng: Rng) -> Drawn:
+        """All that the loss of a batch leaves to chance, in a fixed order."""
+        o, b = self.objective, len(batch.mel)
+        drop_all = rand(b, rng) < o.drop_all
+        drop_audio = drop_all | (rand(b, rng) < o.drop_audio)
+        drop_text = drop_all | (rand(b, rng) < o.drop_text)
+        keep_energy = rand(b, rng) >= o.drop_energy
+        keep_pitch = rand(b, rng) >= o.drop_pitch if self.config.pitch else None
         given = style(batch, self.config, o, drop_all, rng)
-        t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](n_items, rng).to(device)
-        noise = torch.randn(batch.mel.shape, generator=rng).to(device)
+        t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](b, rng)
+        x0 = randn(batch.mel.shape, rng)
+        return Drawn(drop_audio, drop_text, keep_energy, keep_pitch, given, t, x0)
+
+    def loss(self, batch: SpeechBatch, rng: Rng | Drawn) -> Loss:
+        o, device = self.objective, next(self.model.parameters()).device
+        chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
+        t, noise = chance.t.to(device), chance.x0.to(device)
+        drop_text, pitch = chance.drop_text.to(device), None
+        if self.config.pitch:
+            pitch = (batch.pitch * chance.keep_pitch[:, None, None]).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
         prior, x1, content = standardize(batch.prior), standardize(batch.mel), batch.content
         if self.config.prior:
@@ -82,21 +89,21 @@ class SpeechStage:
             content_mask=batch.target,
             cond=x1 * batch.prompt[..., None],
             cond_mask=batch.prompt,
-            energy=batch.energy * keep_energy.to(device)[:, None, None]
+            energy=batch.energy * chance.keep_energy.to(device)[:, None, None]
             if self.config.energy
             else None,
             pitch=pitch,
-            **{name: value.to(device) for name, value in given.items()},
+            **{name: value.to(device) for name, value in chance.style.items()},
             mask=batch.prompt | batch.target,
-            drop_audio=drop_audio.to(device),
-            drop_text=drop_text.to(device),
+            drop_audio=chance.drop_audio.to(device),
+            drop_text=drop_text,
         )
         sample = interpolate(x0, x1, t)
         v = self.model(sample.x_t, t, cond)
         total, weight = flow_matching_loss(v.float(), sample.v, batch.target)
         parts = {"flow": float(total.detach() / weight)}
         if self.config.regression:
-            heard = batch.target & ~drop_text.to(device)[:, None]
+            heard = batch.target & ~drop_text[:, None]
             error = (self.model.regress(cond).float() - x1).abs().mean(-1)
             regressed = (error * heard).sum()
             parts["regression"] = float(regressed.detach() / heard.sum().clamp(min=1))

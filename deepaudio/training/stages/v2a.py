@@ -19,14 +19,14 @@ from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_v2a_sh
 from deepaudio.discover import find, name_of_network
 from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
-from deepaudio.flow import time
+from deepaudio.flow.draws import Rng
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.prepare import mini_v2a as features
 from deepaudio.training.contrastive import with_contrast
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages._stored import StoredStage
+from deepaudio.training.stages._stored import Drawn, StoredStage, drawn
 from deepaudio.training.start import initialise
 
 log = logging.getLogger(__name__)
@@ -63,18 +63,16 @@ class Stage:
     def batches(self, rng: Generator) -> Iterator[V2ABatch]:
         return self.shards.batches(rng)
 
-    def loss(self, batch: V2ABatch, rng: Generator) -> Loss:
-        device = next(self.model.parameters()).device
+    def draw(self, batch: V2ABatch, rng: Rng) -> Drawn:
+        """All that the loss of a batch leaves to chance."""
+        return drawn(batch.latent, self.objective, rng)
+
+    def loss(self, batch: V2ABatch, rng: Rng | Drawn) -> Loss:
+        device, o = next(self.model.parameters()).device, self.objective
+        chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
+        t, drop_video, drop_text, x0 = (value.to(device) for value in chance)
         sync, clip, text, latent = (part.to(device) for part in batch)
-        b = len(latent)
-        o = self.objective
-        t = getattr(time, o.time)(b, rng)
-        t = torch.where(torch.rand(b, generator=rng) < o.at_noise, torch.zeros_like(t), t)
-        drop_video = (torch.rand(b, generator=rng) < o.drop).to(device)
-        drop_text = (torch.rand(b, generator=rng) < o.drop).to(device)
         x1 = self.model.normalize(latent)
-        x0 = torch.randn(x1.shape, generator=rng).to(device)
-        t = t.to(device)
         sample = interpolate(x0, x1, t)
         cond = self.model.encode(clip, sync, text, drop_video=drop_video, drop_text=drop_text)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), sample.v)

@@ -1,7 +1,7 @@
 """The eigenvoices of `mini`: each item is a regression episode, fit on support frames, scored on query frames, with and without text."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +56,11 @@ class VoiceStage:
         while True:
             yield shards.batch(rng)
 
-    def loss(self, batch: list[Task], rng: torch.Generator) -> Loss:
+    def draw(self, batch: list[Task], rng: torch.Generator) -> tuple:
+        """Nothing: the tasks are all the chance there is."""
+        return ()
+
+    def loss(self, batch: list[Task], rng: Any) -> Loss:
         m, c = self.model, self.config
         device = m.bases.device
         b = EpisodeBatch(
