@@ -1,7 +1,9 @@
 """Shards for infilling: written, drawn from, trained on by tiny networks, and named where they are wrong."""
 
 import json
+import tracemalloc
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -9,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import n_frames
 from deepaudio.audio.prosody import prosody
-from deepaudio.data import smoke
+from deepaudio.data import infill, offsets, smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
-from deepaudio.data.shards import rows_of
+from deepaudio.data.shards import rows_of, write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.training.fit import fit
@@ -53,21 +55,20 @@ def test_an_epoch_has_every_utterance_once_whatever_its_length():
     """Drawing a place and then its neighbours took utterances of 3 to 5 s 3.9 times as often as those of 20 to 30 s."""
     shards = InfillShards(InfillData(("synthetic",)))
     seconds = torch.distributions.LogNormal(1.8, 0.6).sample((3000,)).clamp(0.3, 30)
-    shards.rows = [(int(s * FRAME_RATE), 0, str(i)) for i, s in enumerate(seconds.tolist())]
+    rows = [(int(s * FRAME_RATE), 0, i) for i, s in enumerate(seconds.tolist())]
+    shards.rows = np.array(rows, dtype=np.int32)
+    frames = shards.rows[:, 0]
     first, second = (shards.epoch(7, number) for number in (0, 1))
     for batches in (first, second):
-        assert sorted(key for rows in batches for *_, key in rows) == sorted(
-            key for *_, key in shards.rows
-        )
-        sizes = [(len(rows), max(row[0] for row in rows)) for rows in batches]
+        assert sorted(place for places in batches for place in places) == list(range(3000))
+        sizes = [(len(places), max(frames[places])) for places in batches]
         assert all(count <= 64 and count * longest <= 38_400 for count, longest in sizes)
-        filled = sum(row[0] for rows in batches for row in rows) / sum(c * n for c, n in sizes)
+        filled = frames.sum() / sum(c * n for c, n in sizes)
         assert filled > 0.9, "little padding"
-    assert shards.epoch(7, 0) == first
-    together = [{key for *_, key in rows} for rows in first]
-    again = [{key for *_, key in rows} for rows in second]
+    assert list(shards.epoch(7, 0)) == list(first)
+    together, again = ([set(places) for places in batches] for batches in (first, second))
     assert not any(batch in again for batch in together if len(batch) > 5), "other neighbours"
-    longest = [max(row[0] for row in rows) for rows in first]
+    longest = [max(frames[places]) for places in first]
     assert longest != sorted(longest), "in a random order"
 
 
@@ -131,6 +132,73 @@ def test_infilling_learns(stage, tmp_path):
         assert made.model.input_embed.proj_energy.weight.abs().sum() > 0, (
             "starts at zero and learns"
         )
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A shard of three utterances, and its tensors."""
+    tensors, rows = {}, []
+    for number, n in enumerate((40, 30, 50)):
+        key = f"k{2 - number}"
+        tensors |= {
+            f"{key}.mel": torch.randn(n, 3, generator=rng(number)).half(),
+            f"{key}.energy": torch.rand(n, generator=rng(number)).half(),
+            f"{key}.text": torch.arange(number + 1).int(),
+        }
+        rows.append({"key": key, "frames": n, "text": ""})
+    write_shard(tmp_path / "one", rows, tensors)
+    return tmp_path / "one", tensors
+
+
+def test_utterances_are_read_by_their_place_in_the_file(written, monkeypatch):
+    """In the order of length, whatever that of the keys; the second time from the table, without the list of rows."""
+    path, tensors = written
+    for _ in range(2):
+        shards = InfillShards(InfillData((str(path),), span_min=1.0))
+        assert shards.rows[:, 0].tolist() == [30, 40, 50]
+        batch = shards.batch([2, 0, 1], rng())
+        for place, key in enumerate(("k0", "k1", "k2")):
+            n = len(tensors[f"{key}.mel"])
+            assert torch.equal(batch.mel[place, :n], tensors[f"{key}.mel"].float())
+            assert torch.equal(batch.energy[place, :n], tensors[f"{key}.energy"].float())
+            text = tensors[f"{key}.text"]
+            assert batch.text[place, : len(text)].tolist() == text.tolist()
+        monkeypatch.setattr(offsets, "rows_of", lambda shard: 1 / 0)
+
+
+def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
+    path, _ = written
+    table = path.with_name("one.index.npy")
+    InfillShards(InfillData((str(path),)))
+    table.write_bytes(b"broken")
+    assert len(InfillShards(InfillData((str(path),))).rows) == 3
+    rows = [{"key": "x", "frames": 35, "text": ""}]
+    values = {
+        "x.mel": torch.zeros(35, 3),
+        "x.energy": torch.zeros(35),
+        "x.text": torch.zeros(1).int(),
+    }
+    write_shard(path, rows, values)
+    shards = InfillShards(InfillData((str(path),)))
+    assert shards.rows.tolist() == [[35, 0, 0]] and not shards.batch([0], rng()).mel.any()
+    path.with_name("one.safetensors").write_bytes(b"half")
+    with pytest.raises(InputError, match=r"one\.safetensors is damaged"):
+        InfillShards(InfillData((str(path),)))
+
+
+def test_an_utterance_costs_a_process_a_few_bytes(written, monkeypatch):
+    """A table of a million rows is not read into memory; what is kept is its lengths and places."""
+    path, _ = written
+    big = np.zeros(1_000_000, offsets.ROW)
+    big["frames"] = np.random.default_rng(0).integers(200, 1500, len(big))
+    monkeypatch.setattr(infill, "table_of", lambda shard: big)
+    tracemalloc.start()
+    shards = InfillShards(InfillData((str(path),), batch_frames=38_400))
+    epoch = shards.epoch(0, 0)
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 40 * len(big) and most < 160 * len(big)
+    assert sum(map(len, epoch)) == len(big)
 
 
 def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):

@@ -128,11 +128,11 @@ def test_the_shares_of_a_batch_are_the_batch(tmp_path):
 
 def test_a_share_is_all_that_is_read(tmp_path):
     shards = InfillShards(InfillData(("synthetic",), batch_items=4))
-    rows, read = shards.epoch(0, 0)[0], []
-    reader = shards.readers[0]
-    shards.readers[0] = lambda name: read.append(name.partition(".")[0]) or reader(name)
-    shards.batch(rows, torch.Generator(), slice(0, 2))
-    assert set(read) == {row[2] for row in rows[:2]}
+    places, read = shards.epoch(0, 0)[0], []
+    source = shards.sources[0]
+    shards.sources[0] = lambda row, name: read.append(row) or source(row, name)
+    shards.batch(places, torch.Generator(), slice(0, 2))
+    assert set(read) == set(shards.rows[places[:2], 2].tolist())
 
 
 def test_what_goes_wrong_while_a_batch_is_made_is_raised_in_the_loop(tmp_path):

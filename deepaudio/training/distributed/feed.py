@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-AHEAD = 2  # batches
+AHEAD = 4  # batches
 ALL = (0, 1)  # the share of the only process
 LOOK = 0.2  # seconds between looks at whether the loop has ended
+PATIENCE = 60.0  # seconds that a batch which is being made may still take
 
 
 class Part(NamedTuple):
@@ -77,10 +78,17 @@ class Feed:
     """Endless batches of a stage. A stage with `draw` is fed ahead; one without draws in its loss, from the generator itself."""
 
     def __init__(
-        self, stage: Any, rng: torch.Generator, rank: int, world: int, device: torch.device
+        self,
+        stage: Any,
+        rng: torch.Generator,
+        rank: int,
+        world: int,
+        device: torch.device,
+        ahead: bool = True,
     ):
         self.stage, self.rng, self.rank, self.world, self.device = stage, rng, rank, world, device
-        self.ahead = hasattr(stage, "draw") and not hasattr(stage, "step")
+        self.draws = hasattr(stage, "draw") and not hasattr(stage, "step")
+        self.ahead = self.draws and ahead
         if world > 1 and hasattr(stage, "share"):
             stage.share = (rank, world)
         self.batches = stage.batches(rng)
@@ -89,13 +97,14 @@ class Feed:
         self.ended = threading.Event()
         self.made: queue.Queue = queue.Queue(AHEAD)
         if self.ahead:
-            threading.Thread(target=self._work, name="feed", daemon=True).start()
+            self.thread = threading.Thread(target=self._work, name="feed", daemon=True)
+            self.thread.start()
 
     def next(self) -> Fed:
         """The next batch; what went wrong while it was made is raised here."""
-        if not self.ahead:
+        if not self.draws:
             return Fed(next(self.batches), self.rng, True, None, None)
-        fed = self.made.get()
+        fed = self.made.get() if self.ahead else self._made()
         if isinstance(fed, BaseException):
             raise fed
         self.rng_state, self.stage_state = fed.rng_state, fed.stage_state
@@ -114,8 +123,10 @@ class Feed:
         return self.rng_state, self.stage_state
 
     def close(self) -> None:
-        """Let the thread end."""
+        """End the thread: one that still computes when the interpreter ends would bring it down."""
         self.ended.set()
+        if self.ahead:
+            self.thread.join(PATIENCE)
 
     def _stage_state(self) -> dict[str, Any] | None:
         return self.stage.state() if hasattr(self.stage, "state") else None

@@ -53,7 +53,7 @@ class InfillStage:
         shards = InfillShards(self.data, self.config.emotions, self.config.prosody)
         while True:
             rest = shards.epoch(self.seed, self.epoch)
-            for rows in rest[self.place :]:
+            for rows in (rest[place] for place in range(self.place, len(rest))):
                 self.place += 1
                 if self.share == ALL:
                     yield shards.batch(rows, rng)
