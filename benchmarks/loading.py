@@ -21,7 +21,7 @@ from deepaudio.data.shards import write_shard
 from deepaudio.data.stored import StoredData, StoredShards
 from deepaudio.models.tts import dit
 from deepaudio.models.v2a import mmdit
-from deepaudio.training.feed import Feed
+from deepaudio.training.distributed.feed import Feed
 from deepaudio.training.stages._infill import InfillStage
 from deepaudio.training.stages._stored import StoredStage
 from deepaudio.training.stages.tts import Objective as SpeechObjective
