@@ -179,6 +179,7 @@ def _check(job: DubJob) -> None:
     """UsageError for what belongs to a single clip."""
     extras = job.extras
     single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
-    for flag, value in (single | {"--stems": extras.stems}).items():
+    single |= {"--stems": extras.stems, "--subtitles": extras.subtitles}
+    for flag, value in single.items():
         if value is not None:
             raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")

@@ -11,7 +11,7 @@ from deepaudio.audio.energy import wave_contour
 from deepaudio.audio.pitch import wave_pitch
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
-from deepaudio.dubbing.jobs import Done, DubJob
+from deepaudio.dubbing.jobs import Done, DubJob, Extras
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
 from deepaudio.dubbing.record import (
     Clock,
@@ -36,6 +36,7 @@ from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.emit import to_json, with_times
 from deepaudio.script.fit import Plan
+from deepaudio.script.subtitles import check_suffix, to_subtitles
 from deepaudio.waves import LazyWave
 
 VOICE_RATE = 24_000  # of every preset
@@ -113,8 +114,7 @@ def _dub(
         "rule": result.plan.rule,
         "pitch": job.pitch,
     }
-    if extras.emit_script:
-        facts["script"] = _emit(extras.emit_script, script, result.plan, info)
+    facts |= _timed_texts(extras, script, result.plan, info)
     if extras.dry_run:
         facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
         words = _plan_words(result.plan)
@@ -174,7 +174,9 @@ def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -
     inputs = [info.path, job.script, job.cast.file, *(voice.path for voice in voices.values())]
     given = [path for path in inputs if path is not None]
     output = job.output or beside(info.path, "dub")
-    for extra in (job.extras.report, job.extras.emit_script):
+    if job.extras.subtitles is not None:
+        check_suffix(job.extras.subtitles.suffix)
+    for extra in (job.extras.report, job.extras.emit_script, job.extras.subtitles):
         if extra is not None:
             preflight(extra, [*given, output])
     if job.extras.stems is not None:
@@ -241,14 +243,24 @@ def _language(script: Script) -> str:
     return declared or ("zho" if chinese else "eng")
 
 
-def _emit(path: Path, script: Script, plan: Plan, info: ClipInfo) -> Path:
+def _timed_texts(extras: Extras, script: Script, plan: Plan, info: ClipInfo) -> dict[str, Path]:
+    """The script and the subtitles with the times of the plan, where they are asked for."""
     planned = iter(plan.lines)
     times = [
         (p.start, p.start + p.duration) if p else (line.start, line.end)
         for line, p in ((line, next(planned) if line.dub else None) for line in script.lines)
     ]
-    text = to_json(with_times(script.lines, times), info.path.name)
-    return write_bytes(path, text.encode("utf-8", "surrogatepass"))
+    lines = with_times(script.lines, times)
+    wanted = {}
+    if extras.emit_script:
+        wanted["script"] = extras.emit_script, to_json(lines, info.path.name)
+    if extras.subtitles:
+        suffix = check_suffix(extras.subtitles.suffix)
+        wanted["subtitles"] = extras.subtitles, to_subtitles(lines, suffix)
+    return {
+        name: write_bytes(path, text.encode("utf-8", "surrogatepass"))
+        for name, (path, text) in wanted.items()
+    }
 
 
 def _plan_words(plan: Plan) -> tuple[str, ...]:

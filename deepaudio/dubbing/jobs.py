@@ -42,6 +42,7 @@ class Extras:
     stems: Path | None = None
     report: Path | None = None
     emit_script: Path | None = None
+    subtitles: Path | None = None
     dry_run: bool = False
     strict: bool = False
     allow_damaged: bool = False

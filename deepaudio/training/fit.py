@@ -25,9 +25,9 @@ from deepaudio.errors import InputError, ResourceError, UsageError
 from deepaudio.training import optim as optimisers
 from deepaudio.training import saves
 from deepaudio.training.compiled import compiled
+from deepaudio.training.distributed.feed import Feed
+from deepaudio.training.distributed.ranks import Alone, join, number_of, parameters_of
 from deepaudio.training.ema import Ema
-from deepaudio.training.feed import Feed
-from deepaudio.training.ranks import Alone, join, number_of, parameters_of
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
 
@@ -63,7 +63,7 @@ class Stage(Protocol):
     def loss(self, batch: Batch, rng: torch.Generator) -> Loss: ...
 
 
-class Progress(NamedTuple):
+class Update(NamedTuple):
     step: int
     steps: int
     loss: float
@@ -75,7 +75,7 @@ class Progress(NamedTuple):
 def fit(
     stage: Stage,
     recipe: Recipe,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Update], None] | None = None,
     stop: Callable[[], bool] | None = None,
     force_resume: bool = False,
     ranks: Alone | None = None,
@@ -155,7 +155,7 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
                 and ranks.first
                 and (step % recipe.log_every == 0 or step == recipe.steps or over)
             ):
-                progress(Progress(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
+                progress(Update(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
             if step % recipe.save_every == 0 or step == recipe.steps or over:
                 try:
                     states = feed.states()

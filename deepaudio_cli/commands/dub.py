@@ -55,8 +55,16 @@ def dub(
         Path | None,
         typer.Option(metavar="FILE.json", help="Also write the script with the chosen times."),
     ] = None,
+    subtitles: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.srt", help="Also write subtitles of the dub: .srt or .vtt."),
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and plan; speak and write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check and plan; speak nothing, write only --emit-script and --subtitles.",
+        ),
     ] = False,
     encoding: opt.Encoding = None,
     speak_sdh: opt.SpeakSdh = False,
@@ -141,6 +149,7 @@ def dub(
             stems=stems,
             report=report,
             emit_script=emit_script,
+            subtitles=subtitles,
             dry_run=dry_run,
             strict=strict,
             allow_damaged=allow_damaged,

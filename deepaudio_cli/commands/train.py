@@ -43,7 +43,7 @@ def train(
     console = Console("train", json, verbose, quiet)
     from deepaudio import discover
     from deepaudio.training import recipe as recipes
-    from deepaudio.training.ranks import join
+    from deepaudio.training.distributed.ranks import join
     from deepaudio.yaml_files import overriding
 
     pairs = list(overrides or [])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from deepaudio import script
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
@@ -215,6 +216,18 @@ def test_the_emitted_script_gives_the_same_times(model, job):
     again = dub(model, replace(job, text=None, script=emitted))
     times = [[(x["start"], x["end"]) for x in d.facts["lines"]] for d in (first, again)]
     assert times[0][0] == pytest.approx(times[1][0], abs=0.002)
+
+
+def test_subtitles_have_the_times_of_the_speech(model, job):
+    place = job.clip.with_name("dub.srt")
+    done = dub(model, replace(job, extras=Extras(subtitles=place)))
+    (line,), (cue,) = done.facts["lines"], script.read(place).lines
+    assert done.facts["subtitles"] == str(place) and cue.text == TEXT
+    assert (cue.start, cue.end) == pytest.approx((line["start"], line["end"]), abs=0.002)
+    before = files(job.clip.parent)
+    with pytest.raises(UsageError, match="no subtitles end in"):
+        dub(model, replace(job, extras=Extras(subtitles=place.with_suffix(".txt"))))
+    assert files(job.clip.parent) == before
 
 
 def test_the_output_may_not_be_an_input(model, job):

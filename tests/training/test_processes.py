@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from deepaudio.data.infill import InfillData, InfillShards
-from deepaudio.training import feed
 from deepaudio.training import recipe as recipes
-from deepaudio.training.feed import Feed, share_of
+from deepaudio.training.distributed import feed
+from deepaudio.training.distributed.feed import Feed, share_of
+from deepaudio.training.distributed.ranks import Alone
 from deepaudio.training.fit import fit
-from deepaudio.training.ranks import Alone
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages import tts
 

@@ -12,7 +12,7 @@ from deepaudio.flow import time
 from deepaudio.flow.draws import Rng, rand, randn
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
-from deepaudio.training.feed import ALL, Part, share_of
+from deepaudio.training.distributed.feed import ALL, Part, share_of
 from deepaudio.training.fit import Loss
 
 

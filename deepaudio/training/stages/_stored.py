@@ -16,7 +16,7 @@ from deepaudio.flow.draws import Rng, rand, randn
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
 from deepaudio.training.contrastive import with_contrast
-from deepaudio.training.feed import ALL, Part, share_of
+from deepaudio.training.distributed.feed import ALL, Part, share_of
 from deepaudio.training.fit import Loss
 
 log = logging.getLogger(__name__)

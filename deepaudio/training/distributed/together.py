@@ -21,7 +21,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from deepaudio.errors import UsageError
-from deepaudio.training.ranks import Alone
+from deepaudio.training.distributed.ranks import Alone
 
 PATIENCE = timedelta(hours=1)  # the first process may make data while the others wait
 

@@ -66,7 +66,7 @@ def join(device: str, parallel: str = "ddp") -> Alone:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "RANK" not in os.environ:
         return Alone(device)
     try:
-        from deepaudio.training.together import Together
+        from deepaudio.training.distributed.together import Together
     except ModuleNotFoundError as error:
         message = f"several processes need {error.name}, which is not installed"
         raise ToolError("train.accelerate", message, "pip install 'deepaudio[train]'") from error
