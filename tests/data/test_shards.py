@@ -186,6 +186,7 @@ def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
         InfillShards(InfillData((str(path),)))
 
 
+@pytest.mark.slow
 def test_an_utterance_costs_a_process_a_few_bytes(written, monkeypatch):
     """A table of a million rows is not read into memory; what is kept is its lengths and places."""
     path, _ = written

@@ -145,6 +145,7 @@ def test_what_goes_wrong_while_a_batch_is_made_is_raised_in_the_loop(tmp_path):
         fit(tts.build(plan), plan)
 
 
+@pytest.mark.slow
 def test_one_process_does_not_import_accelerate():
     code = (
         "import sys, deepaudio.training.fit, deepaudio_cli.main; print('accelerate' in sys.modules)"
