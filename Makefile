@@ -45,7 +45,7 @@ test: $(VENV)/.installed-test ## install with the test extra, then run the tests
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/.installed-test ## the tests that take a moment each, in a minute
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 lint: $(VENV)/.installed-test ## ruff and the import contracts
 	$(BIN)/ruff check .

@@ -20,6 +20,8 @@ from deepaudio.errors import InputError
 from deepaudio.training import recipe as recipes
 from deepaudio.training.stages.v2a import build
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Path(__file__).parents[2] / "recipes" / "v2a" / "smoke.yaml"
 
 
