@@ -11,6 +11,8 @@ from deepaudio.training.fit import fit
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages.mof import build
 
+pytestmark = pytest.mark.slow
+
 WORDS = [
     "<pad>",
     "</s>",
