@@ -169,6 +169,7 @@ def test_recipes_commands(run, tmp_path):
     assert len(run("recipes", "validate").stdout.splitlines()) == len(listed)
 
 
+@pytest.mark.slow
 def test_train_smoke(run, tmp_path):
     output = tmp_path / "run"
     done = run("train", "mof/smoke", f"output={output}", "steps=2", "-q")

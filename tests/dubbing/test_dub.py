@@ -77,6 +77,7 @@ def test_same_job_same_sound(model, job, tmp_path):
     assert torch.equal(read_native(first.output)[0], read_native(second.output)[0])
 
 
+@pytest.mark.slow
 def test_the_bed_steps_back_under_a_line(model, sound_clip, voice, tmp_path):
     job = DubJob(sound_clip, text=TEXT, cast=Cast(voice), extras=Extras(stems=tmp_path / "stems"))
     done = dub(model, job)
@@ -274,6 +275,7 @@ def test_tts_reads_aloud(model, voice, tmp_path):
         read_aloud(model, replace(job, output=tmp_path / "out.mp4"))
 
 
+@pytest.mark.slow
 def test_foley_beside_the_clip_or_alone(model, silent_clip, sound_clip, tmp_path):
     done = foley(model, FoleyJob(silent_clip, instruction="add the sounds"))
     assert done.output.name == "clip [x].foley.mp4" and probe(done.output).has_audio
@@ -298,6 +300,7 @@ def test_a_51_bed_becomes_stereo():
     )
 
 
+@pytest.mark.slow
 def test_lines_spoken_before_are_kept_and_a_damaged_one_is_made_again(model, job, caplog):
     two = replace(job, text="One line.\nAnother line.")
     first = dub(model, two)

@@ -83,6 +83,7 @@ FEW = replace(OPTIONS, metrics=("wer", "energy_correlation"))
 KEYS = {m: c.key for m in METRICS for c in columns("v2s", (m,))}
 
 
+@pytest.mark.slow
 def test_truth_is_ideal_and_unrelated_is_worse_and_silence_is_worst(place):
     root, items, pool = place
     (root / "silent").mkdir()

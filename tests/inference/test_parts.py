@@ -86,6 +86,7 @@ def test_one_part_of_a_run_and_the_rest_of_mini(tmp_path, voice):
     assert whole["tts/model.safetensors"] == sha256_of(run / "model/model.safetensors")
 
 
+@pytest.mark.slow
 def test_a_full_size_with_a_network_of_one_s_own(full_home, tmp_path):
     original = load_full_size("mm-s16k").networks.get("tts")[0]
     state = {name: value + 1 for name, value in original.state_dict().items()}
