@@ -9,7 +9,7 @@ from deepaudio.errors import UsageError
 from deepaudio_cli.console import Console
 
 Shard = Annotated[Path, typer.Argument(help="Shard to write: OUT.json and OUT.safetensors.")]
-Force = Annotated[bool, typer.Option("--force", help="Write anew what is there already.")]
+Force = Annotated[bool, typer.Option("--force", help="Write anew what exists already.")]
 Jobs = Annotated[
     int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
 ]
@@ -17,7 +17,7 @@ Jobs = Annotated[
 
 def refuse_existing(out: Path, force: bool) -> None:
     if out.exists() and not force:
-        raise UsageError("output.exists", f"{out} is there already", "--force writes it anew")
+        raise UsageError("output.exists", f"{out} exists already", "--force writes it anew")
 
 
 def write_one(console: Console, out: Path, force: bool, write) -> None:

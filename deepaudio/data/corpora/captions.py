@@ -56,7 +56,7 @@ def af_audioset_names(row: dict[str, Any]) -> Iterable[str]:
 def caption_items(index: Path, root: Path, names: Names) -> Iterator[Item]:
     """The captions of a list whose recordings are under `root`, as the prompts of items; several of one recording are several items.
 
-    InputError for a list that is missing, broken or without captions, and where no recording is there.
+    InputError for a list that is missing, broken or without captions, and for a folder without any of its recordings.
     """
     there = {path.stem: path for path in sorted(root.rglob("*")) if path.suffix.lower() in SUFFIXES}
     seen: dict[str, int] = {}

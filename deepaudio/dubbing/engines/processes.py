@@ -58,7 +58,7 @@ def _pooled(
                     yield item, future.result()
     except GeneratorExit:
         raise
-    except BaseException:  # a signal: whoever works unwinds and cleans up
+    except BaseException:  # a signal: the processes end their items and clean up
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise
