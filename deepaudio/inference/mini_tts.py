@@ -103,16 +103,17 @@ class TextToSpeech:
         preset: Path,
         device: torch.device | str = "cpu",
         trained: Mapping[str, Path] = MappingProxyType({}),
+        vocoder: torch.nn.Module | None = None,
     ) -> "TextToSpeech":
         """The module from the folders tts, vocoder and voice of `preset`, or from those in `trained` by these names.
 
-        WeightsError for missing or wrong weights.
+        A `vocoder` that is in memory already is used instead of its folder. WeightsError for missing or wrong weights.
         """
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
         return cls(
             network,
-            checkpoint.load_network(folders["vocoder"], VOCODER),
+            vocoder or checkpoint.load_network(folders["vocoder"], VOCODER),
             checkpoint.load_network(folders["voice"], "eigenvoice").timbre,
             device,
         )

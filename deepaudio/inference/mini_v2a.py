@@ -81,16 +81,17 @@ class VideoToAudio:
         preset: Path,
         device: torch.device | str = "cpu",
         trained: Mapping[str, Path] = MappingProxyType({}),
+        vocoder: nn.Module | None = None,
     ) -> "VideoToAudio":
         """From the folders v2a, v2a/codec, face and vocoder of a preset, or from those in `trained` by these names.
 
-        WeightsError when one is missing or damaged.
+        A `vocoder` that is in memory already is used instead of its folder. WeightsError when one is missing or damaged.
         """
         roles = ("v2a", "v2a/codec", "face", "vocoder")
         folders = {role: preset / role for role in roles} | dict(trained)
         model = checkpoint.load_network(folders["v2a"], "v2a/mmdit")
         codec = checkpoint.load_network(folders["v2a/codec"], "codecs/mel_linear")
-        vocoder = checkpoint.load_network(folders["vocoder"], VOCODER)
+        vocoder = vocoder or checkpoint.load_network(folders["vocoder"], VOCODER)
         return cls(model, codec, MotionEncoder(folders["face"]), vocoder, torch.device(device))
 
     @property

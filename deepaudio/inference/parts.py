@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from deepaudio import checkpoint
 from deepaudio.inference.gate import Gate
-from deepaudio.inference.mini_tts import TextToSpeech
+from deepaudio.inference.mini_tts import VOCODER, TextToSpeech
 from deepaudio.inference.protocols import Parts, SoundModel
 from deepaudio.presets import official, trained
 
@@ -29,14 +31,21 @@ class FolderParts:
     @cached_property
     def tts(self) -> TextToSpeech:
         """M_tts with its codec."""
-        return TextToSpeech.load(self.folder, self.device, self.trained)
+        return TextToSpeech.load(self.folder, self.device, self.trained, self._vocoder)
 
     @cached_property
     def v2a(self) -> SoundModel:
         """M_v2a with its codec and encoders."""
         from deepaudio.inference.mini_v2a import VideoToAudio  # speech alone needs no video
 
-        return VideoToAudio.load(self.folder, self.device, self.trained)
+        return VideoToAudio.load(self.folder, self.device, self.trained, self._vocoder)
+
+    @cached_property
+    def _vocoder(self) -> nn.Module:
+        """Of speech and sound alike."""
+        return checkpoint.load_network(
+            self.trained.get("vocoder", self.folder / "vocoder"), VOCODER
+        )
 
 
 def load_parts(
