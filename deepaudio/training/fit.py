@@ -28,6 +28,7 @@ from deepaudio.training.compiled import compiled
 from deepaudio.training.distributed.feed import Feed
 from deepaudio.training.distributed.ranks import Alone, join, number_of, parameters_of
 from deepaudio.training.ema import Ema
+from deepaudio.training.lora import adapt
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
 from deepaudio.training.watch.watcher import Update, Watcher
@@ -111,6 +112,9 @@ def fit(
 
 def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> Trained:
     device = ranks.device
+    if recipe.lora:
+        torch.manual_seed(recipe.seed)
+        adapt(stage.model, recipe.lora)
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)

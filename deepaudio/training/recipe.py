@@ -31,6 +31,13 @@ class Optim(_Strict):
     weight_decay: float = Field(0.0, ge=0)
 
 
+class Lora(_Strict):
+    """Low-rank tuning of the linear layers in the network's blocks, instead of all weights."""
+
+    rank: int = Field(16, gt=0)
+    alpha: float = Field(16.0, gt=0)
+
+
 class Validation(_Strict):
     """The loss on a held-out set: `data` are the keys of the recipe's data that are another there, e.g. shards."""
 
@@ -83,6 +90,7 @@ class Recipe(_Strict):
     compile: bool = False  # of the network; give every batch the same shape
     preset: str = PRESET  # whose other parts the network is used with after training
     init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)
+    lora: Lora | None = None
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)
     watch: Watch = Watch()
@@ -106,6 +114,9 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
             ) from error
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise InputError("recipe.invalid", f"{where}: {key}: {message}", key=key) from error
+    if recipe.lora and not recipe.init_from:
+        message = f"{where}: lora tunes weights that are there: init_from is missing"
+        raise InputError("recipe.lora", message, "init_from=FOLDER or a preset", key="init_from")
     if recipe.stage == "v2s" and not recipe.init_from:
         _only_tried(recipe, where)
     return recipe

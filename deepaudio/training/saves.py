@@ -26,6 +26,7 @@ from deepaudio.training.changes import (
     settings,
     written_recipe,
 )
+from deepaudio.training.lora import merged
 
 log = logging.getLogger(__name__)
 PROGRESS, CALLS = "progress.json", "calls.jsonl"
@@ -200,7 +201,8 @@ def save(folder: Path, recipe, stage, optimiser, ema, states, step: int, schedul
     torch.save(state, partial / "state.pt")
     # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model
     identity = checkpoint.Identity(stage.network, recipe.preset)
-    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config), identity=identity)
+    config = dataclasses.asdict(stage.config)
+    checkpoint.save(folder / "model", merged(weights), config, identity=identity)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     shutil.rmtree(old, ignore_errors=True)
     if last.is_dir():
