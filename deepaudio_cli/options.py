@@ -46,7 +46,9 @@ Device = Annotated[
 ]
 Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="Precision of the networks; auto is bfloat16 on a GPU."),
+    typer.Option(
+        help="Precision of the networks; auto is bfloat16 on a GPU, and for a full size on a CPU that has it."
+    ),
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never use the network; weights must be there already.")

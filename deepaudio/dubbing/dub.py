@@ -88,7 +88,9 @@ def _dub(
     clock.lap("checks")
     pitch = _pitch(job, original)
     weights = weights_of(model.preset)
-    kept = LineCache(line_cache_folder(), repr((__version__, weights, model.preset.name)))
+    kept = LineCache(
+        line_cache_folder(), repr((__version__, weights, model.preset.name, model.precision))
+    )
     result = model.generate(
         job.instruction,
         info,
@@ -157,7 +159,7 @@ def _dub(
             extras.stems, track, result.lines, result.parts, result.sample_rate
         )
     full = facts | _provenance(job, info, script, voices)
-    full |= {"preset": model.preset.name, "weights": weights}
+    full |= {"preset": model.preset.name, "weights": weights} | model.precision
     full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)

@@ -71,7 +71,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "arguments": job,
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
         "weights": weights_of(model.preset),
-    }
+    } | model.precision
     record = write_record(path, complete(path, full))
     summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)
     return Done(path, plain(facts | {"record": record}), summary, notices)

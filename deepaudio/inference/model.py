@@ -39,7 +39,7 @@ from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.models.mof.knowledge import Knowledge, hand_over
 from deepaudio.options import PRESET, FitOptions, SampleOptions
-from deepaudio.presets.trained import preset_folder
+from deepaudio.presets.trained import is_full_size, preset_folder
 from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.fit import Plan
@@ -78,9 +78,19 @@ class DeepAudio:
     ):
         self.preset = preset
         self.device = device_of(device)
-        self.dtype = dtype_of(dtype, self.device)
+        self._dtype = dtype
         self.low_memory = low_memory
         self._seen: tuple[tuple, SoundFeatures] | None = None
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """The precision in which networks compute."""
+        return dtype_of(self._dtype, self.device, is_full_size(self.preset))
+
+    @property
+    def precision(self) -> dict[str, str]:
+        """Device and precision in words, for a record."""
+        return {"device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
 
     @cached_property
     def _parts(self) -> Parts:
