@@ -110,10 +110,10 @@ class SpeakJob:
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Many clips from one manifest; `shard` is `i/n`, counted from 1."""
+    """Many clips from one manifest, or one after the other from a stream; `shard` is `i/n`, counted from 1."""
 
-    manifest: Path
-    out_dir: Path
+    manifest: Path | None
+    out_dir: Path | None
     jobs: int = 1
     shard: str | None = None
     keep_going: bool = True

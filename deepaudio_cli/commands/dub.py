@@ -10,12 +10,13 @@ from deepaudio.errors import UsageError
 from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
+from deepaudio_cli.job_stream import STREAM, dub_stream
 
 
 def dub(
     clip: Annotated[
         Path | None,
-        typer.Argument(help="The video to dub."),
+        typer.Argument(help="The video to dub, or - for jobs as JSON lines on standard input."),
     ] = None,
     script: opt.Script = None,
     text: opt.Text = None,
@@ -127,7 +128,7 @@ def dub(
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     opt.prepare(offline)
-    if manifest is None:
+    if manifest is None and clip != STREAM:
         script, text = opt.source(script, text, encoding)
     job = DubJob(
         clip=clip or Path(),
@@ -161,14 +162,16 @@ def dub(
             speak_sdh=speak_sdh,
         ),
     )
+    batch = BatchJob(
+        manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
+    )
+    if clip == STREAM:
+        return dub_stream(console, batch, job)
     if manifest is not None:
         if out_dir is None:
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
         from deepaudio.dubbing.batch import run_batch
 
-        batch = BatchJob(
-            manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
-        )
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
         if dry_run:
