@@ -10,6 +10,7 @@ import typer
 from deepaudio.dubbing.jobs import Cast
 from deepaudio.errors import InputError, UsageError
 from deepaudio.options import (
+    F5_TTS,
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
@@ -52,6 +53,12 @@ Dtype = Annotated[
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never use the network; weights must be there already.")
+]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Compile the networks: slow to begin, for many steps or many jobs."
+    ),
 ]
 LowMemory = Annotated[
     bool,
@@ -113,7 +120,7 @@ Steps = Annotated[
 QualityName = Annotated[
     Quality,
     typer.Option(
-        help=f"Solver steps: {_steps(MINI_SOUND)} for audio and for speech of the full sizes, "
+        help=f"Solver steps: {_steps(MINI_SOUND)} for audio, {_steps(F5_TTS)} for speech of the full sizes, "
         f"{_steps(MINI_SPEECH)} for speech of mini."
     ),
 ]
@@ -124,6 +131,13 @@ Guidance = Annotated[
         f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
         min=0,
         max=50,
+    ),
+]
+GuidanceInterval = Annotated[
+    tuple[float, float],
+    typer.Option(
+        metavar="FROM TO",
+        help="Times between noise (0) and sound (1) in which guidance acts; elsewhere a step takes half the time.",
     ),
 ]
 Emotion = Annotated[
@@ -199,9 +213,15 @@ def sampling(
     guidance: float | None,
     seed: int,
     emotion: str | None = None,
+    interval: tuple[float, float] = SAMPLING.guidance_interval,
 ) -> SampleOptions:
-    """The frozen options from the flags."""
-    return SampleOptions(steps, guidance, seed, quality=quality, emotion=emotion or "")
+    """The frozen options from the flags. UsageError for an interval that is none."""
+    if not 0 <= interval[0] <= interval[1] <= 1:
+        message = f"--guidance-interval {interval[0]} {interval[1]} is not FROM TO within 0 to 1"
+        raise UsageError("options.guidance_interval", message, "e.g. --guidance-interval 0.1 0.8")
+    return SampleOptions(
+        steps, guidance, seed, quality=quality, emotion=emotion or "", guidance_interval=interval
+    )
 
 
 def cast(

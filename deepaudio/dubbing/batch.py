@@ -168,7 +168,11 @@ def _attempt(
     try:
         if key not in _LOADED:
             _LOADED[key] = load(
-                batch.preset, batch.device, dtype=batch.dtype, low_memory=batch.low_memory
+                batch.preset,
+                batch.device,
+                dtype=batch.dtype,
+                low_memory=batch.low_memory,
+                compile=batch.compile,
             )
         if job.output is not None:
             if job.extras.dry_run:  # makes no folder

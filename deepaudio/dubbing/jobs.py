@@ -122,6 +122,7 @@ class BatchJob:
     device: str = "auto"
     dtype: str = "auto"
     low_memory: bool = False
+    compile: bool = False
     engine: str = "processes"
 
 

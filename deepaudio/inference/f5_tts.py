@@ -258,6 +258,14 @@ def sample(
     )
     null = None if options.guidance_scale == 1 else network.null(encoded)
     grid = time.sway(time.epss(options.steps), options.sway)
-    field = guided(network, encoded, null, options.guidance_scale, cond.dtype)
+    field = guided(
+        network,
+        encoded,
+        null,
+        options.guidance_scale,
+        cond.dtype,
+        interval=options.guidance_interval,
+        together=noise.is_cuda,
+    )
     mel = euler(field, noise[None], grid)[0]
     return torch.where(known[:, None], cond, mel)

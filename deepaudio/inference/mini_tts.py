@@ -265,6 +265,7 @@ class TextToSpeech:
             conditions,
             null,
             options.guidance_scale,
+            interval=options.guidance_interval,
         )
         grid = sway(linear(options.steps), options.sway)
         with self.sampling():

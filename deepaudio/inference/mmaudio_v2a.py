@@ -115,7 +115,17 @@ class MMVideoToAudio:
                 text,
             )
             null = network.null(cond, away) if options.guidance_scale != 1 else None
-            fields.append(guided(network, cond, null, options.guidance_scale, dtype))
+            fields.append(
+                guided(
+                    network,
+                    cond,
+                    null,
+                    options.guidance_scale,
+                    dtype,
+                    interval=options.guidance_interval,
+                    together=device.type == "cuda",
+                )
+            )
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             if len(windows) == 1:

@@ -74,12 +74,18 @@ class DeepAudio:
     """A preset with its modules, each loaded when it is first needed: reading text aloud never loads M_v2a."""
 
     def __init__(
-        self, preset: Path, device: str = "auto", dtype: str = "auto", low_memory: bool = False
+        self,
+        preset: Path,
+        device: str = "auto",
+        dtype: str = "auto",
+        low_memory: bool = False,
+        compile: bool = False,
     ):
         self.preset = preset
         self.device = device_of(device)
         self._dtype = dtype
         self.low_memory = low_memory
+        self.compile = compile
         self._seen: tuple[tuple, SoundFeatures] | None = None
 
     @cached_property
@@ -94,7 +100,7 @@ class DeepAudio:
 
     @cached_property
     def _parts(self) -> Parts:
-        return load_parts(self.preset, self.device, self.dtype, self.low_memory)
+        return load_parts(self.preset, self.device, self.dtype, self.low_memory, self.compile)
 
     @cached_property
     def gate(self) -> Gate:
@@ -229,13 +235,15 @@ def load(
     *,
     dtype: str = "auto",
     low_memory: bool = False,
+    compile: bool = False,
 ) -> DeepAudio:
     """A preset by name, a folder with its parts, or the folder of a training run; nothing is read until it is needed.
 
-    `low_memory` keeps one group of a full-size preset's networks in memory at a time. Raises WeightsError for an
+    `low_memory` keeps one group of a full-size preset's networks in memory at a time; `compile` compiles the two that
+    sample, at their first use. Raises WeightsError for an
     unknown name and for official weights that are not here, ToolError for a device that is not there.
     """
-    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory)
+    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory, compile)
 
 
 def as_voices(

@@ -33,6 +33,7 @@ def dub(
     quality: opt.QualityName = opt.SAMPLING.quality,
     steps: opt.Steps = None,
     guidance: opt.Guidance = None,
+    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
     emotion: opt.Emotion = None,
     min_speed: opt.MinSpeed = opt.FIT.min_speed,
@@ -118,6 +119,7 @@ def dub(
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
+    compile: opt.Compile = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -141,7 +143,7 @@ def dub(
         negative=negative,
         video_stream=video_stream,
         audio_stream=audio_stream,
-        options=opt.sampling(steps, quality, guidance, seed, emotion),
+        options=opt.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
         pitch=pitch,
         mix=MixOptions(audio, bed, duck, loudness),
@@ -163,7 +165,17 @@ def dub(
         ),
     )
     batch = BatchJob(
-        manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
+        manifest,
+        out_dir,
+        jobs,
+        shard,
+        keep_going,
+        resume,
+        preset,
+        device,
+        dtype,
+        low_memory,
+        compile,
     )
     if clip == STREAM:
         return dub_stream(console, batch, job)
@@ -187,5 +199,7 @@ def dub(
     from deepaudio.inference.model import load
 
     with console.progress() as progress:
-        done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
+        done = make(
+            load(preset, device, dtype=dtype, low_memory=low_memory, compile=compile), job, progress
+        )
     console.finish(done)
