@@ -4,6 +4,7 @@ Every value is a length over the face or the frame and a rate per second, so fra
 frames are measured at their own times and the measures resampled.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,7 @@ MAX_RATE = (
     31.0  # faster video is thinned to at most this many frames a second before it is measured
 )
 RUN = 0.121  # seconds of video in which no face is looked for but at the end, while none is seen
-AHEAD = 3  # such runs that are read before the faces in them are found
+AHEAD = 2  # such runs that are read before the faces in them are found
 THUMB = 6
 EDGES = 4
 # Fixed gains that bring the measures of talking faces to about -1 .. 1.
@@ -97,23 +98,38 @@ class MotionEncoder:
         """
         self.tracker.reset()
         faces_in = self._faces if faces else lambda run: [_no_face()] * len(run)
-        looks: list[tuple] = []
-        found: list[Future] = []
+        times: list[float] = []
+        grey, thumbs, face, patch = (bytearray() for _ in range(4))  # grow in place: clips are long
+        waiting: deque[Future] = deque()
+
+        def collect(left: int) -> None:
+            while len(waiting) > left:
+                for measures, mouth in waiting.popleft().result():
+                    face.extend(np.asarray(measures, np.float32).tobytes())
+                    patch.extend(np.asarray(mouth, np.float32).tobytes())
+
         with ThreadPoolExecutor(1) as beside:
             for run in _runs(frames):
                 images = [Image.fromarray(frame) for _, frame in run]
-                found.append(beside.submit(faces_in, images))
-                looks += [(time, *_look(i)) for (time, _), i in zip(run, images, strict=True)]
-                found[max(0, len(found) - AHEAD)].result()
-        if not looks:
+                waiting.append(beside.submit(faces_in, images))
+                for (time, _), image in zip(run, images, strict=True):
+                    small, thumb = _look(image)
+                    times.append(time)
+                    grey.extend(small.tobytes())
+                    thumbs.extend(thumb.tobytes())
+                collect(AHEAD)
+            collect(0)
+        if not times:
             raise InputError("clip.no_frames", "the clip has no frame", hint="deepaudio tts")
-        measured = [face for run in found for face in run.result()]
-        times, grey, thumbs = (np.asarray(column) for column in zip(*looks, strict=True))
-        face, patch = (np.asarray(c, np.float32) for c in zip(*measured, strict=True))
-        clip = np.concatenate(
-            [thumbs.reshape(len(grey), -1) / np.float32(127.5) - 1, _edges(grey)], 1
+        small = np.frombuffer(grey, np.uint8).reshape(-1, scene_motion.SIZE, scene_motion.SIZE)
+        colours = np.frombuffer(thumbs, np.uint8).reshape(len(times), -1) / np.float32(127.5) - 1
+        return Track(
+            np.asarray(times, np.float64),
+            small,
+            np.concatenate([colours, _edges(small)], 1),
+            np.frombuffer(face, np.float32).reshape(len(times), -1),
+            np.frombuffer(patch, np.float32).reshape(len(times), *lips.PATCH),
         )
-        return Track(times.astype(np.float64), grey, clip, face, patch)
 
     def _faces(self, images: Sequence[Image.Image]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Presence, shape, pose and place; the patch of the mouth, of each frame."""
