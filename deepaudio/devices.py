@@ -3,6 +3,7 @@
 import functools
 import gc
 import logging
+import os
 import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,13 @@ def dtype_of(name: str, device: torch.device, full_size: bool = False) -> torch.
         half = device.type == "cuda" or (full_size and device.type == "cpu" and fast_bfloat16())
         return torch.bfloat16 if half else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+
+
+def usable_cores() -> int:
+    """Processors that this process may run on, not all that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager]:

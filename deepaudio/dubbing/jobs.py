@@ -114,7 +114,7 @@ class BatchJob:
 
     manifest: Path | None
     out_dir: Path | None
-    jobs: int = 1
+    jobs: int | None = None  # processes, of which none is without a core; None: as many as are fast
     shard: str | None = None
     keep_going: bool = True
     resume: bool = False

@@ -104,7 +104,12 @@ def dub(
         typer.Option(metavar="DIR", help="Where a batch writes."),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(help="Processes of a batch.", min=1, max=256)
+        int | None,
+        typer.Option(
+            help="Processes of a batch, at most one a core; by default as many as are fast.",
+            min=1,
+            max=256,
+        ),
     ] = BatchJob.jobs,
     shard: Annotated[
         str | None,
