@@ -13,7 +13,7 @@ from deepaudio.audio.mel import n_frames
 from deepaudio.audio.prosody import prosody
 from deepaudio.data import infill, offsets, smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
-from deepaudio.data.shards import rows_of, write_shard
+from deepaudio.data.shards import read_shard, rows_of, shared_in, write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.training.fit import fit
@@ -166,6 +166,39 @@ def test_utterances_are_read_by_their_place_in_the_file(written, monkeypatch):
         monkeypatch.setattr(offsets, "rows_of", lambda shard: 1 / 0)
 
 
+def test_a_webdataset_tar_holds_the_same(written, tmp_path):
+    """Read by its places like the other form, and by the webdataset library, keys with dots and shared tensors too."""
+    path, tensors = written
+    rows = rows_of(path)
+    values = {k.replace("k0", "k.0/x"): v for k, v in tensors.items()}
+    rows = [row | {"key": row["key"].replace("k0", "k.0/x")} for row in rows]
+    shared = torch.arange(6.0).view(2, 3)
+    write_shard(tmp_path / "tar", rows, values | {"empty_prompt": shared}, "webdataset")
+    assert [p.name for p in tmp_path.glob("tar*")] == ["tar.tar"]
+    assert torch.equal(shared_in(tmp_path / "tar", "empty_prompt"), shared)
+    assert shared_in(path, "empty_prompt") is None
+    again, found = read_shard(tmp_path / "tar", "shard")
+    assert again == rows and all(torch.equal(found[name], values[name]) for name in values)
+    one, two = (InfillShards(InfillData((str(p),))) for p in (path, tmp_path / "tar"))
+    for a, b in zip(one.batch([0, 1, 2], rng()), two.batch([0, 1, 2], rng()), strict=True):
+        assert torch.equal(a, b)
+    webdataset = pytest.importorskip("webdataset")
+    items = list(webdataset.WebDataset(str(tmp_path / "tar.tar"), shardshuffle=False).decode())
+    known = {item["json"]["key"]: item["mel.npy"] for item in items if "json" in item}
+    assert known.keys() == {row["key"] for row in rows}
+    assert all(np.array_equal(mel, values[f"{key}.mel"].numpy()) for key, mel in known.items())
+
+
+def test_a_damaged_tar_is_named(written, tmp_path):
+    path, tensors = written
+    write_shard(path, rows_of(path), tensors, "webdataset")
+    tar = tmp_path / "one.tar"
+    assert not (tmp_path / "one.safetensors").exists(), "one form at a time"
+    tar.write_bytes(tar.read_bytes()[:900] + b"x" * 600)
+    with pytest.raises(InputError, match=r"one\.tar is damaged"):
+        InfillShards(InfillData((str(path),)))
+
+
 def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
     path, _ = written
     table = path.with_name("one.index.npy")
@@ -190,7 +223,7 @@ def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
 def test_an_utterance_costs_a_process_a_few_bytes(written, monkeypatch):
     """A table of a million rows is not read into memory; what is kept is its lengths and places."""
     path, _ = written
-    big = np.zeros(1_000_000, offsets.ROW)
+    big = np.zeros(1_000_000, offsets.row_of(("mel", "energy", "text")))
     big["frames"] = np.random.default_rng(0).integers(200, 1500, len(big))
     monkeypatch.setattr(infill, "table_of", lambda shard: big)
     tracemalloc.start()
