@@ -13,6 +13,7 @@ AudioMode = Literal["auto", "replace", "mix", "add"]
 Bed = Literal["keep", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
 Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
+ShardForm = Literal["safetensors", "webdataset"]
 
 PRESET = "mini"
 

@@ -6,7 +6,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from deepaudio.data.webdataset import TAR, arrays_in, rows_in, tensors_of_tar, write_tar
 from deepaudio.errors import InputError
+from deepaudio.options import ShardForm
 
 T = TypeVar("T")
 INDEX, TENSORS = ".json", ".safetensors"
-Form = Literal["safetensors", "webdataset"]
 
 
 class Place(NamedTuple):
@@ -117,7 +117,7 @@ def write_shard(
     path: Path,
     rows: Sequence[Mapping[str, Any]],
     tensors: Mapping[str, Tensor],
-    form: Form = "safetensors",
+    form: ShardForm = "safetensors",
 ) -> int:
     """Write a shard, the rows last: one with rows is whole. The number of rows; InputError when there is none."""
     if not rows:

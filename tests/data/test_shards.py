@@ -263,7 +263,7 @@ def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     assert command(*arguments, *given, "--force") == InputError.exit_code
     assert "one: no contour" in capsys.readouterr().err
     assert command(*arguments, "--energies", tmp_path / "none.safetensors", "--force") == 3
-    assert "no such file" in capsys.readouterr().err
+    assert "no contours at" in capsys.readouterr().err
     (tmp_path / "items.jsonl").write_text(json.dumps({"id": "one", "audio": "one.wav"}))
     assert command(*arguments, "--force") == InputError.exit_code
     assert "one: an utterance needs text and audio" in capsys.readouterr().err
@@ -307,3 +307,30 @@ def test_several_processes_write_shards_of_their_own_and_go_on(tmp_path, command
     again = json.loads(capsys.readouterr().out)["shards"]
     assert again == {f"{tmp_path}/out-0": None, f"{tmp_path}/out-1": 2}
     assert [row["key"] for row in rows_of(tmp_path / "out-0")] == ["0", "2", "4"]
+
+
+def test_a_bad_recording_is_named_and_left_out_and_parts_are_made_apart(tmp_path, command, capsys):
+    """What machines make of `--shard 1/2` and `--shard 2/2` is together what one makes, in either form."""
+    tone = 0.3 * torch.sin(torch.arange(12_000) / 20)
+    write_wav(tmp_path / "one.wav", tone, 24_000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF and no more")
+    sounds = ["one.wav", "bad.wav", "one.wav", "none.wav", "one.wav"]
+    rows = [{"id": str(n), "text": "a b", "audio": sound} for n, sound in enumerate(sounds)]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    words = ("--vocabulary", tmp_path / "vocab.txt")
+    arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
+    assert command(*arguments) == 0
+    said = capsys.readouterr().err
+    assert "left out 1: " in said and "left out 3: " in said
+    assert [row["key"] for row in rows_of(tmp_path / "out")] == ["0", "2", "4"]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows[::2])))
+    assert command(*arguments, "--shard", "1/2") == 0
+    assert command(*arguments, "--shard", "2/2", "--form", "webdataset") == 0
+    parts = ["out-1-of-2.safetensors", "out-2-of-2.tar"]
+    assert [(tmp_path / name).is_file() for name in parts] == [True, True]
+    both = InfillShards(InfillData((str(tmp_path / "out-*-of-2"),)))
+    assert sorted(both.rows.tolist()) == [[47, 0, 0], [47, 0, 1], [47, 1, 0]]
+    assert command(*arguments, "--shard", "3/2") == 2
+    assert "is not I/N" in capsys.readouterr().err
