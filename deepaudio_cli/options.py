@@ -1,19 +1,16 @@
 """Options that several commands share, each written once; defaults come from the library's frozen options."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from deepaudio.dubbing.jobs import Cast
-from deepaudio.errors import InputError, UsageError
 from deepaudio.options import (
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
     Bed,
+    DropTracks,
     EngineDefaults,
     FitOptions,
     LoudnessName,
@@ -31,7 +28,8 @@ def _steps(engine: EngineDefaults) -> str:
 
 SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
 PRESET = DEFAULT_PRESET
-MAX_STDIN = 8_000_000
+TRACK = "track"
+MAX_TAKE = 99
 
 # --- how the command talks
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -168,6 +166,47 @@ Loudness = Annotated[
     typer.Option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
 ]
 
+Drop = Annotated[
+    DropTracks,
+    typer.Option(
+        help="Other tracks of the clip to leave out: audio, subtitle or all; by default they stay."
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        help="Language of the dub, for players: deu, de or German. By default what the script says.",
+    ),
+]
+
+# --- what of it is heard
+Only = Annotated[
+    str,
+    typer.Option(metavar="LINES", help="Speak only these lines, by their ids in --dry-run: 2,5-7."),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="TIME", help="Dub only the part of the clip from here: 75 or 1:15.5."
+    ),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="... up to here.")]
+Takes = Annotated[
+    int,
+    typer.Option(
+        help="Speak each line so many times with other seeds, as files in --stems.",
+        min=1,
+        max=MAX_TAKE,
+    ),
+]
+Taken = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--take", metavar="LINE=N", help="The take of a line that goes into the mix; repeatable."
+    ),
+]
+
 # --- what is written
 Output = Annotated[
     Path | None,
@@ -189,68 +228,3 @@ Strict = Annotated[
 AllowDamaged = Annotated[
     bool, typer.Option("--allow-damaged", help="Use what can be decoded of a damaged clip.")
 ]
-
-
-def sampling(
-    steps: int | None,
-    quality: Quality,
-    guidance: float | None,
-    seed: int,
-    emotion: str | None = None,
-) -> SampleOptions:
-    """The frozen options from the flags."""
-    return SampleOptions(steps, guidance, seed, quality=quality, emotion=emotion or "")
-
-
-def cast(
-    ref: Path | None, ref_text: str | None, named: list[str] | None, file: Path | None
-) -> Cast:
-    """Who speaks with which recording; UsageError for what is not NAME=FILE."""
-    pairs = []
-    for text in named or []:
-        name, equals, path = text.partition("=")
-        if not (name.strip() and equals and path):
-            raise UsageError("voice.malformed", f"'{text}' is not NAME=FILE", "e.g. MARA=mara.wav")
-        pairs.append((name.strip(), Path(path)))
-    if ref_text and ref is None:
-        raise UsageError("voice.ref_text", "--ref-text belongs to --ref", "give --ref as well")
-    return Cast(ref, ref_text, tuple(pairs), file)
-
-
-def source(
-    script: Path | None, text: str | None, encoding: str | None = None
-) -> tuple[Path | None, str | None]:
-    """The script or the text, `-` read from standard input; UsageError unless exactly one is given."""
-    if (script is None) == (text is None):
-        raise UsageError("script.which", "give either --script FILE or --text TEXT")
-    if script is None and encoding is not None:
-        message = "--encoding is for a script file; --text is text already"
-        raise UsageError("script.encoding", message, "leave --encoding out")
-    if script is None or str(script) != "-":
-        return script, text
-    content = sys.stdin.buffer.read(MAX_STDIN + 1)
-    if len(content) > MAX_STDIN:
-        raise InputError("script.limits", f"more than {MAX_STDIN} bytes on standard input")
-    from deepaudio.script.clean import decode
-
-    return None, decode(content, encoding).text
-
-
-def look_for(clip: Path | None, voices: Cast | None = None) -> None:
-    """Refuse a clip or a recording that is not there at once: what follows takes seconds to import."""
-    from deepaudio.media.sniff import regular_file
-
-    if clip is not None:
-        regular_file(clip)
-    if voices is not None:
-        for path in (voices.ref, *(path for _, path in voices.named)):
-            if path is not None:
-                regular_file(path, "reference")
-
-
-def prepare(offline: bool) -> None:
-    """Settle what libraries read from the environment, before they are imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"

@@ -179,7 +179,8 @@ def _check(job: DubJob) -> None:
     """UsageError for what belongs to a single clip."""
     extras = job.extras
     single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
-    single |= {"--stems": extras.stems, "--subtitles": extras.subtitles}
+    single |= {"--stems": extras.stems, "--subtitles FILE": extras.subtitles}
+    single |= {"--only": job.choice.only or None, "--from and --to": job.part}
     for flag, value in single.items():
         if value is not None:
             raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")

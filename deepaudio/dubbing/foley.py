@@ -53,7 +53,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         audio = "add" if track.mode == "add" else "replace"
         made = mux(info, track.sound, track.sound.sample_rate, output, audio=audio, title="Foley")
         path, duration = made.path, made.duration
-        notices.warn(*made.losses, *soundtrack.losses(info, track.mode))
+        notices.warn(*made.losses, *soundtrack.losses(info, track.mode, job.mix))
     loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {

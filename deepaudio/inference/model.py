@@ -12,7 +12,7 @@ hands over the knowledge pool (`models/mof/knowledge.py`) whole or not at all.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,6 +28,7 @@ from deepaudio.inference.gate import Direction, Gate, Route
 from deepaudio.inference.lines import (
     Kept,
     SpokenLine,
+    Take,
     check_finite,
     speak_lines,
 )
@@ -68,6 +69,8 @@ class Result:
     """What became of each line; `kept` ones were taken from the lines of an earlier run."""
     parts: tuple[Tensor, ...] = ()
     """Each line alone, samples [s] before they were laid on the track."""
+    takes: tuple[tuple[Take, ...], ...] = ()
+    """All takes of each line; the first is the one on the track."""
 
 
 class DeepAudio:
@@ -129,6 +132,7 @@ class DeepAudio:
         pitch: Tensor | None = None,
         kept: Kept | None = None,
         on_plan: Callable[[Plan], None] | None = None,
+        wanted: Mapping[str, Sequence[int]] | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Result:
@@ -136,7 +140,7 @@ class DeepAudio:
 
         `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, the fallback for
         when someone speaks; `pitch` [n] octaves at 93.75 Hz whose intonation the speech follows; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
-        it by raising; with `dry_run` the lines are planned and not spoken.
+        it by raising; `wanted` are the lines to speak by id, each with its takes, all lines once where it is None; with `dry_run` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
         route = self.route(instruction)
@@ -174,7 +178,7 @@ class DeepAudio:
             used = sampling["speech"]
             known = hand_over(taken, Knowledge(energy, pitch))
             speech = speak_lines(
-                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress
+                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress, wanted
             )
         return Result(
             speech.waveform,
@@ -186,6 +190,7 @@ class DeepAudio:
             plan=plan,
             lines=speech.lines,
             parts=speech.parts,
+            takes=speech.takes,
         )
 
     def _features(

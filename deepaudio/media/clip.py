@@ -41,6 +41,8 @@ class StreamInfo:
     language: str | None = None
     title: str | None = None
     default: bool = False
+    flags: tuple[str, ...] = ()
+    """What the track is for besides being the default, in the words of ffmpeg: forced, hearing_impaired, comment ..."""
     attached_picture: bool = False
     start: float = 0.0
     duration: float | None = None

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from deepaudio.dubbing.jobs import BatchJob, DubJob, Extras, Policy
+from deepaudio.dubbing.jobs import BatchJob, Choice, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
 from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
+from deepaudio.text.languages import find_language
+from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -43,6 +45,13 @@ def dub(
     bed: opt.BedName = opt.MIX.bed,
     duck: opt.Duck = opt.MIX.duck_db,
     loudness: opt.Loudness = opt.MIX.loudness,
+    drop: opt.Drop = opt.MIX.drop,
+    language: opt.Language = None,
+    only: opt.Only = "",
+    start: opt.From = None,
+    end: opt.To = None,
+    takes: opt.Takes = Choice.takes,
+    take: opt.Taken = None,
     stems: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
@@ -56,8 +65,12 @@ def dub(
         typer.Option(metavar="FILE.json", help="Also write the script with the chosen times."),
     ] = None,
     subtitles: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.srt", help="Also write subtitles of the dub: .srt or .vtt."),
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.srt|track",
+            help="Subtitles of the dub: a file (.srt or .vtt), or 'track' for a track in the output "
+            "(.mp4, .mov, .mkv, .webm); may be given twice.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -126,30 +139,37 @@ def dub(
     console = Console("dub", json, verbose, quiet)
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
-    opt.prepare(offline)
+    arg.prepare(offline)
     if manifest is None:
-        script, text = opt.source(script, text, encoding)
+        script, text = arg.source(script, text, encoding)
+    if language is not None:
+        find_language(language)
+    subtitle_file, subtitle_track = arg.subtitles(subtitles)
     job = DubJob(
         clip=clip or Path(),
         script=script,
         text=text,
-        cast=opt.cast(ref, ref_text, voice, voices),
+        cast=arg.cast(ref, ref_text, voice, voices),
         output=output,
         instruction=instruction,
         prompt=prompt,
         negative=negative,
         video_stream=video_stream,
         audio_stream=audio_stream,
-        options=opt.sampling(steps, quality, guidance, seed, emotion),
+        options=arg.sampling(steps, quality, guidance, seed, emotion),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
         pitch=pitch,
-        mix=MixOptions(audio, bed, duck, loudness),
+        language=language,
+        mix=MixOptions(audio, bed, duck, loudness, drop),
+        part=arg.part(start, end),
+        choice=arg.choice(only, takes, take),
         policy=Policy(require_consent, consent, force),
         extras=Extras(
             stems=stems,
             report=report,
             emit_script=emit_script,
-            subtitles=subtitles,
+            subtitles=subtitle_file,
+            subtitle_track=subtitle_track,
             dry_run=dry_run,
             strict=strict,
             allow_damaged=allow_damaged,
@@ -179,7 +199,7 @@ def dub(
             console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()
         return
-    opt.look_for(clip, job.cast)
+    arg.look_for(clip, job.cast)
     from deepaudio.dubbing.dub import dub as make
     from deepaudio.inference.model import load
 

@@ -14,8 +14,8 @@ from deepaudio.dubbing import batch as batches
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.inference import model as whole
 from deepaudio.media.audio import read_native
-from deepaudio.media.mux import video_digest
 from deepaudio.media.probe import probe
+from deepaudio.media.verify import video_digest
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
 from deepaudio_cli.main import build
