@@ -180,7 +180,8 @@ def _check(job: DubJob) -> None:
     extras = job.extras
     single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
     single |= {"--stems": extras.stems, "--subtitles FILE": extras.subtitles}
-    single |= {"--only": job.choice.only or None, "--from and --to": job.part}
+    single |= {"--only": job.choice.only or None, "--from": job.part}
+    single |= {"--takes": job.choice.takes if job.choice.takes > 1 else None}
     for flag, value in single.items():
         if value is not None:
             raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")

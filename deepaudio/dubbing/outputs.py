@@ -112,7 +112,7 @@ def plan_words(plan: Plan) -> tuple[str, ...]:
     return (
         f"slots from {plan.rule}",
         *(
-            f"{line.start:7.2f} to {line.start + line.duration:7.2f} s  x{line.speed:.2f}  "
+            f"{line.id:>4} {line.start:7.2f} to {line.start + line.duration:7.2f} s  x{line.speed:.2f}  "
             f"{line.speaker + ': ' if line.speaker else ''}{line.text}"
             for line in plan.lines
         ),

@@ -65,6 +65,8 @@ def _bracketed(contents: list[str]) -> tuple[list[str], list[str]]:
 
     A single such row is somebody who says a time.
     """
+    if any((times := _TIMES.fullmatch(c.strip())) and times[2] for c in contents):
+        return contents, []  # [start-end] is the form of the script itself
     found = [_CLOCK.fullmatch(content) for content in contents]
     alone = [match is not None and not match[2] for match in found]
     words = [bool(c.strip()) and not c.lstrip().startswith("#") for c in contents]
