@@ -189,6 +189,8 @@ def arguments_for(
         place = f"s:{len(plans.texts)}"
         line += [f"-c:{place}", plans.container.text, *_labels(place, new.title, [], new.language)]
     base = info.stream(info.video_stream).time_base
+    if plans.container.muxer not in ("mp4", "mov"):
+        line += ["-metadata:s", "handler_name="]
     if plans.container.muxer in ("mp4", "mov"):
         line += ["-movflags", "+faststart"]
         if base.numerator == 1:
@@ -207,8 +209,10 @@ def _labels_of(planned: Planned, place: str, original: bool = False) -> list[str
     return _labels(place, stream.title or ("Original" if original else None), flags)
 
 
-def _labels(place: str, title: str | None, flags: list[str], language: str | None = None):
-    """Options that name a track; `handler_name` is what players show of an MP4."""
+def _labels(
+    place: str, title: str | None, flags: list[str], language: str | None = None
+) -> list[str]:
+    """Options that name a track; `handler_name` is the name that players show of an MP4, and left out elsewhere."""
     line = [f"-disposition:{place}", "+".join(flags) or "0"]
     for key in ("title", "handler_name"):
         line += [f"-metadata:s:{place}", f"{key}={title}"] if title else []
