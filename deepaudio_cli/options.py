@@ -90,7 +90,9 @@ VoiceOf = Annotated[
 ]
 Voices = Annotated[
     Path | None,
-    typer.Option(help='TOML file of voices: NAME = "file.wav".'),
+    typer.Option(
+        help="Voices of a cast: voices.toml, or a folder with NAME.wav for each speaker (docs/dubbing.md)."
+    ),
 ]
 Consent = Annotated[bool, typer.Option("--consent", help="The speakers have consented.")]
 RequireConsent = Annotated[

@@ -9,9 +9,10 @@ from typing import Any
 
 from deepaudio.discover import find
 from deepaudio.dubbing.batch_manifest import BatchItem, read_batch
+from deepaudio.dubbing.checks import cast_entries
 from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.dubbing.record import plain, record_path
-from deepaudio.errors import BatchError, DeepAudioError, UsageError, of_system
+from deepaudio.errors import BatchError, DeepAudioError, InputError, UsageError, of_system
 from deepaudio.libraries import of_library
 from deepaudio.media.output import folder_to_be, write_bytes
 from deepaudio.presets.identity import weights_of
@@ -91,7 +92,8 @@ def fingerprint(job: DubJob, batch: BatchJob) -> str:
     """Changes when the job, one of its files or the weights change."""
     from deepaudio.presets.trained import preset_folder
 
-    files = [job.clip, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    files = [job.clip, job.script, job.cast.file]
+    files += [path for entry in cast_entries(job.cast).values() for path in entry.files]
     states = [_state(path) for path in files if path is not None]
     facts = [plain(job), states, weights_of(preset_folder(batch.preset)), batch.preset]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -101,9 +103,13 @@ def is_finished(job: DubJob, batch: BatchJob) -> bool:
     """The output is there, and its record says it was made from just this job."""
     try:
         record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return job.output.is_file() and record.get("job") == fingerprint(job, batch)
+    except (
+        OSError,
+        ValueError,
+        InputError,
+    ):  # what is wrong with its voices is said when it is dubbed
         return False
-    return job.output.is_file() and record.get("job") == fingerprint(job, batch)
 
 
 def _state(path: Path) -> list[Any]:

@@ -22,7 +22,7 @@ from deepaudio.dubbing.record import (
 from deepaudio.errors import QualityError, UsageError
 from deepaudio.inference.model import DeepAudio, Result
 from deepaudio.inference.plan import as_script
-from deepaudio.inference.voices import Voice
+from deepaudio.inference.voices import Voice, speakers_of
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.mux import Muxed, mux
 from deepaudio.media.probe import probe
@@ -70,7 +70,7 @@ def _dub(
     voices = read_voices(job.cast, job.policy, notices)
     script = as_script(
         job.script if job.script is not None else job.text,
-        speakers=[name for name in voices if name],
+        speakers=speakers_of(voices),
         duration=whole.duration,
         clamp=job.fit.clamp,
         encoding=extras.encoding,

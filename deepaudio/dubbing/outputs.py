@@ -29,7 +29,8 @@ VOICE_RATE = 24_000  # of every preset
 def checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -> Path:
     """The path to write to, after the checks of every file that will be written."""
     extras = job.extras
-    inputs = [info.path, job.script, job.cast.file, *(voice.path for voice in voices.values())]
+    inputs = [info.path, job.script, job.cast.file]
+    inputs += [path for voice in voices.values() for path in (voice.path, *voice.others)]
     given = [path for path in inputs if path is not None]
     output = job.output or beside(info.path, "preview" if job.is_preview else "dub")
     if extras.subtitles is not None:

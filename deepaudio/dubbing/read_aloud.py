@@ -10,6 +10,7 @@ from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.plan import as_script
+from deepaudio.inference.voices import speakers_of
 from deepaudio.media.audio import write_wav
 from deepaudio.media.output import preflight
 from deepaudio.notices import Notices
@@ -26,11 +27,11 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     """Speak the lines one after the other, or at their times, into one WAV file."""
     clock, notices = Clock(), Notices()
     voices = read_voices(job.cast, job.policy, notices)
-    inputs = [job.script, job.cast.file, *(voice.path for voice in voices.values())]
+    inputs = [job.script, job.cast.file]
+    inputs += [path for voice in voices.values() for path in (voice.path, *voice.others)]
     output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
-    known = [name for name in voices if name]
-    script = as_script(source, speakers=known, encoding=job.encoding)
+    script = as_script(source, speakers=speakers_of(voices), encoding=job.encoding)
     script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))
     route = agree(model, job.instruction, "tts", job.policy)
     clock.lap("checks")

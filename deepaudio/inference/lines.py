@@ -14,7 +14,7 @@ from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
 from deepaudio.inference.protocols import SpeechModel
-from deepaudio.inference.voices import Voice
+from deepaudio.inference.voices import Role, Voice
 from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
@@ -71,7 +71,7 @@ class Speech:
 def speak_lines(
     tts: SpeechModel,
     plan: Sequence[PlannedLine],
-    voices: Mapping[str | None, Voice],
+    voices: Mapping[Role, Voice],
     duration: float,
     knowledge: Knowledge,
     options: SampleOptions,
@@ -90,7 +90,7 @@ def speak_lines(
     for index, line in enumerate(chosen):
         numbers = (1,) if wanted is None else wanted[line.id]
         made = [
-            _take(tts, line, voices[line.speaker], knowledge, options, number, kept)
+            _take(tts, line, voices[line.speaker, line.mood], knowledge, options, number, kept)
             for number in numbers
         ]
         spoken.append(made[0][0])
@@ -132,7 +132,7 @@ def _take(
         if kept:
             kept.put(key, part)
     made = SpokenLine(**vars(line), take=number, seed=own.seed, key=key, kept=not fresh)
-    return made, Take(number, own.seed, part)
+    return made, Take(number, own.seed, part * 10 ** (voice.gain / 20))
 
 
 def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int) -> Event:

@@ -35,10 +35,11 @@ from deepaudio.inference.lines import (
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Parts, SoundFeatures, SoundModel, SpeechModel
-from deepaudio.inference.voices import Voice, assign, read_voice
+from deepaudio.inference.voices import Role, Voice, assign, paced, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.models.mof.knowledge import Knowledge, hand_over
+from deepaudio.notices import Notices
 from deepaudio.options import PRESET, FitOptions, SampleOptions
 from deepaudio.presets.trained import preset_folder
 from deepaudio.progress import Progress
@@ -154,7 +155,11 @@ class DeepAudio:
                 rate = self.v2a.sample_rate
                 return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
             script = as_script(_require(transcript, "a transcript", taken))
-            voices = as_voices(_require(reference, "a reference", taken), reference_text, script)
+            wrong = Notices()
+            voices = as_voices(
+                _require(reference, "a reference", taken), reference_text, script, wrong
+            )
+            script = paced(script, voices)
             sampling = {"speech": self.tts.defaults.fill(options)}
             energy = duration = None  # phi, and as long as the text needs
             if taken == "v2s":
@@ -168,7 +173,8 @@ class DeepAudio:
                 return self.tts.natural_duration(text, references)
 
             plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
-            plan = replace(plan, warnings=(*plan.warnings, *self._unspoken(plan)))
+            warnings = (*wrong.warnings, *plan.warnings, *self._unspoken(plan))
+            plan = replace(plan, warnings=warnings)
             if on_plan:
                 on_plan(plan)
             if dry_run:
@@ -234,15 +240,18 @@ def load(
 
 
 def as_voices(
-    reference: str | PathLike | Voice | Mapping[str, Voice], text: str | None, script: Script
-) -> dict[str | None, Voice]:
-    """The voice of every speaker of the script."""
+    reference: str | PathLike | Voice | Mapping[str, Voice],
+    text: str | None,
+    script: Script,
+    notices: Notices,
+) -> dict[Role, Voice]:
+    """The voice of every speaker and mood of the script; a mood that a voice does not have goes to `notices`."""
     if isinstance(reference, Mapping):
         named = {name: voice for name, voice in reference.items() if name}
-        return assign(script, named, reference.get(""))
+        return assign(script, named, reference.get(""), notices)
     if not isinstance(reference, Voice):
         reference = read_voice(Path(reference), text)
-    return assign(script, {}, reference)
+    return assign(script, {}, reference, notices)
 
 
 def _require(value, what: str, direction: str):
