@@ -131,7 +131,7 @@ def test_voices_from_a_file(model, silent_clip, voice):
     assert dub(model, DubJob(silent_clip, text="JON: Good day.", cast=cast)).output.is_file()
     assert model.tts.calls[-1][1].text == "Hello there."
     voices.write_text("MARA = 3\n")
-    with pytest.raises(InputError, match="not a voice"):
+    with pytest.raises(InputError, match="file is 3"):
         dub(model, DubJob(silent_clip, text="MARA: Hi.", cast=cast))
 
 
