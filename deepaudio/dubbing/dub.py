@@ -13,6 +13,7 @@ from deepaudio.dubbing import outputs, preview, soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
+from deepaudio.dubbing.provenance import speech_tag, with_comment
 from deepaudio.dubbing.record import (
     Clock,
     complete,
@@ -103,7 +104,16 @@ def _dub(
         bed, sampled = _bed(model, job, piece.info, original)
         track = _track(job, piece, result, original, bed, notices)
         clock.lap("mix")
-        made = _muxed(job, piece.info, track, output, language, piece.heard(lines))
+        tag = speech_tag(model.preset.name, voices)
+        made = _muxed(
+            job,
+            piece.info,
+            track,
+            output,
+            language,
+            piece.heard(lines),
+            with_comment(tag, whole.comment),
+        )
     check_unchanged(whole.path, whole.fingerprint)
     notices.warn(*made.losses, *soundtrack.losses(whole, track.mode, job.mix))
     if job.language and made.language is None:
@@ -119,9 +129,9 @@ def _dub(
     }
     if extras.stems:
         facts["stems"] = soundtrack.write_stems(
-            extras.stems, track, result.lines, result.takes, result.sample_rate
+            extras.stems, track, result.lines, result.takes, result.sample_rate, tag
         )
-    full = facts | outputs.sources(job, whole, script, voices)
+    full = facts | outputs.sources(job, whole, script, voices) | {"provenance": {"tag": tag}}
     full |= {"preset": model.preset.name, "weights": weights_of(model.preset)}
     full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
@@ -193,6 +203,7 @@ def _muxed(
     output: Path,
     language: Language,
     lines: list[Line],
+    comment: str,
 ) -> Muxed:
     return mux(
         info,
@@ -203,6 +214,7 @@ def _muxed(
         language=outputs.code_in(output, language),
         subtitles=outputs.subtitle_track(job, lines),
         drop=job.mix.drop,
+        comment=comment,
         strict=job.extras.strict,
         keep_temp=job.extras.keep_temp,
         remux_fix=job.extras.remux_fix,

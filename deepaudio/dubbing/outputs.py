@@ -163,5 +163,4 @@ def sources(
                 {"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped
             ],
         },
-        "provenance": "none",
     }

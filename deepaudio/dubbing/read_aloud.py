@@ -6,6 +6,7 @@ from pathlib import Path
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, SpeakJob
+from deepaudio.dubbing.provenance import speech_tag
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio
@@ -50,7 +51,8 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
     track = soundtrack.compose(voice, None, None, seconds, mix, notices)
-    write_wav(output, track.sound, track.sound.sample_rate)
+    tag = speech_tag(model.preset.name, voices)
+    write_wav(output, track.sound, track.sound.sample_rate, comment=tag)
     loudness = soundtrack.measured(output, track.target)
     clock.lap("write")
     facts = {
@@ -71,6 +73,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
         "script": {"encoding": script.encoding, "skipped": script.skipped},
         "weights": weights_of(model.preset),
+        "provenance": {"tag": tag},
     }
     record = write_record(output, complete(output, full))
     summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)

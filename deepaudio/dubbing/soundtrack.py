@@ -177,13 +177,14 @@ def write_stems(
     lines: Sequence[SpokenLine],
     takes: Sequence[Sequence[Take]],
     rate: int,
+    comment: str,
 ) -> dict[str, Path]:
-    """`dub.wav`, `bed.wav`, `mix.wav` and in `lines` one file a line, or one for each of its takes."""
+    """`dub.wav`, `bed.wav`, `mix.wav` and in `lines` one file a line, or one for each of its takes; those with speech have the comment."""
     (folder / "lines").mkdir(parents=True, exist_ok=True)
-    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.voice.sample_rate)}
+    written = {"dub": _written(folder / "dub.wav", track.voice, comment)}
     if track.bed is not None:
-        written["bed"] = write_wav(folder / "bed.wav", track.bed, track.bed.sample_rate)
-    written["mix"] = write_wav(folder / "mix.wav", track.sound, track.sound.sample_rate)
+        written["bed"] = _written(folder / "bed.wav", track.bed)
+    written["mix"] = _written(folder / "mix.wav", track.sound, comment)
     for number, (line, made) in enumerate(zip(lines, takes, strict=True), 1):
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in line.id)[:60]
         for take in made:
@@ -191,8 +192,12 @@ def write_stems(
             name = fitting_name(f"{number:04d}-{safe}{which}.wav")
             key = f"line {line.id}" + (f" take {take.number}" if which else "")
             sound = take.waveform * track.gain
-            written[key] = write_wav(folder / "lines" / name, sound, rate)
+            written[key] = write_wav(folder / "lines" / name, sound, rate, comment=comment)
     return written
+
+
+def _written(path: Path, sound: LazyWave, comment: str | None = None) -> Path:
+    return write_wav(path, sound, sound.sample_rate, comment=comment)
 
 
 def stereo(sound: LazyWave) -> LazyWave:

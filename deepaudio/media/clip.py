@@ -80,6 +80,8 @@ class ClipInfo:
     notes: tuple[str, ...] = ()
     n_unordered: int = 0
     """Frames whose decoding time lies before that of the one in front of them."""
+    comment: str | None = None
+    """What the file says of itself."""
     allow_damaged: bool = False
     """Go on with what can be decoded, however much is damaged."""
 

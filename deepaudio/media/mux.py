@@ -53,6 +53,8 @@ class NewSound:
     title: str = "Dub"
     subtitles: Path | None = None
     """SubRip, which becomes the container's own kind."""
+    comment: str | None = None
+    """Of the whole file."""
 
 
 def mux(
@@ -66,6 +68,7 @@ def mux(
     title: str = "Dub",
     subtitles: str | None = None,
     drop: DropTracks = "none",
+    comment: str | None = None,
     strict: bool = False,
     allow_damaged: bool = False,
     keep_temp: bool = False,
@@ -76,6 +79,7 @@ def mux(
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the video, a
     longer one is kept whole. `audio` is "replace" (the sound stream in use goes) or "add" (it is kept behind the new one);
     other audio and subtitle tracks stay unless `drop` says otherwise. `subtitles` (SubRip) become a track behind those.
+    `comment` is written as the comment of the file.
     Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.losses` names what is not.
     `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the frames stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
@@ -96,6 +100,7 @@ def mux(
     new = NewSound(raw, sample_rate, sound.channels, encoder, language, title)
     if subtitles is not None:
         new = replace(new, subtitles=texts)
+    new = replace(new, comment=comment)
     try:
         with published(place, keep_temp=keep_temp, needed_bytes=needed) as temp:
             with raw.open("wb") as file:
@@ -112,10 +117,12 @@ def mux(
         for path in (raw, texts):
             with suppress(FileNotFoundError):
                 path.unlink()
-    losses = (*plans.notes, *_coarser(info, encoder), *flag_losses(made, plans))
+    losses = [*plans.notes, *_coarser(info, encoder), *flag_losses(made, plans)]
+    if comment is not None and made.comment != comment:
+        losses.append(f"{plans.container.muxer} cannot carry the tag: {comment}")
     spoken = made.stream(made.audio_stream).language
     duration = max(made.duration, sound.seconds)
-    return Muxed(place, duration, encoder, losses, None if spoken == "und" else spoken)
+    return Muxed(place, duration, encoder, tuple(losses), None if spoken == "und" else spoken)
 
 
 def _coarser(info: ClipInfo, encoder: str) -> list[str]:
@@ -176,6 +183,7 @@ def arguments_for(
     if new.subtitles:
         line += ["-map", "2:s:0"]
     line += ["-map_metadata", "0", "-map_chapters", "0"]
+    line += ["-metadata", f"comment={new.comment}"] if new.comment else []
     line += ["-c:v", "copy", "-c:d", "copy", "-c:t", "copy", "-c:a:0", new.encoder]
     if new.encoder not in LOSSLESS:
         line += ["-b:a:0", str(BITS_PER_CHANNEL[new.sample_rate >= 32_000] * new.channels)]

@@ -198,8 +198,14 @@ def _measure(
         fingerprint=fingerprint(place),
         notes=tuple(notes),
         n_unordered=plan.unordered,
+        comment=_comment(container),
         allow_damaged=allow_damaged,
     )
+
+
+def _comment(container) -> str | None:
+    tags = {key.lower(): value for key, value in container.metadata.items()}
+    return tags.get("comment") or tags.get("description")
 
 
 def _check_times(
