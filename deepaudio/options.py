@@ -16,6 +16,7 @@ DropTracks = Literal["none", "audio", "subtitle", "all"]  # of the clip's other 
 Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
 
 PRESET = "mini"
+RECOGNISER = "whisper-tiny.en"
 
 INSTRUCTIONS = {
     "dub": "dub the speaker",

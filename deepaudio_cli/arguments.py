@@ -40,11 +40,12 @@ def cast(
 
 
 def source(
-    script: Path | None, text: str | None, encoding: str | None = None
+    script: Path | None, text: str | None, encoding: str | None = None, transcribe: bool = False
 ) -> tuple[Path | None, str | None]:
-    """The script or the text, `-` read from standard input; UsageError unless exactly one is given."""
-    if (script is None) == (text is None):
-        raise UsageError("script.which", "give either --script FILE or --text TEXT")
+    """The script or the text, `-` read from standard input; UsageError unless exactly one is given, none with `transcribe`."""
+    if (script is not None) + (text is not None) + transcribe != 1:
+        more = ", or --transcribe" if transcribe else ""
+        raise UsageError("script.which", f"give either --script FILE or --text TEXT{more}")
     if script is None and encoding is not None:
         message = "--encoding is for a script file; --text is text already"
         raise UsageError("script.encoding", message, "leave --encoding out")

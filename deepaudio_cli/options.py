@@ -76,6 +76,20 @@ Text = Annotated[
     str | None,
     typer.Option(help="The words themselves, instead of --script."),
 ]
+Transcribe = Annotated[
+    bool,
+    typer.Option(
+        "--transcribe",
+        help="Make the script from the speech of the clip, with its times (extra: transcribe).",
+    ),
+]
+Recogniser = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|DIR",
+        help="Who listens: whisper-tiny.en, whisper-base, or a folder with a CTranslate2 Whisper model.",
+    ),
+]
 Ref = Annotated[
     Path | None,
     typer.Option(help="Recording of the voice, 3 to 12 s of clear speech."),

@@ -130,7 +130,8 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     text = row.get("text")
     if script is None and text is None:
         script, text = base.script, base.text
-    if (script is None) == (text is None):
+    unscripted = script is None and text is None and base.recogniser is not None
+    if (script is None) == (text is None) and not unscripted:
         message = f"line {number}: give either 'script' or 'text'"
         raise InputError("manifest.row", message, line=number)
     cast = base.cast

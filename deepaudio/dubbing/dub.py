@@ -20,18 +20,20 @@ from deepaudio.dubbing.record import (
     plain,
     write_record,
 )
+from deepaudio.dubbing.transcribe import transcribe
 from deepaudio.errors import QualityError, UsageError
 from deepaudio.inference.model import DeepAudio, Result
 from deepaudio.inference.plan import as_script
 from deepaudio.inference.voices import Voice, speakers_of
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.mux import Muxed, mux
+from deepaudio.media.output import folder_to_be
 from deepaudio.media.probe import probe
 from deepaudio.notices import Notices
 from deepaudio.options import SampleOptions
 from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
-from deepaudio.script import Line
+from deepaudio.script import Line, Script
 from deepaudio.script.fit import Plan
 from deepaudio.text.languages import Language
 from deepaudio.waves import LazyWave
@@ -69,15 +71,7 @@ def _dub(
     )
     notices.note(*whole.notes)
     voices = read_voices(job.cast, job.policy, notices)
-    script = as_script(
-        job.script if job.script is not None else job.text,
-        speakers=speakers_of(voices),
-        duration=whole.duration,
-        clamp=job.fit.clamp,
-        encoding=extras.encoding,
-        speak_sdh=extras.speak_sdh,
-        allow_empty=extras.allow_empty,
-    )
+    script = _script(model, job, whole, voices, progress)
     language = outputs.language_of(job, script, notices)
     output = outputs.checked_outputs(job, whole, voices)
     route = agree(model, job.instruction, "v2s", job.policy)
@@ -142,6 +136,29 @@ def _dub(
         f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
     )
     return Done(made.path, plain(facts), (words,), notices)
+
+
+def _script(
+    model: DeepAudio,
+    job: DubJob,
+    info: ClipInfo,
+    voices: Mapping[str, Voice],
+    progress: Progress | None,
+) -> Script:
+    """The script that is given, or what is heard in the clip."""
+    if job.script is None and job.text is None:
+        place = folder_to_be((job.output or info.path).parent)
+        sound = soundtrack.original_sound(info, place)
+        return transcribe(sound, info.duration, job.recogniser, model.device.type, progress)
+    return as_script(
+        job.script if job.script is not None else job.text,
+        speakers=speakers_of(voices),
+        duration=info.duration,
+        clamp=job.fit.clamp,
+        encoding=job.extras.encoding,
+        speak_sdh=job.extras.speak_sdh,
+        allow_empty=job.extras.allow_empty,
+    )
 
 
 def _speak(

@@ -83,6 +83,7 @@ class DubJob:
     clip: Path
     script: Path | None = None
     text: str | None = None
+    recogniser: str | None = None  # makes the script from the clip's speech where there is none
     cast: Cast = Cast()
     output: Path | None = None
     instruction: str = INSTRUCTIONS["dub"]

@@ -7,7 +7,7 @@ import typer
 
 from deepaudio.dubbing.jobs import BatchJob, Choice, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
-from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
+from deepaudio.options import INSTRUCTIONS, RECOGNISER, FitOptions, MixOptions
 from deepaudio.text.languages import find_language
 from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
@@ -21,6 +21,8 @@ def dub(
     ] = None,
     script: opt.Script = None,
     text: opt.Text = None,
+    transcribe: opt.Transcribe = False,
+    recogniser: opt.Recogniser = RECOGNISER,
     ref: opt.Ref = None,
     ref_text: opt.RefText = None,
     voice: opt.VoiceOf = None,
@@ -141,7 +143,7 @@ def dub(
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     arg.prepare(offline)
     if manifest is None:
-        script, text = arg.source(script, text, encoding)
+        script, text = arg.source(script, text, encoding, transcribe)
     if language is not None:
         find_language(language)
     subtitle_file, subtitle_track = arg.subtitles(subtitles)
@@ -149,6 +151,7 @@ def dub(
         clip=clip or Path(),
         script=script,
         text=text,
+        recogniser=recogniser if transcribe else None,
         cast=arg.cast(ref, ref_text, voice, voices),
         output=output,
         instruction=instruction,
