@@ -77,7 +77,7 @@ def test_quality_steps_and_settings(run, silent_clip, voice, model, tmp_path):
 
 def test_the_help_names_every_script_format_and_the_steps_of_each_quality():
     done = CliRunner().invoke(build(), ["dub", "--help"])
-    words = " ".join(done.stdout.split())
+    words = " ".join(done.stdout.replace("│", " ").split())
     for kind in formats():
         assert re.search(rf"\b{kind}\b", words, re.IGNORECASE), kind
     assert "draft 0, normal 1, high 4 for speech of mini" in words
