@@ -131,7 +131,9 @@ def _dub(
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
     if extras.report:
-        facts["report"] = outputs.write_report(extras.report, full, result, made.path)
+        facts["report"] = outputs.write_report(
+            extras.report, full, result, track, voices, made.path
+        )
     words = (
         f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
     )

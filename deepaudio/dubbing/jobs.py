@@ -154,6 +154,7 @@ class BatchJob:
     dtype: str = "auto"
     low_memory: bool = False
     engine: str = "processes"
+    report: Path | None = None  # an index page; every item then has a report beside its output
 
 
 @dataclass(frozen=True)

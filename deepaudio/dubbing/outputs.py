@@ -135,11 +135,29 @@ def line_facts(result: Result, track: soundtrack.Track, notices: Notices) -> lis
     return found
 
 
-def write_report(path: Path, record: dict[str, Any], result: Result, media: Path) -> Path:
+def write_report(
+    path: Path,
+    record: dict[str, Any],
+    result: Result,
+    track: soundtrack.Track,
+    voices: Mapping[str, Voice],
+    media: Path,
+) -> Path:
     """The report of a dub."""
-    from deepaudio.reports.html import dub_report  # brings matplotlib
+    from deepaudio.reports.dub import dub_report  # brings matplotlib
 
-    return dub_report(path, record, result.waveform, result.sample_rate, result.energy, media)
+    heard = {name or "*": voice.reference for name, voice in voices.items()}
+    return dub_report(
+        path,
+        record,
+        result.waveform,
+        result.sample_rate,
+        result.energy,
+        media,
+        parts=result.parts,
+        mix=track.sound,
+        references={name: (r.waveform, r.sample_rate) for name, r in heard.items()},
+    )
 
 
 def sources(

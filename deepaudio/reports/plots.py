@@ -1,4 +1,4 @@
-"""Plots for reports: energy contours over slots, spectrograms; PNG as data URIs."""
+"""Plots for reports: spectrograms, PNG as data URIs."""
 
 import base64
 import io
@@ -12,31 +12,12 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from deepaudio.audio.energy import energy_contour
-from deepaudio.audio.grid import FRAME_RATE
 
 RATE = 16_000
 N_FFT, HOP = 512, 160
 RANGE_DB = 80.0
 
 Span = tuple[float, float, str]
-
-
-def energies(
-    contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Span] = ()
-) -> str:
-    """Contours [n] at 93.75 Hz with their names, over shaded slots (start, end, label)."""
-    figure = Figure(figsize=(9, 2.4), layout="constrained")
-    axes = figure.subplots()
-    for start, end, label in slots:
-        axes.axvspan(start, end, color="0.9", linewidth=0)
-        axes.text(start, 1.02, _plain(label), fontsize=7, va="bottom", clip_on=True)
-    for name, contour in contours:
-        times = np.arange(len(contour)) / FRAME_RATE
-        axes.plot(times, contour.cpu().numpy(), label=_plain(name), linewidth=1)
-    axes.set(xlabel="s", ylabel="energy", ylim=(0, 1.15))
-    axes.margins(x=0)
-    axes.legend(fontsize=8, loc="upper right")
-    return _uri(figure)
 
 
 def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence[Span] = ()) -> str:
@@ -79,11 +60,6 @@ def _decibels(waveform: Tensor, sample_rate: int) -> tuple[np.ndarray, float]:
     ).abs()
     level = 20 * (power + 1e-6).log10()
     return level.clamp(min=float(level.max()) - RANGE_DB).numpy(), seconds
-
-
-def _plain(text: str) -> str:
-    """Matplotlib reads `$` as mathematics and a leading `_` as "no label"."""
-    return text.replace("$", r"\$").lstrip("_")[:60] or " "
 
 
 def _uri(figure: Figure) -> str:

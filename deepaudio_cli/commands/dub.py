@@ -50,7 +50,11 @@ def dub(
     ] = None,
     quality: opt.QualityName = opt.SAMPLING.quality,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Also write one self-contained report.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write one self-contained report; of a batch an index page, and a report beside each output.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -189,7 +193,7 @@ def dub(
         policy=Policy(require_consent, consent, force),
         extras=Extras(
             stems=stems,
-            report=report,
+            report=report if manifest is None else None,
             emit_script=emit_script,
             subtitles=subtitle_file,
             subtitle_track=subtitle_track,
@@ -210,7 +214,17 @@ def dub(
         from deepaudio.dubbing.batch import run_batch
 
         batch = BatchJob(
-            manifest, out_dir, jobs, shard, keep_going, resume, preset, device, dtype, low_memory
+            manifest,
+            out_dir,
+            jobs,
+            shard,
+            keep_going,
+            resume,
+            preset,
+            device,
+            dtype,
+            low_memory,
+            report=report,
         )
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
