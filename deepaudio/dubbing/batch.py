@@ -102,7 +102,7 @@ def fingerprint(job: DubJob, batch: BatchJob) -> str:
     """Changes when the job, one of its files or the weights change."""
     from deepaudio.presets.trained import preset_folder
 
-    files = [job.clip, job.script, job.cast.file]
+    files = [job.clip, job.script, job.cast.file, job.extras.c2pa]
     files += [path for entry in cast_entries(job.cast).values() for path in entry.files]
     states = [_state(path) for path in files if path is not None]
     job = replace(job, extras=replace(job.extras, report=None))  # the output is the same with it

@@ -1,6 +1,6 @@
 """Dub one clip: script, voices and video in; a video with new sound and the record of its making out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from deepaudio.dubbing import outputs, preview, soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
-from deepaudio.dubbing.provenance import speech_tag, with_comment
+from deepaudio.dubbing.provenance.signing import read_credentials
+from deepaudio.dubbing.provenance.tag import speech_tag, with_comment
 from deepaudio.dubbing.record import (
     Clock,
     complete,
@@ -74,6 +75,7 @@ def _dub(
     script = _script(model, job, whole, voices, progress)
     language = outputs.language_of(job, script, notices)
     output = outputs.checked_outputs(job, whole, voices)
+    signer = None if extras.c2pa is None else read_credentials(extras.c2pa)
     route = agree(model, job.instruction, "v2s", job.policy)
     with preview.excerpt(whole, script, job, output.parent, notices) as piece:
         original = soundtrack.original_sound(piece.info, output.parent)
@@ -107,6 +109,7 @@ def _dub(
             language,
             piece.heard(lines),
             with_comment(tag, whole.comment),
+            signer and (lambda path: signer.sign(path, output.suffix, output.name, tag)),
         )
     check_unchanged(whole.path, whole.fingerprint)
     notices.warn(*made.losses, *soundtrack.losses(whole, track.mode, job.mix))
@@ -125,7 +128,11 @@ def _dub(
         facts["stems"] = soundtrack.write_stems(
             extras.stems, track, result.lines, result.takes, result.sample_rate, tag
         )
-    full = facts | outputs.sources(job, whole, script, voices) | {"provenance": {"tag": tag}}
+    full = (
+        facts
+        | outputs.sources(job, whole, script, voices)
+        | {"provenance": {"tag": tag, "signed": signer is not None}}
+    )
     full |= {"preset": model.preset.name, "weights": weights_of(model.preset)}
     full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
@@ -223,6 +230,7 @@ def _muxed(
     language: Language,
     lines: list[Line],
     comment: str,
+    finish: Callable[[Path], None] | None,
 ) -> Muxed:
     return mux(
         info,
@@ -234,6 +242,7 @@ def _muxed(
         subtitles=outputs.subtitle_track(job, lines),
         drop=job.mix.drop,
         comment=comment,
+        finish=finish,
         strict=job.extras.strict,
         keep_temp=job.extras.keep_temp,
         remux_fix=job.extras.remux_fix,

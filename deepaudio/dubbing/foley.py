@@ -3,7 +3,7 @@
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree
 from deepaudio.dubbing.jobs import Done, FoleyJob
-from deepaudio.dubbing.provenance import sound_tag, with_comment
+from deepaudio.dubbing.provenance.tag import sound_tag, with_comment
 from deepaudio.dubbing.read_aloud import SUFFIXES, sound_output
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.inference.model import DeepAudio

@@ -44,6 +44,7 @@ class Extras:
     emit_script: Path | None = None
     subtitles: Path | None = None
     subtitle_track: bool = False  # also in the output
+    c2pa: Path | None = None  # certificates and key that sign the output
     dry_run: bool = False
     strict: bool = False
     allow_damaged: bool = False

@@ -8,6 +8,7 @@ import torch
 
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.jobs import DubJob
+from deepaudio.dubbing.provenance.signing import check_suffix as check_signable
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import Result
 from deepaudio.inference.voices import Voice
@@ -29,7 +30,7 @@ VOICE_RATE = 24_000  # of every preset
 def checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -> Path:
     """The path to write to, after the checks of every file that will be written."""
     extras = job.extras
-    inputs = [info.path, job.script, job.cast.file]
+    inputs = [info.path, job.script, job.cast.file, extras.c2pa]
     inputs += [path for voice in voices.values() for path in (voice.path, *voice.others)]
     given = [path for path in inputs if path is not None]
     output = job.output or beside(info.path, "preview" if job.is_preview else "dub")
@@ -53,6 +54,8 @@ def checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) ->
         drop=job.mix.drop,
         subtitles=extras.subtitle_track,
     )
+    if extras.c2pa is not None:
+        check_signable(planned.out.suffix)
     encoder_for(planned)  # may refuse
     return place
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, SpeakJob
-from deepaudio.dubbing.provenance import speech_tag
+from deepaudio.dubbing.provenance.tag import speech_tag
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,7 @@ def mux(
     subtitles: str | None = None,
     drop: DropTracks = "none",
     comment: str | None = None,
+    finish: Callable[[Path], None] | None = None,
     strict: bool = False,
     allow_damaged: bool = False,
     keep_temp: bool = False,
@@ -79,7 +81,7 @@ def mux(
     Second 0 of the waveform is second 0 of the clip; a shorter one is followed by silence up to the end of the video, a
     longer one is kept whole. `audio` is "replace" (the sound stream in use goes) or "add" (it is kept behind the new one);
     other audio and subtitle tracks stay unless `drop` says otherwise. `subtitles` (SubRip) become a track behind those.
-    `comment` is written as the comment of the file.
+    `comment` is written as the comment of the file; `finish` may change the whole file (sign it) before it is checked.
     Subtitles, chapters, attachments and tags are kept where the container can; `Muxed.losses` names what is not.
     `remux_fix` drops decoding times that are out of order and lets ffmpeg make new ones; the frames stay as they are.
     `out` appears only after the result was probed and its end decoded; the inputs and an older `out` stay as they were.
@@ -111,6 +113,8 @@ def mux(
             line = arguments_for(plans, info, new, temp, remux_fix)
             with blamed_on_clip(info, remux_fix):
                 _write(plans, info, line, needed)
+                if finish is not None:
+                    finish(temp)
                 made = verified(temp, info, plans, sound.seconds)
             check_unchanged(info.path, info.fingerprint)
     finally:

@@ -60,7 +60,7 @@ def doctor(
     """Check versions, ffmpeg, device, disk, cache and presets (exit 4 when something needed is missing), or look at one FILE."""
     console = Console("doctor", json, verbose)
     if file is not None:
-        from deepaudio.dubbing.provenance import findings, inspect
+        from deepaudio.dubbing.provenance.tag import findings, inspect
 
         found = inspect(file)
         console.result(found, *(printable(line) for line in findings(found)))

@@ -114,6 +114,13 @@ def dub(
         Path | None,
         opt.output_option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
     ] = None,
+    c2pa: Annotated[
+        Path | None,
+        opt.output_option(
+            metavar="SIGNER.pem",
+            help="Sign the output (C2PA) with the certificates and the key in this file (extra: c2pa).",
+        ),
+    ] = None,
     keep_temp: Annotated[
         bool, opt.output_option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
@@ -197,6 +204,7 @@ def dub(
             emit_script=emit_script,
             subtitles=subtitle_file,
             subtitle_track=subtitle_track,
+            c2pa=c2pa,
             dry_run=dry_run,
             strict=strict,
             allow_damaged=allow_damaged,

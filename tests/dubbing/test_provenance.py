@@ -13,7 +13,7 @@ from deepaudio import __version__
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
-from deepaudio.dubbing.provenance import inspect, speech_tag, with_comment
+from deepaudio.dubbing.provenance.tag import inspect, speech_tag, with_comment
 from deepaudio.dubbing.read_aloud import read_aloud
 from deepaudio.inference.voices import Voice
 from deepaudio.media.mux import mux
@@ -35,7 +35,7 @@ def test_the_tag_is_in_the_output_and_in_the_record(model, job, suffix):
     tag = TAG + "stated on the command line."
     assert inspect(done.output)["tag"] == tag
     record = json.loads(Path(done.facts["record"]).read_text())
-    assert record["provenance"] == {"tag": tag}
+    assert record["provenance"] == {"tag": tag, "signed": False}
     assert not any("cannot carry the tag" in words for words in done.notices.warnings)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from deepaudio import __version__
+from deepaudio.dubbing.provenance.signing import inspect_manifest
 from deepaudio.dubbing.record import record_path
+from deepaudio.errors import ToolError
 from deepaudio.inference.voices import Voice
 from deepaudio.media.guard import guard, opened
 from deepaudio.media.sniff import regular_file
@@ -51,13 +53,23 @@ def inspect(path: Path) -> dict[str, Any]:
     if tag is not None:
         tag = tag[min(p for m in marks if (p := tag.casefold().find(m)) >= 0) :]
     record = record_path(place)
-    return {"file": place, "tag": tag, "record": record if record.is_file() else None}
+    facts = {"file": place, "tag": tag, "record": record if record.is_file() else None}
+    try:
+        return facts | {"c2pa": inspect_manifest(place)}
+    except ToolError as error:
+        return facts | {"c2pa": {"state": "not looked for", "reason": f"{error.hint}"}}
 
 
 def findings(facts: Mapping[str, Any]) -> list[str]:
     """The same in words."""
-    tag, record = facts["tag"], facts["record"]
+    tag, record, signed = facts["tag"], facts["record"], facts["c2pa"]
+    shown = {key: value for key, value in (signed or {}).items() if key != "state" and value}
+    more = ", ".join(
+        f"{key.replace('_', ' ')} {', '.join(v) if isinstance(v, list) else v}"
+        for key, v in shown.items()
+    )
     return [
         f"tag: {tag}" if tag else "tag: none, which proves nothing: tags are easily removed",
         f"record: {record}" if record else "record: none beside the file",
+        f"C2PA: {signed['state']}{f' ({more})' if more else ''}" if signed else "C2PA: none",
     ]
