@@ -45,6 +45,7 @@ class Console:
         self.as_json = as_json
         self.verbose = verbose
         self.quiet = quiet
+        self._above: Callable[[str], None] | None = None  # prints over a bar while one is drawn
         level = logging.ERROR if quiet else (logging.WARNING, logging.INFO)[verbose > 0]
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_PrintableFormatter("%(levelname)s: %(message)s"))
@@ -64,7 +65,9 @@ class Console:
 
     def say(self, text: str) -> None:
         """One line for the reader, on stderr."""
-        if not self.quiet:
+        if self._above:
+            self._above(printable(text))
+        elif not self.quiet:
             _write(sys.stderr, printable(text))
 
     def result(self, fields: dict[str, Any], *lines: object) -> None:
@@ -94,10 +97,25 @@ class Console:
         if self.quiet:
             yield None
         elif self.live:
-            with _bar() as callback:
-                yield callback
+            with _bar() as (callback, above):
+                self._above = above
+                try:
+                    yield callback
+                finally:
+                    self._above = None
         else:
             yield _plain()
+
+
+def duration(seconds: float) -> str:
+    """In words: 40 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    for larger, smaller, size in (("d", "h", 3600), ("h", "min", 60)):
+        much = 24 if larger == "d" else 60
+        count = round(seconds / size)
+        if count >= much:
+            rest = f" {count % much} {smaller}" if count % much else ""
+            return f"{count // much} {larger}{rest}"
+    return f"{round(seconds / 60)} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def dumps(fields: dict[str, Any]) -> str:
@@ -134,7 +152,8 @@ def _plain() -> ProgressCallback:
 
 
 @contextmanager
-def _bar() -> Iterator[ProgressCallback]:
+def _bar() -> Iterator[tuple[ProgressCallback, Callable[[str], None]]]:
+    """A callback that draws the bar, and a way to print a line above it."""
     from rich.console import Console as RichConsole
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -152,4 +171,7 @@ def _bar() -> Iterator[ProgressCallback]:
                 tasks[what] = bar.add_task(printable(what), total=total)
             bar.update(tasks[what], completed=done, total=total)
 
-        yield callback
+        def above(text: str) -> None:
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        yield callback, above

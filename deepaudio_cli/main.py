@@ -16,7 +16,18 @@ from deepaudio.errors import DeepAudioError, of_system
 from deepaudio.libraries import of_library
 from deepaudio_cli.console import error_json, printable
 
-COMMANDS = ("dub", "foley", "tts", "train", "eval", "prepare", "models", "recipes", "doctor")
+COMMANDS = (
+    "dub",
+    "foley",
+    "tts",
+    "train",
+    "runs",
+    "eval",
+    "prepare",
+    "models",
+    "recipes",
+    "doctor",
+)
 INTERRUPTED, TERMINATED = 130, 143
 _caught: list[int] = []  # exit codes of the signals that came
 

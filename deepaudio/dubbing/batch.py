@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deepaudio.data.manifest import parse_shard
 from deepaudio.discover import find
 from deepaudio.dubbing.batch_manifest import BatchItem, read_batch
 from deepaudio.dubbing.checks import cast_entries
@@ -86,16 +87,6 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     if batch.report is not None:
         result.report = _write_index(batch.report, items, result)
     return result
-
-
-def parse_shard(text: str | None) -> tuple[int, int]:
-    """`i/n`, counted from 1, as (index from 0, count); UsageError for anything else."""
-    if text is None:
-        return 0, 1
-    first, _, second = text.partition("/")
-    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError("batch.shard", f"'{text}' is not I/N with I in 1..N", "e.g. --shard 1/4")
-    return int(first) - 1, int(second)
 
 
 def fingerprint(job: DubJob, batch: BatchJob) -> str:

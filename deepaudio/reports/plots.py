@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from deepaudio.audio.energy import energy_contour
+from deepaudio.audio.mel import MelConfig, log_mel
 
 RATE = 16_000
 N_FFT, HOP = 512, 160
@@ -33,6 +35,18 @@ def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence
             axes.axvline(edge, color="white", linewidth=0.6, linestyle=":")
     axes.set(xlabel="s", ylabel="kHz")
     return _uri(figure)
+
+
+def mel_image(waveform: Float[Tensor, " s"], sample_rate: int, path: Path) -> None:
+    """The log-mel spectrogram that the speech networks see, 100 bins up to 12 kHz, as a PNG."""
+    config = MelConfig()
+    mel = log_mel(resample(waveform.float(), sample_rate, config.sample_rate)[None])[0]
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.subplots()
+    extent = (0, len(mel) / config.frame_rate, 0, config.n_mels)
+    axes.imshow(mel.T.numpy(), origin="lower", aspect="auto", cmap="magma", extent=extent)
+    axes.set(xlabel="s", ylabel="mel bin")
+    figure.savefig(path, dpi=90)
 
 
 def tile(waveform: Float[Tensor, " s"], sample_rate: int, seconds: float) -> str:
@@ -60,6 +74,11 @@ def _decibels(waveform: Tensor, sample_rate: int) -> tuple[np.ndarray, float]:
     ).abs()
     level = 20 * (power + 1e-6).log10()
     return level.clamp(min=float(level.max()) - RANGE_DB).numpy(), seconds
+
+
+def plain(text: str) -> str:
+    """Matplotlib reads `$` as mathematics and a leading `_` as "no label"."""
+    return text.replace("$", r"\$").lstrip("_")[:60] or " "
 
 
 def _uri(figure: Figure) -> str:

@@ -23,6 +23,7 @@ FREE = {
     "checkpoint_activations",
     "compile",
     "parallel",
+    "watch",
 }
 NOTES = "changes.jsonl"
 Changes = dict[str, tuple[Any, Any]]
@@ -56,7 +57,12 @@ def changes(folder: Path, state: dict[str, Any], recipe: Recipe) -> Changes:
         if written is None:
             return {"recipe": ("another, which recipe.json does not tell", "this one")}
         before = settings(written)
-    old, new = _flat(before), _flat(settings(recipe))
+    return differing(before, settings(recipe))
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Changes:
+    """By dotted key, the values of two mappings where they are not the same."""
+    old, new = _flat(one), _flat(other)
     keys = sorted(set(old) | set(new))
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 

@@ -1,5 +1,8 @@
 """Exponential moving average of the weights, with a warm-up so that early steps are forgotten."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -20,3 +23,17 @@ class Ema:
                 self.shadow[name].lerp_(value.to(self.shadow[name].dtype), 1 - decay)
             else:
                 self.shadow[name].copy_(value)
+
+
+@contextmanager
+def averaged(model: nn.Module, ema: Ema | None) -> Iterator[None]:
+    """The model with the averaged weights, if there are such; its own come back bit by bit."""
+    if ema is None:
+        yield
+        return
+    own = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(ema.shadow)
+    try:
+        yield
+    finally:
+        model.load_state_dict(own)

@@ -2,7 +2,7 @@
 
 A run folder holds `last/` (weights, optimiser, step, RNG: what a resume needs) and `model/` (config.json +
 model.safetensors of the EMA or the raw weights: what `deepaudio.load` and `init_from` read). `progress.json` holds the step and the hours of all
-calls together, on a CPU those of its cores.
+calls together, on a CPU those of its cores; `calls.jsonl` one row for each call. What `recipe.watch` adds is in `watch`.
 """
 
 import json
@@ -28,8 +28,10 @@ from deepaudio.training.compiled import compiled
 from deepaudio.training.distributed.feed import Feed
 from deepaudio.training.distributed.ranks import Alone, join, number_of, parameters_of
 from deepaudio.training.ema import Ema
+from deepaudio.training.lora import adapt
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.recompute import recompute
+from deepaudio.training.watch.watcher import Update, Watcher
 
 log = logging.getLogger(__name__)
 Batch = Any
@@ -63,13 +65,16 @@ class Stage(Protocol):
     def loss(self, batch: Batch, rng: torch.Generator) -> Loss: ...
 
 
-class Update(NamedTuple):
+class Trained(NamedTuple):
+    """What a call of `fit` did: steps from `began` to `step`, the last mean loss and validation, seconds."""
+
+    model: Path
+    began: int
     step: int
     steps: int
-    loss: float
-    lr: float
+    loss: float | None
+    validation: float | None
     seconds: float
-    parts: dict[str, float]
 
 
 def fit(
@@ -79,13 +84,14 @@ def fit(
     stop: Callable[[], bool] | None = None,
     force_resume: bool = False,
     ranks: Alone | None = None,
-) -> Path:
-    """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder. Returns the model folder.
+    called: Mapping[str, Any] = MappingProxyType({}),
+) -> Trained:
+    """Train until `recipe.steps`, `recipe.minutes` or `stop()`; resumes from the run folder.
 
     With `force_resume` a run goes on although its recipe is another one now (more data, another learning rate, batch or dtype);
     `changes.jsonl` in the run folder keeps what was changed when. More or fewer steps need no force: the decay goes on from the
     learning rate that the run has (`optim.Schedule.replanned`). `ranks` are the processes of the run if several were started; the first
-    one writes.
+    one writes. `progress` gets a line every `recipe.log_every` updates and at saves that were validated; `called` is written to calls.jsonl.
 
     Raises InputError when the run folder belongs to another recipe, UsageError while another run trains into it,
     ToolError for a device that is not there,
@@ -97,15 +103,18 @@ def fit(
     try:
         with FileLock(folder / ".lock", timeout=0) if ranks.first else nullcontext():
             ranks.wait()
-            return _fit(stage, recipe, folder, ranks, progress, stop, force_resume)
+            return _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called)
     except Timeout as error:
         raise UsageError(
             "train.locked", f"another run trains into {folder}", "wait, or choose another output="
         ) from error
 
 
-def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
+def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> Trained:
     device = ranks.device
+    if recipe.lora:
+        torch.manual_seed(recipe.seed)
+        adapt(stage.model, recipe.lora)
     stage.model.to(device).train()
     if recipe.checkpoint_activations:
         recompute(stage.model)
@@ -118,12 +127,17 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
     step, schedule = saves.restore(folder, recipe, stage, optimiser, ema, rng, force_resume, ranks)
-    before = saves.hours(folder) if step else 0.0
+    before, first_step = saves.hours(folder) if step else 0.0, step
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     # a shared processor gives less than an hour in an hour
     busy = time.process_time if device.type == "cpu" else time.monotonic
     began = busy()
-    with closing(Feed(stage, rng, ranks.rank, ranks.world, device)) as feed:
+    with (
+        closing(Watcher(folder, recipe, stage, ranks, step)) as watch,
+        closing(Feed(stage, rng, ranks.rank, ranks.world, device)) as feed,
+    ):
+        if ranks.first:
+            saves.note_call(folder, step, recipe, ranks, called)
         skipped = 0
         while step < recipe.steps:
             lr = schedule.rate(step, recipe.optim)
@@ -150,13 +164,9 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
             over = recipe.minutes is not None and time.monotonic() - started > recipe.minutes * 60
             over = over or (stop is not None and stop())
             over = ranks.summed(float(over))[0] > 0
-            if (
-                progress
-                and ranks.first
-                and (step % recipe.log_every == 0 or step == recipe.steps or over)
-            ):
-                progress(Update(step, recipe.steps, mean, lr, time.monotonic() - started, parts))
-            if step % recipe.save_every == 0 or step == recipe.steps or over:
+            watch.count(step, mean, parts)
+            last = step == recipe.steps or over
+            if step % recipe.save_every == 0 or watch.is_due(step) or last:
                 try:
                     states = feed.states()
                     saves.save(folder, recipe, stage, optimiser, ema, states, step, schedule, ranks)
@@ -171,10 +181,23 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume) -> Path:
                         f"step {step} could not be saved: {error}",
                         path=str(folder),
                     ) from error
+                watch.saved(step, losses, amp, ema)
+            if step % recipe.log_every == 0 or watch.validation is not None or last:
+                line = watch.line(step, lr, feed.waited)
+                if progress and ranks.first:
+                    progress(line)
             if over:
                 log.info("stopped at step %d of %d; run again to go on", step, recipe.steps)
                 break
-    return folder / "model"
+    return Trained(
+        model=folder / "model",
+        began=first_step,
+        step=step,
+        steps=recipe.steps,
+        loss=watch.last_loss,
+        validation=watch.last_validation,
+        seconds=time.monotonic() - started,
+    )
 
 
 def _update(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,42 @@ class Optim(_Strict):
     weight_decay: float = Field(0.0, ge=0)
 
 
+class Lora(_Strict):
+    """Low-rank tuning of the linear layers in the network's blocks, instead of all weights."""
+
+    rank: int = Field(16, gt=0)
+    alpha: float = Field(16.0, gt=0)
+
+
+class Validation(_Strict):
+    """The loss on a held-out set: `data` are the keys of the recipe's data that are another there, e.g. shards."""
+
+    data: dict[str, Any]
+    every: int = Field(1000, gt=0)  # updates
+    batches: int = Field(10, gt=0)
+
+
+class Samples(_Strict):
+    """Lines said like a reference (and in time with a clip), or without lines the sounds of a clip; wav and picture."""
+
+    every: int = Field(5000, gt=0)  # updates
+    lines: list[str] = []
+    reference: str | None = None
+    clip: str | None = None
+    prompt: str = ""
+
+
+class Watch(_Strict):
+    """What is seen and kept of a run besides metrics.jsonl; nothing here changes what is learned."""
+
+    validation: Validation | None = None
+    samples: Samples | None = None
+    keep_best: bool = True  # the model with the lowest validation loss, in `best/`
+    keep_last: int = Field(0, ge=0)  # saved models in `kept/`, beside the newest in `model/`
+    tensorboard: bool | None = None  # None: where it is installed
+    wandb: bool = False
+
+
 class Recipe(_Strict):
     """One training run. `model`, `data` and `objective` are read by the stage, which checks their keys."""
 
@@ -54,8 +90,10 @@ class Recipe(_Strict):
     compile: bool = False  # of the network; give every batch the same shape
     preset: str = PRESET  # whose other parts the network is used with after training
     init_from: str | None = None  # model folder, run or preset (mini, mm-s16k ...)
+    lora: Lora | None = None
     save_every: int = Field(1000, gt=0)
     log_every: int = Field(50, gt=0)
+    watch: Watch = Watch()
     device: str = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"  # autocast; the weights stay float32
 
@@ -69,16 +107,31 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
         fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            owner = Optim if key.startswith("optim.") else Recipe
+            owner = _owner(key)
             hint = suggest(key.rsplit(".", 1)[-1], list(owner.model_fields))
             raise InputError(
                 "recipe.unknown_key", f"{where}: unknown key '{key}'", hint=hint, key=key
             ) from error
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise InputError("recipe.invalid", f"{where}: {key}: {message}", key=key) from error
+    if recipe.lora and not recipe.init_from:
+        message = f"{where}: lora tunes weights that are there: init_from is missing"
+        raise InputError("recipe.lora", message, "init_from=FOLDER or a preset", key="init_from")
     if recipe.stage == "v2s" and not recipe.init_from:
         _only_tried(recipe, where)
     return recipe
+
+
+def _owner(key: str) -> type[BaseModel]:
+    """The schema that a dotted key lies in."""
+    owner: type[BaseModel] = Recipe
+    for part in key.split(".")[:-1]:
+        kinds = (
+            owner.model_fields[part].annotation,
+            *get_args(owner.model_fields[part].annotation),
+        )
+        owner = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+    return owner
 
 
 def _only_tried(recipe: Recipe, where: str) -> None:

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from deepaudio import checkpoint
+from deepaudio import __version__, checkpoint
 from deepaudio.errors import InputError
 from deepaudio.training import optim as optimisers
 from deepaudio.training.changes import (
@@ -24,9 +26,10 @@ from deepaudio.training.changes import (
     settings,
     written_recipe,
 )
+from deepaudio.training.lora import merged
 
 log = logging.getLogger(__name__)
-PROGRESS = "progress.json"
+PROGRESS, CALLS = "progress.json", "calls.jsonl"
 
 
 def restore(
@@ -114,10 +117,31 @@ def _schedule(folder: Path, state, recipe, changed) -> optimisers.Schedule:
 
 def hours(folder: Path) -> float:
     """Of the calls before this one; 0 where nothing readable says so."""
+    return float(written_progress(folder).get("hours", 0.0))
+
+
+def written_progress(folder: Path) -> dict[str, Any]:
+    """Step and hours of the last save; empty where nothing readable says so."""
     try:
-        return float(json.loads((folder / PROGRESS).read_text())["hours"])
-    except (OSError, ValueError, KeyError):
-        return 0.0
+        found = json.loads((folder / PROGRESS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def note_call(folder: Path, step: int, recipe, ranks, called: Mapping[str, Any]) -> None:
+    """A row in calls.jsonl: when, from which step, by which version, where, and what the caller says of it."""
+    row = {
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "step": step,
+        "steps": recipe.steps,
+        "version": __version__,
+        "device": str(ranks.device),
+        "processes": ranks.world,
+        **called,
+    }
+    with (folder / CALLS).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
 
 
 def _read(
@@ -177,7 +201,8 @@ def save(folder: Path, recipe, stage, optimiser, ema, states, step: int, schedul
     torch.save(state, partial / "state.pt")
     # before `last` moves on: a run killed here is trained again from the older save, and never lacks its model
     identity = checkpoint.Identity(stage.network, recipe.preset)
-    checkpoint.save(folder / "model", weights, dataclasses.asdict(stage.config), identity=identity)
+    config = dataclasses.asdict(stage.config)
+    checkpoint.save(folder / "model", merged(weights), config, identity=identity)
     (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     shutil.rmtree(old, ignore_errors=True)
     if last.is_dir():

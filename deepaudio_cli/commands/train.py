@@ -3,12 +3,15 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deepaudio_cli import options as opt
-from deepaudio_cli.console import Console
+from deepaudio_cli.console import Console, duration
+
+WAITING = 0.05  # share of the time from which waiting for data is said
 
 
 def train(
@@ -53,7 +56,7 @@ def train(
     ranks = join(plan.device, plan.parallel)
     if not ranks.first:
         console = Console("train", quiet=True)
-    console.say(f"{plan.stage}: {plan.steps} steps into {plan.output}")
+    console.say(_opening(plan))
 
     from deepaudio.training.fit import fit
 
@@ -61,28 +64,53 @@ def train(
         stage = discover.find("deepaudio.training.stages", plan.stage).build(plan)
     with console.progress() as progress:
 
-        def show(state) -> None:
+        def show(line) -> None:
             if progress:
-                parts = " ".join(f"{name} {value:.3f}" for name, value in state.parts.items())
-                console.say(
-                    f"step {state.step}/{state.steps} loss {state.loss:.4f} lr {state.lr:.2e} {parts}"
-                )
+                console.say(_said(line))
+                if console.live:
+                    progress("steps", line.step, line.steps)
 
         with _patience() as caught:
-            folder = fit(
+            trained = fit(
                 stage,
                 plan,
                 show,
                 stop=lambda: bool(caught),
                 force_resume=force_resume or change,
                 ranks=ranks,
+                called={"recipe": recipe, "overrides": pairs},
             )
     ranks.leave()
     if caught:
         console.say("interrupted and saved; the same command goes on from here")
         signal.raise_signal(caught[0])
     if ranks.first:
-        console.result({"model": folder, "recipe": plan.model_dump(mode="json")}, folder)
+        console.result(trained._asdict() | {"recipe": plan.model_dump(mode="json")}, trained.model)
+
+
+def _opening(plan) -> str:
+    """What the call is about to do."""
+    from deepaudio.training.saves import written_progress
+
+    step = written_progress(Path(plan.output)).get("step", 0)
+    if step >= plan.steps:
+        return (
+            f"{plan.stage}: already finished, {step} steps in {plan.output}; steps=N asks for more"
+        )
+    resumed = f", resumes at step {step}" if step else ""
+    return f"{plan.stage}: {plan.steps} steps into {plan.output}{resumed}"
+
+
+def _said(line) -> str:
+    """One line of progress."""
+    parts = " ".join(f"{name} {value:.3f}" for name, value in line.parts.items())
+    text = f"step {line.step}/{line.steps} loss {line.loss:.4f} lr {line.lr:.2e} {parts}".rstrip()
+    if line.validation is not None:
+        text += f", validation {line.validation:.4f}" + (" (the best)" if line.is_best else "")
+    text += f", {line.seconds_per_step:.3g} s a step"
+    if line.waiting >= WAITING:
+        text += f", {line.waiting:.0%} of it waiting for data"
+    return text + (f", {duration(line.left)} left" if line.step < line.steps else "")
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deepaudio.data.manifest import parse_shard
 from deepaudio.dubbing import batch as batches
-from deepaudio.dubbing.batch import parse_shard, run_batch
+from deepaudio.dubbing.batch import run_batch
 from deepaudio.dubbing.batch_manifest import read_batch
 from deepaudio.dubbing.engines import processes
 from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras

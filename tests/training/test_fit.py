@@ -60,7 +60,7 @@ class Toy:
 def recipe(folder, **changes) -> Recipe:
     values = {
         "stage": "mof", "output": str(folder), "model": {}, "steps": 12, "save_every": 5, "log_every": 1, "device": "cpu",
-        "optim": {"lr": 0.05, "warmup": 2, "clip_norm": 10.0}, "ema": 0.9,
+        "optim": {"lr": 0.05, "warmup": 2, "clip_norm": 10.0}, "ema": 0.9, "watch": {"tensorboard": False},
     }  # fmt: skip
     return parse(values | changes, "test")
 
@@ -171,7 +171,7 @@ def test_the_loss_falls_and_frozen_parameters_stay(tmp_path):
 
 
 def test_the_model_folder_holds_the_average(tmp_path):
-    folder = fit(Toy(), recipe(tmp_path, ema=0.9))
+    folder = fit(Toy(), recipe(tmp_path, ema=0.9)).model
     config, weights = checkpoint.load(folder)
     assert config == {"dim": 3}
     ema = load_file(tmp_path / "last" / "ema.safetensors")
@@ -215,7 +215,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     fit(Toy(), recipe(tmp_path))
     before = everything(tmp_path)
     steps = []
-    folder = fit(Toy(), recipe(tmp_path), lambda state: steps.append(state.step))
+    folder = fit(Toy(), recipe(tmp_path), lambda state: steps.append(state.step)).model
     assert steps == [] and (folder / "model.safetensors").is_file()
     assert all(torch.equal(value, before[name]) for name, value in everything(tmp_path).items())
     fit(
@@ -379,7 +379,7 @@ def test_killed_before_the_last_rename_still_ends_with_a_model(tmp_path, monkeyp
     with pytest.raises(Interrupt):
         fit(Toy(), recipe(tmp_path, save_every=12))
     monkeypatch.setattr(saves.os, "replace", real)
-    folder = fit(Toy(), recipe(tmp_path, save_every=12))
+    folder = fit(Toy(), recipe(tmp_path, save_every=12)).model
     fit(Toy(), recipe(tmp_path / "whole", save_every=12))
     assert (folder / "model.safetensors").is_file()
     assert_equal(tmp_path / "whole", tmp_path)
@@ -523,7 +523,7 @@ def test_the_average_follows_and_its_limit_holds():
 
 
 def test_a_run_starts_from_given_weights(tmp_path):
-    first = fit(Toy(), recipe(tmp_path / "first"))
+    first = fit(Toy(), recipe(tmp_path / "first")).model
     _, weights = checkpoint.load(first)
     toy = Toy()
     initialise(toy.model, recipe(tmp_path / "second", init_from=str(first)))

@@ -66,7 +66,7 @@ def test_the_gate_learns_on_frozen_states(tmp_path, t5_folder):
     losses = []
     plan = recipe(tmp_path / "run", t5_folder)
     stage = build(plan)
-    folder = fit(stage, plan, lambda state: losses.append(state.loss))
+    folder = fit(stage, plan, lambda state: losses.append(state.loss)).model
     assert sum(losses[-20:]) / 2 < 0.95 * sum(losses[:10])
     _, state = checkpoint.load(folder)
     assert {name.partition(".")[0] for name in state} == {"gate"}, (

@@ -21,9 +21,11 @@ from deepaudio.training.distributed.ranks import Alone
 from deepaudio.training.fit import fit
 from deepaudio.training.recipe import parse
 from deepaudio.training.stages import tts
+from deepaudio.training.watch import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("device=cpu", "log_every=1", "ema=0.9")
+SMALL = ("device=cpu", "log_every=1", "ema=0.9", "watch.tensorboard=false")
+HELD_OUT = ("watch.validation.data.shards=[synthetic]", "watch.validation.every=2")
 # updates of Adam begin as signs of the gradient: where it is next to nothing, its rounding decides
 INFILL = """# An infill run on humming voices.
 stage: tts
@@ -91,6 +93,10 @@ def assert_near(one: Path, two: Path, tolerance: float = 1e-5):
         for name in a:
             torch.testing.assert_close(a[name], b[name], atol=tolerance, rtol=0, msg=name)
     states = [torch.load(x / "last" / "state.pt", weights_only=True) for x in (one, two)]
+    figures = [metrics.rows(x) for x in (one, two)]
+    for a, b in zip(*figures, strict=True):
+        for name in a.keys() - {"seconds_per_step", "waiting"}:
+            assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-5), (name, a, b)
     assert torch.equal(states[0]["rng"], states[1]["rng"])
     assert states[0].get("stage") == states[1].get("stage")
 
@@ -172,17 +178,19 @@ def test_batches_are_made_ahead(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["torchrun", "accelerate"])
 def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, infill, by):
-    whole = alone(infill, tmp_path / "one")
-    out, _ = done(launched(2, infill, f"output={tmp_path / 'two'}", *SMALL, by=by))
+    whole = alone(infill, tmp_path / "one", *HELD_OUT)
+    out, _ = done(launched(2, infill, f"output={tmp_path / 'two'}", *SMALL, *HELD_OUT, by=by))
     assert out.split() == [str(tmp_path / "two" / "model")], "one process prints"
     assert_near(whole, tmp_path / "two")
+    assert sum("validation" in row for row in metrics.rows(tmp_path / "two")) == 2
     assert json.loads((tmp_path / "two" / "progress.json").read_text())["step"] == 4
 
 
 @pytest.mark.slow
 def test_shards_of_the_network_equal_one_process(tmp_path, infill):
-    whole = alone(infill, tmp_path / "one")
-    done(launched(2, infill, f"output={tmp_path / 'two'}", *SMALL, "parallel=fsdp"))
+    whole = alone(infill, tmp_path / "one", *HELD_OUT)
+    sharded = (*SMALL, *HELD_OUT, "parallel=fsdp")
+    done(launched(2, infill, f"output={tmp_path / 'two'}", *sharded))
     assert_near(whole, tmp_path / "two")
 
 

@@ -137,7 +137,7 @@ def spoken(network, emotion, guidance=1.0):
 @pytest.mark.slow
 def test_another_emotion_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, True, False), emotions=list(EMOTIONS))
-    network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()
+    network = checkpoint.load_network(fit(tts.build(plan), plan).model, "tts/dit").eval()
     assert network.config.emotions == EMOTIONS, "the list is in config.json"
     for guidance in (1.0, 2.0):
         assert spoken(network, "angry", guidance) < -0.5 * A
@@ -150,7 +150,7 @@ def test_another_emotion_is_another_target(tmp_path):
 @pytest.mark.slow
 def test_another_pitch_is_another_target(tmp_path):
     plan = recipe(tmp_path, toy(tmp_path, False, True), prosody=True)
-    network = checkpoint.load_network(fit(tts.build(plan), plan), "tts/dit").eval()
+    network = checkpoint.load_network(fit(tts.build(plan), plan).model, "tts/dit").eval()
     x = torch.randn(16, N, C, generator=torch.Generator().manual_seed(0))
     text = torch.tensor([[1, 2, 3]]).expand(16, 3)
     for height in (-1.0, 1.0):

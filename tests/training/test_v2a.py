@@ -64,16 +64,20 @@ def test_the_statistics_of_the_latents_are_those_of_the_data(stage):
 
 
 def test_a_second_start_finds_the_scenes_and_the_codec_of_the_first(recipe, stage):
-    drawn = Path(recipe.output) / "drawn.safetensors"
+    drawn = drawn_at(recipe).with_suffix(".safetensors")
     before = drawn.stat().st_mtime_ns
     again = build(recipe)
     assert drawn.stat().st_mtime_ns == before
     assert torch.equal(again.shards.shards[0][0].latent, stage.shards.shards[0][0].latent)
 
 
+def drawn_at(recipe) -> Path:
+    return Path(recipe.output) / f"drawn-{recipe.seed}-{recipe.data['drawn']}"
+
+
 def test_sight_and_sound_stay_together_in_a_window(recipe):
     """Latents that repeat a column of what is seen must still do so after the draw."""
-    rows, tensors = read_v2a_shard(Path(recipe.output) / "drawn")
+    rows, tensors = read_v2a_shard(drawn_at(recipe))
     key = rows[0]["key"]
     where = 40  # a column of sight
     layout = Layout(46.875, 4.0, 23.4375, ("presence", "yaw", "patch_motion", "ranged_aperture"))
@@ -81,7 +85,7 @@ def test_sight_and_sound_stay_together_in_a_window(recipe):
     def encode(mel):
         return fold_sync(tensors[f"{key}.sync"].float())[None, :, where : where + 1]
 
-    data = V2AData((str(Path(recipe.output) / "drawn"),), seconds=1.0, splice=0, noise=0)
+    data = V2AData((str(drawn_at(recipe)),), seconds=1.0, splice=0, noise=0)
     shards = V2AShards(data, layout, encode, lambda prompt: torch.zeros(2, 3), torch.zeros(1))
     shards.shards = [shards.shards[0][:1]]
     batch = next(shards.batches(torch.Generator().manual_seed(0)))
@@ -106,7 +110,7 @@ def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
     layout = Layout(46.875, 4.0, 23.4375, FACE_FIELDS)
     values = {"jitter": 0.4, "shift": 0.3, "sway": 0.0, "lost": 0.2, "noise": 0.0, "splice": 0.0}
     values |= {"hide_face": 0.0, "hide_sight": 0.0, "batch_items": 1, "seconds": 2.98}
-    data = V2AData((str(Path(recipe.output) / "drawn"),), **values)
+    data = V2AData((str(drawn_at(recipe)),), **values)
     shards = V2AShards(
         data, layout, lambda mel: mel[:, ::4], lambda prompt: torch.zeros(2, 3), torch.zeros(1)
     )

@@ -6,6 +6,7 @@ What a save needs is kept beside each batch: the state of the generator and of t
 
 import queue
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -94,6 +95,7 @@ class Feed:
         self.batches = stage.batches(rng)
         self.rng_state: Tensor | None = None
         self.stage_state: dict[str, Any] | None = None
+        self.waited = 0.0  # seconds, in all
         self.ended = threading.Event()
         self.made: queue.Queue = queue.Queue(AHEAD)
         if self.ahead:
@@ -102,6 +104,12 @@ class Feed:
 
     def next(self) -> Fed:
         """The next batch; what went wrong while it was made is raised here."""
+        asked = time.perf_counter()
+        fed = self._next()
+        self.waited += time.perf_counter() - asked
+        return fed
+
+    def _next(self) -> Fed:
         if not self.draws:
             return Fed(next(self.batches), self.rng, True, None, None)
         fed = self.made.get() if self.ahead else self._made()

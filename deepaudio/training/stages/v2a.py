@@ -139,7 +139,7 @@ def _stored(recipe: Recipe, data: StoredData) -> StoredStage:
 
 def _drawn(recipe: Recipe, count: int) -> str:
     """A shard of drawn scenes in the run folder."""
-    place = Path(recipe.output) / "drawn"
+    place = Path(recipe.output) / f"drawn-{recipe.seed}-{count}"
     if not place.with_suffix(".json").is_file():
         features.write(scenes(count, recipe.seed), MotionEncoder(features.FACES), place)
     return str(place)

@@ -51,7 +51,7 @@ class VoiceStage:
 
     def batches(self, rng: torch.Generator) -> Iterator[list[Task]]:
         shards = VoiceShards(self.data)
-        if self.fresh:
+        if self.fresh and bool((self.model.scale == 1).all()):  # not measured yet
             self._measure(shards)
         while True:
             yield shards.batch(rng)
