@@ -222,3 +222,29 @@ def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
     path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
     (item,) = read_batch(path, base, tmp_path / "out")
     assert "line 1" in item.error.message and "written twice" in item.error.hint
+
+
+def test_a_batch_has_an_index_and_a_report_beside_each_output(made, base, silent_clip, tmp_path):
+    rows = [{"clip": silent_clip.name, "text": "Hello.", "id": name} for name in ("one", "two")]
+    index = tmp_path / "out/index.html"
+    batch = made([*rows, {"clip": "none.mp4", "text": "Hi.", "id": "three"}], report=index)
+    result = run_batch(batch, base)
+    assert result.report == index and (tmp_path / "out/one.mp4.html").is_file()
+    text = index.read_text()
+    assert "2 done, 1 failed" in text and 'href="./two.mp4.html"' in text
+    again = run_batch(replace(batch, resume=True), base)
+    assert len(again.kept) == 2, "the report is no part of what was asked for"
+    assert "2 kept, 1 failed" in index.read_text()
+    assert len(run_batch(replace(batch, resume=True, report=None), base).kept) == 2
+
+
+def test_the_index_is_not_the_manifest(made, base, silent_clip):
+    batch = made([{"clip": silent_clip.name, "text": "Hello."}])
+    with pytest.raises(UsageError, match="used already"):
+        run_batch(replace(batch, report=batch.manifest), base)
+
+
+def test_a_dry_run_writes_no_index(made, base, silent_clip, tmp_path):
+    batch = made([{"clip": silent_clip.name, "text": "Hi."}], report=tmp_path / "index.html")
+    result = run_batch(batch, replace(base, extras=Extras(dry_run=True)))
+    assert result.report is None and not (tmp_path / "index.html").exists()
