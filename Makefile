@@ -8,7 +8,7 @@ SMOKE := tests/test_readme.py tests/test_checkpoint.py tests/training/test_recip
 	tests/dubbing/test_dub.py tests/inference/test_generate.py tests/inference/test_mini_tts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench bench-speed table wheel constraints latest clean
+.PHONY: help demo test test-fast lint bench bench-speed table wheel constraints latest man clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ latest: ## a fresh environment with the newest versions that pyproject.toml allo
 	.venv-latest/bin/python -m pip install --disable-pip-version-check -q -e '.[test]'
 	.venv-latest/bin/python -m pip list --format freeze > .venv-latest/versions.txt
 	.venv-latest/bin/python -m pytest $(SMOKE)
+
+man: $(VENV)/.installed ## the man page build/man/deepaudio.1, from the same text as --help
+	@mkdir -p build/man
+	$(BIN)/python -m deepaudio_cli.manual > build/man/deepaudio.1
 
 clean: ## remove the environments and caches
 	rm -rf $(VENV) .venv-latest .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info

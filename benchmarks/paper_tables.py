@@ -5,7 +5,7 @@ import json
 from benchmarks import sets
 from deepaudio.evaluation.systems import Folder, Shuffled, Truth
 from deepaudio.reports import tables
-from deepaudio.reports.html import eval_report
+from deepaudio.reports.evaluation import eval_report
 
 SETTINGS = {"dub1": "Dub 1.0", "dub2": "Dub 2.0", "dub3": "Dub 3.0"}
 PAIR_METRICS = (

@@ -12,9 +12,12 @@ QUALITIES: tuple[str, ...] = get_args(Quality)
 AudioMode = Literal["auto", "replace", "mix", "add"]
 Bed = Literal["keep", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
+DropTracks = Literal["none", "audio", "subtitle", "all"]  # of the clip's other tracks
 Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
+ShardForm = Literal["safetensors", "webdataset"]
 
 PRESET = "mini"
+RECOGNISER = "whisper-tiny.en"
 
 INSTRUCTIONS = {
     "dub": "dub the speaker",
@@ -138,6 +141,7 @@ class MixOptions:
     bed: Bed = "keep"
     duck_db: float = 15.0  # how far the bed steps back under a line
     loudness: LoudnessName = "ebu-r128"
+    drop: DropTracks = "none"  # of the clip's other audio and subtitle tracks
 
     def __post_init__(self):
         if not 0 <= self.duck_db <= 60:

@@ -58,8 +58,7 @@ def build() -> typer.Typer:
         name="deepaudio",
         callback=root,
         no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
+        rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -95,11 +94,15 @@ def _leave(code: int) -> NoReturn:
 
 def _outcome(argv: list[str]) -> int:
     try:
+        if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+            os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # no bold and dim either
         from deepaudio_cli.settings import defaults
 
         command = typer.main.get_command(build())
         options = {name: _options(c) for name, c in command.commands.items()}
-        outcome = command(args=argv, standalone_mode=False, default_map=defaults(options))
+        outcome = command(
+            args=argv, prog_name="deepaudio", standalone_mode=False, default_map=defaults(options)
+        )
         return outcome if isinstance(outcome, int) else 0
     except DeepAudioError as error:
         return _report(argv, error.as_dict(), error.exit_code)

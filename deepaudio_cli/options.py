@@ -1,20 +1,18 @@
 """Options that several commands share, each written once; defaults come from the library's frozen options."""
 
-import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from deepaudio.dubbing.jobs import Cast
-from deepaudio.errors import InputError, UsageError
 from deepaudio.options import (
     F5_TTS,
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
     Bed,
+    DropTracks,
     EngineDefaults,
     FitOptions,
     LoudnessName,
@@ -32,49 +30,59 @@ def _steps(engine: EngineDefaults) -> str:
 
 SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
 PRESET = DEFAULT_PRESET
-MAX_STDIN = 8_000_000
+TRACK = "track"
+MAX_TAKE = 99
+
+# --- panels of the help, behind the options that come first
+script_option = partial(typer.Option, rich_help_panel="Script")
+voices_option = partial(typer.Option, rich_help_panel="Voices")
+timing_option = partial(typer.Option, rich_help_panel="Timing")
+sound_option = partial(typer.Option, rich_help_panel="Sound")
+output_option = partial(typer.Option, rich_help_panel="Output")
+batch_option = partial(typer.Option, rich_help_panel="Batch")
+machine_option = partial(typer.Option, rich_help_panel="Machine")
 
 # --- how the command talks
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Json = Annotated[bool, machine_option("--json", help="Print one JSON object on stdout.")]
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv adds tracebacks.")
+    int, machine_option("-v", "--verbose", count=True, help="Say more; -vv adds tracebacks.")
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors.")]
+Quiet = Annotated[bool, machine_option("-q", "--quiet", help="Only errors.")]
 
 # --- where it runs
 Device = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto is the GPU when there is one.")
+    Literal["auto", "cpu", "cuda", "mps"], machine_option(help="auto is the GPU when there is one.")
 ]
 Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(
+    machine_option(
         help="Precision of the networks; auto is bfloat16 on a GPU, and for a full size on a CPU that has it."
     ),
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Never use the network; weights must be there already.")
+    bool, machine_option("--offline", help="Never use the network; weights must be there already.")
 ]
 Compile = Annotated[
     bool,
-    typer.Option(
+    machine_option(
         "--compile", help="Compile the networks: slow to begin, for many steps or many jobs."
     ),
 ]
 LowMemory = Annotated[
     bool,
-    typer.Option("--low-memory", help="One group of a full size's networks in memory at a time."),
+    machine_option("--low-memory", help="One group of a full size's networks in memory at a time."),
 ]
-Preset = Annotated[str, typer.Option(help="A preset's name, or a folder with its parts.")]
+Preset = Annotated[str, machine_option(help="A preset's name, or a folder with its parts.")]
 
 # --- what is asked for
 Instruction = Annotated[
-    str, typer.Option(help="What to do, in words; the gate decides which modules run.")
+    str, machine_option(help="What to do, in words; the gate decides which modules run.")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Go on where the gate reads the instruction differently.")
+    bool, machine_option("--force", help="Go on where the gate reads the instruction differently.")
 ]
-Prompt = Annotated[str, typer.Option(help="What the scene sounds like.")]
-Negative = Annotated[str, typer.Option(help="What it must not sound like.")]
+Prompt = Annotated[str, sound_option(help="What the scene sounds like.")]
+Negative = Annotated[str, sound_option(help="What it must not sound like.")]
 
 # --- who speaks what
 Script = Annotated[
@@ -83,17 +91,26 @@ Script = Annotated[
         help="File with the lines to speak: text, SRT, VTT, ASS or SSA, TTML, CSV or TSV, JSON, .lst."
     ),
 ]
-Text = Annotated[
-    str | None,
-    typer.Option(help="The words themselves, instead of --script."),
+Text = Annotated[str | None, script_option(help="The words themselves, instead of --script.")]
+Transcribe = Annotated[
+    bool,
+    script_option(
+        "--transcribe",
+        help="Make the script from the speech of the clip, with its times (extra: transcribe).",
+    ),
+]
+Recogniser = Annotated[
+    str,
+    script_option(
+        metavar="NAME|DIR",
+        help="Who listens: whisper-tiny.en, whisper-base, or a folder with a CTranslate2 Whisper model.",
+    ),
 ]
 Ref = Annotated[
-    Path | None,
-    typer.Option(help="Recording of the voice, 3 to 12 s of clear speech."),
+    Path | None, typer.Option(help="Recording of the voice, 3 to 12 s of clear speech.")
 ]
 RefText = Annotated[
-    str | None,
-    typer.Option(help="What the reference says, or a text file with it. Optional."),
+    str | None, voices_option(help="What the reference says, or a text file with it. Optional.")
 ]
 VoiceOf = Annotated[
     list[str] | None,
@@ -101,12 +118,14 @@ VoiceOf = Annotated[
 ]
 Voices = Annotated[
     Path | None,
-    typer.Option(help='TOML file of voices: NAME = "file.wav".'),
+    voices_option(
+        help="Voices of a cast: voices.toml, or a folder with NAME.wav for each speaker (docs/dubbing.md)."
+    ),
 ]
-Consent = Annotated[bool, typer.Option("--consent", help="The speakers have consented.")]
+Consent = Annotated[bool, voices_option("--consent", help="The speakers have consented.")]
 RequireConsent = Annotated[
     bool,
-    typer.Option(
+    voices_option(
         "--require-consent",
         help="Refuse voices without --consent or a FILE.consent beside the recording.",
     ),
@@ -115,7 +134,9 @@ RequireConsent = Annotated[
 # --- how it is sampled
 Steps = Annotated[
     int | None,
-    typer.Option(help="Steps of the flow solver, instead of those of --quality.", min=1, max=1000),
+    machine_option(
+        help="Steps of the flow solver, instead of those of --quality.", min=1, max=1000
+    ),
 ]
 QualityName = Annotated[
     Quality,
@@ -126,7 +147,7 @@ QualityName = Annotated[
 ]
 Guidance = Annotated[
     float | None,
-    typer.Option(
+    machine_option(
         help="Guidance scale; 1 is off. By default each network's own: "
         f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
         min=0,
@@ -135,30 +156,30 @@ Guidance = Annotated[
 ]
 GuidanceInterval = Annotated[
     tuple[float, float],
-    typer.Option(
+    machine_option(
         metavar="FROM TO",
         help="Times between noise (0) and sound (1) in which guidance acts; elsewhere a step takes half the time.",
     ),
 ]
 Emotion = Annotated[
     str | None,
-    typer.Option(help="How it is said: a label that the speech network was trained with."),
+    voices_option(help="How it is said: a label that the speech network was trained with."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the noise: same seed, same sound.", min=0)]
+Seed = Annotated[int, machine_option(help="Seed of the noise: same seed, same sound.", min=0)]
 
 # --- how it fits and mixes
-MinSpeed = Annotated[float, typer.Option(help="Slowest pace of a line.", min=0.5, max=1.0)]
-MaxSpeed = Annotated[float, typer.Option(help="Fastest pace of a line.", min=1.0, max=3.0)]
+MinSpeed = Annotated[float, timing_option(help="Slowest pace of a line.", min=0.5, max=1.0)]
+MaxSpeed = Annotated[float, timing_option(help="Fastest pace of a line.", min=1.0, max=3.0)]
 PitchSource = Annotated[
     Pitch,
-    typer.Option(
+    timing_option(
         help="Intonation: of the speech model, or that of the speech in the clip, in the range of the voice."
     ),
 ]
-Pause = Annotated[float, typer.Option(help="Seconds between untimed lines.", min=0, max=60)]
+Pause = Annotated[float, timing_option(help="Seconds between untimed lines.", min=0, max=60)]
 Clamp = Annotated[
     bool,
-    typer.Option(
+    timing_option(
         "--clamp", help="Shorten cues that run past the end of the clip, leave out those after it."
     ),
 ]
@@ -171,108 +192,79 @@ Audio = Annotated[
 ]
 BedName = Annotated[
     Bed,
-    typer.Option(
+    sound_option(
         help="What is under the lines of a mix: the clip's audio, generated foley, or none."
     ),
 ]
 Duck = Annotated[
     float,
-    typer.Option(metavar="DB", help="How much quieter the bed is under lines.", min=0, max=60),
+    sound_option(metavar="DB", help="How much quieter the bed is under lines.", min=0, max=60),
 ]
 Loudness = Annotated[
     LoudnessName,
-    typer.Option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
+    sound_option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
+]
+
+Drop = Annotated[
+    DropTracks,
+    sound_option(
+        help="Other tracks of the clip to leave out: audio, subtitle or all; by default they stay."
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        help="Language of the dub, for players: deu, de or German. By default what the script says.",
+    ),
+]
+
+# --- what of it is heard
+Only = Annotated[
+    str,
+    script_option(
+        metavar="LINES", help="Speak only these lines, by their ids in --dry-run: 2,5-7."
+    ),
+]
+From = Annotated[
+    str | None,
+    script_option(
+        "--from", metavar="TIME", help="Dub only the part of the clip from here: 75 or 1:15.5."
+    ),
+]
+To = Annotated[str | None, script_option("--to", metavar="TIME", help="... up to here.")]
+Takes = Annotated[
+    int,
+    voices_option(
+        help="Speak each line so many times with other seeds, as files in --stems.",
+        min=1,
+        max=MAX_TAKE,
+    ),
+]
+Taken = Annotated[
+    list[str] | None,
+    voices_option(
+        "--take", metavar="LINE=N", help="The take of a line that goes into the mix; repeatable."
+    ),
 ]
 
 # --- what is written
 Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="Where to write; by default beside the input."),
+    Path | None, typer.Option("-o", "--output", help="Where to write; by default beside the input.")
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(
+    script_option(
         metavar="NAME",
         help="Encoding of the script, e.g. cp1251; by default it is found from the content.",
     ),
 ]
 SpeakSdh = Annotated[
-    bool, typer.Option("--speak-sdh", help="Speak what is in brackets, e.g. [door slams].")
+    bool, script_option("--speak-sdh", help="Speak what is in brackets, e.g. \\[door slams].")
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Fail (exit 9) when a line overflows its slot.")
+    bool, timing_option("--strict", help="Fail (exit 9) when a line overflows its slot.")
 ]
 AllowDamaged = Annotated[
-    bool, typer.Option("--allow-damaged", help="Use what can be decoded of a damaged clip.")
+    bool, output_option("--allow-damaged", help="Use what can be decoded of a damaged clip.")
 ]
-
-
-def sampling(
-    steps: int | None,
-    quality: Quality,
-    guidance: float | None,
-    seed: int,
-    emotion: str | None = None,
-    interval: tuple[float, float] = SAMPLING.guidance_interval,
-) -> SampleOptions:
-    """The frozen options from the flags. UsageError for an interval that is none."""
-    if not 0 <= interval[0] <= interval[1] <= 1:
-        message = f"--guidance-interval {interval[0]} {interval[1]} is not FROM TO within 0 to 1"
-        raise UsageError("options.guidance_interval", message, "e.g. --guidance-interval 0.1 0.8")
-    return SampleOptions(
-        steps, guidance, seed, quality=quality, emotion=emotion or "", guidance_interval=interval
-    )
-
-
-def cast(
-    ref: Path | None, ref_text: str | None, named: list[str] | None, file: Path | None
-) -> Cast:
-    """Who speaks with which recording; UsageError for what is not NAME=FILE."""
-    pairs = []
-    for text in named or []:
-        name, equals, path = text.partition("=")
-        if not (name.strip() and equals and path):
-            raise UsageError("voice.malformed", f"'{text}' is not NAME=FILE", "e.g. MARA=mara.wav")
-        pairs.append((name.strip(), Path(path)))
-    if ref_text and ref is None:
-        raise UsageError("voice.ref_text", "--ref-text belongs to --ref", "give --ref as well")
-    return Cast(ref, ref_text, tuple(pairs), file)
-
-
-def source(
-    script: Path | None, text: str | None, encoding: str | None = None
-) -> tuple[Path | None, str | None]:
-    """The script or the text, `-` read from standard input; UsageError unless exactly one is given."""
-    if (script is None) == (text is None):
-        raise UsageError("script.which", "give either --script FILE or --text TEXT")
-    if script is None and encoding is not None:
-        message = "--encoding is for a script file; --text is text already"
-        raise UsageError("script.encoding", message, "leave --encoding out")
-    if script is None or str(script) != "-":
-        return script, text
-    content = sys.stdin.buffer.read(MAX_STDIN + 1)
-    if len(content) > MAX_STDIN:
-        raise InputError("script.limits", f"more than {MAX_STDIN} bytes on standard input")
-    from deepaudio.script.clean import decode
-
-    return None, decode(content, encoding).text
-
-
-def look_for(clip: Path | None, voices: Cast | None = None) -> None:
-    """Refuse a clip or a recording that is not there at once: what follows takes seconds to import."""
-    from deepaudio.media.sniff import regular_file
-
-    if clip is not None:
-        regular_file(clip)
-    if voices is not None:
-        for path in (voices.ref, *(path for _, path in voices.named)):
-            if path is not None:
-                regular_file(path, "reference")
-
-
-def prepare(offline: bool) -> None:
-    """Settle what libraries read from the environment, before they are imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"

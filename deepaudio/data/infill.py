@@ -16,7 +16,7 @@ from deepaudio.audio.prosody import NUMBERS
 from deepaudio.audio.prosody import prosody as prosody_of
 from deepaudio.data import smoke
 from deepaudio.data.labels import number_of
-from deepaudio.data.offsets import ROW, Reader, keys_of, table_of
+from deepaudio.data.offsets import Reader, keys_of, row_of, table_of
 from deepaudio.data.shards import shards_at
 from deepaudio.errors import InputError
 
@@ -198,7 +198,7 @@ def _hummed() -> tuple[Source, np.ndarray, Keys]:
         tensors[f"{row['key']}.text"] = changes + 1
         tensors[f"{row['key']}.prosody"] = prosody_of(tensors[f"{row['key']}.pitch"], len(changes))
     rows = sorted(rows, key=lambda row: row["key"])
-    table = np.zeros(len(rows), ROW)
+    table = np.zeros(len(rows), row_of(()))
     table["frames"] = [row["frames"] for row in rows]
     keys = [row["key"] for row in rows]
     return lambda row, name: tensors[f"{keys[row]}.{name}"], table, lambda: keys

@@ -1,13 +1,16 @@
 """The manifest: one JSON object a line, the same for training and evaluation."""
 
 import json
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from deepaudio.errors import BACKSLASHES, InputError
+from deepaudio.errors import BACKSLASHES, InputError, UsageError
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 PATH_FIELDS = ("audio", "video", "reference", "reference_video")
 
 
@@ -89,6 +92,37 @@ def write_manifest(path: Path, items: Iterable[Item]) -> int:
             count += 1
     partial.replace(path)
     return count
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Which part of a manifest, as `--shard` says it: `i/n`, counted from 1, as (index from 0, count). UsageError for anything else."""
+    if text is None:
+        return 0, 1
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError("batch.shard", f"'{text}' is not I/N with I in 1..N", "e.g. --shard 1/4")
+    return int(first) - 1, int(second)
+
+
+def usable(
+    items: Iterable[Item], make: Callable[[Item], T], some: bool = True
+) -> Iterator[tuple[Item, T]]:
+    """Items with what `make` gives of them; one that raises InputError is named in the log and left out.
+
+    When nothing is left of `some` that there must be, the first error is raised.
+    """
+    first, count = None, 0
+    for item in items:
+        try:
+            made = make(item)
+        except InputError as error:
+            log.warning("left out %s: %s", item.id, error.message.removeprefix(f"{item.id}: "))
+            first = first or error
+            continue
+        count += 1
+        yield item, made
+    if first and some and not count:
+        raise first
 
 
 def mapped(items: Iterable[Item], path_map: dict[str, str]) -> Iterator[Item]:

@@ -1,37 +1,39 @@
-"""Where in its shard each utterance lies, in a memory-mapped table beside it: NAME.index.npy.
+"""Where in its shard each tensor of an item lies, in a memory-mapped table beside it: NAME.index.npy.
 
-Millions of utterances then cost a few bytes each in a process, and one is read by its place in the file, without the list of
+Millions of items then cost a few bytes each in a process, and one is read by its place in the file, without the list of
 keys and the header of the shard. The table is made when a shard is first opened and again when the shard is newer.
 """
 
-import json
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deepaudio.data.shards import INDEX, TENSORS, rows_of
+from deepaudio.data.shards import changed_at, file_of, places_in, rows_of
 from deepaudio.errors import InputError
 
 TABLE = ".index.npy"
-NAMES = ("mel", "energy", "text", "prosody")
 LABEL_BYTES = 32
 OPEN_AT_MOST = 64  # shards
 # of numpy and of torch, by the names in safetensors headers; half floats of 16 bits are read as such
 KINDS = {"F16": np.float16, "F32": np.float32, "I32": np.int32, "I64": np.int64}
-ROW = np.dtype(
-    [("frames", "<i4"), ("columns", "<i4"), ("emotion", f"S{LABEL_BYTES}")]
-    + [(f"{name}_{what}", "<i8") for name in NAMES for what in ("at", "count")]
-    + [(f"{name}_kind", "S3") for name in NAMES]
-)
+OF_ITEM = [("frames", "<i4"), ("emotion", f"S{LABEL_BYTES}")]
+# of a tensor: where it begins, how many numbers it has (-1: there is none), how many in a row (0: one axis), their kind
+OF_TENSOR = [("at", "<i8"), ("count", "<i8"), ("columns", "<i4"), ("kind", "S3")]
+
+
+def row_of(names: Iterable[str]) -> np.dtype:
+    """The row of a table of shards whose items have tensors of these names."""
+    return np.dtype(OF_ITEM + [(f"{name}_{of}", kind) for name in names for of, kind in OF_TENSOR])
 
 
 class Shard(NamedTuple):
-    """A shard of which one utterance after another is read."""
+    """A shard of which one item after another is read."""
 
     path: Path
     table: np.ndarray
@@ -39,13 +41,12 @@ class Shard(NamedTuple):
 
 
 def table_of(shard: Path) -> np.ndarray:
-    """The table (rows of ROW, in the order of the keys), read from disk as it is needed. InputError for a damaged shard."""
-    place, tensors = Path(f"{shard}{TABLE}"), Path(f"{shard}{TENSORS}")
-    newest = max(tensors.stat().st_mtime_ns, Path(f"{shard}{INDEX}").stat().st_mtime_ns)
+    """The table (rows of `row_of`, in the order of the keys), read from disk as it is needed. InputError for a damaged shard."""
+    place = Path(f"{shard}{TABLE}")
     try:
-        if place.stat().st_mtime_ns >= newest:
+        if place.stat().st_mtime_ns >= changed_at(shard):
             known = np.load(place, mmap_mode="r")
-            if known.dtype == ROW:
+            if known.dtype == row_of(names_in(known)):
                 return known
     except (OSError, ValueError):
         pass  # not there, or broken: it is made anew
@@ -61,38 +62,46 @@ def table_of(shard: Path) -> np.ndarray:
     return np.load(place, mmap_mode="r")
 
 
+def names_in(table: np.ndarray) -> list[str]:
+    """What the items of a shard may have: mel, text, latent ..."""
+    fields = table.dtype.names or ()
+    return [name.removesuffix("_at") for name in fields if name.endswith("_at")]
+
+
 def keys_of(shard: Path) -> list[str]:
     """The keys of a shard in the order of its table."""
     return sorted(row["key"] for row in rows_of(shard))
 
 
 class Reader:
-    """Tensors of utterances by shard and row; a few shards are open at a time."""
+    """Tensors of items by shard and row; a few shards are open at a time."""
 
     def __init__(self, shards: list[Path]):
         self.shards, self.open = shards, OrderedDict[int, Shard]()
 
     def read(self, shard: int, row: int, name: str) -> Tensor | None:
-        """One of NAMES, None where the utterance has none."""
+        """A tensor of an item (n c) or (n), None where it has none."""
         _, table, stream = self._opened(shard)
         entry = table[row]
+        if f"{name}_at" not in table.dtype.names:
+            return None
         count = int(entry[f"{name}_count"])
         if count < 0:
             return None
         kind = np.dtype(KINDS[entry[f"{name}_kind"].decode()])
         content = os.pread(stream, count * kind.itemsize, int(entry[f"{name}_at"]))
         if len(content) != count * kind.itemsize:
-            raise InputError(
-                "data.damaged", f"{self.shards[shard]}{TENSORS} is damaged: it ends early"
-            )
+            message = f"{file_of(self.shards[shard])} is damaged: it ends early"
+            raise InputError("data.damaged", message)
         value = torch.from_numpy(np.frombuffer(content, kind).copy())
-        return value.view(-1, int(entry["columns"])) if name == "mel" else value
+        columns = int(entry[f"{name}_columns"])
+        return value.view(-1, columns) if columns else value
 
     def _opened(self, shard: int) -> Shard:
         found = self.open.pop(shard, None)
         if found is None:
             path = self.shards[shard]
-            stream = os.open(f"{path}{TENSORS}", os.O_RDONLY)
+            stream = os.open(file_of(path), os.O_RDONLY)
             found = Shard(path, table_of(path), stream)
             if len(self.open) >= OPEN_AT_MOST:
                 os.close(self.open.popitem(last=False)[1].stream)
@@ -105,40 +114,28 @@ class Reader:
 
 
 def _made(shard: Path) -> np.ndarray:
-    header, start = _header(Path(f"{shard}{TENSORS}"))
+    places = places_in(shard)
     rows = sorted(rows_of(shard), key=lambda row: row["key"])
-    table = np.zeros(len(rows), ROW)
+    names = sorted({what for key, _, what in (name.rpartition(".") for name in places) if key})
+    table = np.zeros(len(rows), row_of(names))
     for entry, row in zip(table, rows, strict=True):
-        entry["frames"] = row["frames"]
+        mel = places.get(f"{row['key']}.mel")
+        entry["frames"] = row.get("frames", mel.shape[0] if mel else 0)
         label = (row.get("emotion") or "").encode()
         if len(label) > LABEL_BYTES:
             raise InputError(
                 "emotion.long", f"{shard}: {row['key']}: a label of {len(label)} bytes"
             )
         entry["emotion"] = label
-        for name in NAMES:
-            known = header.get(f"{row['key']}.{name}")
+        for name in names:
+            known = places.get(f"{row['key']}.{name}")
             if known is None:
                 entry[f"{name}_count"] = -1
                 continue
-            if known["dtype"] not in KINDS:
-                raise InputError("data.kind", f"{shard}: {row['key']}.{name} is {known['dtype']}")
-            entry[f"{name}_kind"] = known["dtype"].encode()
-            entry[f"{name}_at"] = start + known["data_offsets"][0]
-            entry[f"{name}_count"] = int(np.prod(known["shape"]))
-            if name == "mel":
-                entry["columns"] = known["shape"][1]
+            if known.kind not in KINDS:
+                raise InputError("data.kind", f"{shard}: {row['key']}.{name} is {known.kind}")
+            entry[f"{name}_kind"] = known.kind.encode()
+            entry[f"{name}_at"] = known.at
+            entry[f"{name}_count"] = int(np.prod(known.shape))
+            entry[f"{name}_columns"] = known.shape[1] if len(known.shape) == 2 else 0
     return table
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file and where its tensors begin."""
-    try:
-        with path.open("rb") as stream:
-            size = int.from_bytes(stream.read(8), "little")
-            if not 0 < size <= path.stat().st_size:
-                raise ValueError("its header is longer than the file")
-            return json.loads(stream.read(size)), 8 + size
-    except ValueError as error:
-        hint = "bring back a copy of it, or make it again"
-        raise InputError("data.damaged", f"{path} is damaged: {error}", hint) from error

@@ -8,13 +8,15 @@ Sound without a video has no `clip` and `sync` (or `visual`), sound without a ca
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepaudio.data.shards import reader_of, rows_of, shards_at
+from deepaudio.data.offsets import Reader, names_in, table_of
+from deepaudio.data.shards import shards_at, shared_in
 from deepaudio.errors import InputError
 
 EMPTY_PROMPT = "empty_prompt"
@@ -52,31 +54,35 @@ class Condition(NamedTuple):
 
 
 class StoredShards:
-    """Items of all shards. InputError for a shard that is missing or lacks latents."""
+    """Items of all shards, by shard and row. InputError for a shard that is missing or lacks latents."""
 
     def __init__(self, data: StoredData):
         self.data = data
-        self.files, self.keys, self.names, self.weights = [], [], [], []
+        self.shards: list[Path] = []
+        self.weights = []
         for place, name in enumerate(data.shards):
             found = shards_at(name, hint="deepaudio prepare v2a --help")
             for shard in found:
-                self.files.append(reader_of(shard))
-                self.keys.append([row["key"] for row in rows_of(shard)])
-                self.names.append(set(self.files[-1].keys()))
-                if not self.keys[-1] or f"{self.keys[-1][0]}.latent" not in self.names[-1]:
+                table = table_of(shard)
+                if (
+                    "latent" not in names_in(table)
+                    or not len(table)
+                    or table["latent_count"][0] < 0
+                ):
                     raise InputError("data.no_latents", f"{shard} holds no latents")
                 times = data.oversample[place] if data.oversample else 1.0
-                weight = (
-                    data.weights[place] / len(found) if data.weights else times * len(self.keys[-1])
-                )
+                weight = data.weights[place] / len(found) if data.weights else times * len(table)
                 self.weights.append(weight)
+            self.shards += found
+        self.tables = [table_of(shard) for shard in self.shards]
+        self.reader = Reader(self.shards)
 
     def length(self, name: str) -> int | None:
         """Of a condition, as the first item that has it is long; None where no shard has it."""
-        for file, keys, names in zip(self.files, self.keys, self.names, strict=True):
-            for key in keys:
-                if f"{key}.{name}" in names:
-                    return int(file.get_slice(f"{key}.{name}").get_shape()[0])
+        for table in self.tables:
+            if name in names_in(table) and (table[f"{name}_count"] >= 0).any():
+                row = table[int((table[f"{name}_count"] >= 0).argmax())]
+                return int(row[f"{name}_count"]) // int(row[f"{name}_columns"])
         return None
 
     def batches(
@@ -92,15 +98,14 @@ class StoredShards:
                 odds, self.data.batch_items, replacement=True, generator=rng
             ).tolist()
             places = [
-                (s, self.keys[s][int(torch.randint(len(self.keys[s]), (), generator=rng))])
-                for s in picks
+                (s, int(torch.randint(len(self.tables[s]), (), generator=rng))) for s in picks
             ]
             read = range(*own.indices(len(places)))
             latents = [self._latent(*at, rng, i in read) for i, at in enumerate(places)]
             places = places[own]
             batch = {"latent": _stacked([latent for latent in latents if latent is not None])}
             for name, (width, full) in wanted.items():
-                found = [self._read(s, f"{key}.{name}") for s, key in places]
+                found = [self._read(*at, name) for at in places]
                 batch[f"has_{name}"] = torch.tensor([value is not None for value in found])
                 absent = torch.zeros(batch["latent"].shape[1] if full is None else full, width)
                 batch[name] = _stacked([absent if value is None else value for value in found])
@@ -109,9 +114,9 @@ class StoredShards:
     def statistics(self, items: int = 2000) -> tuple[Tensor, Tensor]:
         """Mean and deviation (c) of the latents of the first `items` items of every shard."""
         count, total, squares = 0, 0.0, 0.0
-        for place, keys in enumerate(self.keys):
-            for key in keys[:items]:
-                latent = self._read(place, f"{key}.latent").double()
+        for place, table in enumerate(self.tables):
+            for row in range(min(len(table), items)):
+                latent = self._read(place, row, "latent").double()
                 count, total = count + len(latent), total + latent.sum(0)
                 squares = squares + latent.square().sum(0)
         mean = total / count
@@ -119,23 +124,25 @@ class StoredShards:
 
     def empty_prompt(self) -> Tensor | None:
         """The text states of "" (l d) as the shards were made with them; None where none has them."""
-        for file, names in zip(self.files, self.names, strict=True):
-            if EMPTY_PROMPT in names:
-                return file.get_tensor(EMPTY_PROMPT).float()
+        for shard in self.shards:
+            if (found := shared_in(shard, EMPTY_PROMPT)) is not None:
+                return found.float()
         return None
 
-    def _latent(self, shard: int, key: str, rng: torch.Generator, read: bool) -> Tensor | None:
+    def _latent(self, shard: int, row: int, rng: torch.Generator, read: bool) -> Tensor | None:
         """Drawn from the posterior as MMAudio draws it: mean + deviation eps. Without reading it, only drawn for."""
         if not read:
-            if f"{key}.spread" in self.names[shard]:
-                shape = self.files[shard].get_slice(f"{key}.spread").get_shape()
-                torch.randn(shape, generator=rng)
+            entry, names = self.tables[shard][row], names_in(self.tables[shard])
+            if "spread" in names and entry["spread_count"] >= 0:
+                columns = int(entry["spread_columns"])
+                torch.randn(int(entry["spread_count"]) // columns, columns, generator=rng)
             return None
-        mean, spread = (self._read(shard, f"{key}.{name}") for name in ("latent", "spread"))
+        mean, spread = (self._read(shard, row, name) for name in ("latent", "spread"))
         return mean if spread is None else mean + spread * torch.randn(mean.shape, generator=rng)
 
-    def _read(self, shard: int, name: str) -> Tensor | None:
-        return self.files[shard].get_tensor(name).float() if name in self.names[shard] else None
+    def _read(self, shard: int, row: int, name: str) -> Tensor | None:
+        value = self.reader.read(shard, row, name)
+        return None if value is None else value.float()
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:

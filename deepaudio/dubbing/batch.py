@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from deepaudio.data.manifest import parse_shard
 from deepaudio.discover import find
 from deepaudio.dubbing.batch_manifest import BatchItem, read_batch, read_stream
+from deepaudio.dubbing.checks import cast_entries
 from deepaudio.dubbing.jobs import BatchJob, Done, DubJob
 from deepaudio.dubbing.record import plain, record_path
-from deepaudio.errors import BatchError, DeepAudioError, UsageError, of_system
+from deepaudio.errors import BatchError, DeepAudioError, InputError, UsageError, of_system
 from deepaudio.libraries import of_library
-from deepaudio.media.output import folder_to_be, write_bytes
+from deepaudio.media.output import fitting_name, folder_to_be, refuse_inputs, write_bytes
 from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
 
@@ -31,16 +33,21 @@ class Batched:
     failed: list[dict[str, Any]] = field(default_factory=list)
     total: int = 0
     dry_run: bool = False
+    report: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json` and for the error of a batch with failures."""
         planned = {"dry_run": True, "planned": [str(p) for p in self.planned]}
-        return (planned if self.dry_run else {}) | {
-            "items": self.total,
-            "done": [str(p) for p in self.done],
-            "kept": [str(p) for p in self.kept],
-            "failed": self.failed,
-        }
+        return (
+            (planned if self.dry_run else {})
+            | {
+                "items": self.total,
+                "done": [str(p) for p in self.done],
+                "kept": [str(p) for p in self.kept],
+                "failed": self.failed,
+            }
+            | ({"report": str(self.report)} if self.report else {})
+        )
 
     def raise_for_failures(self) -> None:
         """BatchError when an item failed."""
@@ -56,8 +63,11 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     """Dub the items of the manifest (or of one shard of it); `base` is the job they start from."""
     _check(base)
     folder_to_be(batch.out_dir)
+    if batch.report is not None:
+        folder_to_be(batch.report.parent)
+        refuse_inputs(batch.report, [batch.manifest])
     index, count = parse_shard(batch.shard)
-    items = read_batch(batch.manifest, base, batch.out_dir)
+    items = [_with_report(i, batch) for i in read_batch(batch.manifest, base, batch.out_dir)]
     items = [item for number, item in enumerate(items) if number % count == index]
     result = Batched(total=len(items), dry_run=base.extras.dry_run)
     waiting: list[BatchItem] = []
@@ -75,25 +85,19 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     batch.out_dir.mkdir(parents=True, exist_ok=True)
     suffix = f".{index + 1}-{count}" if count > 1 else ""
     _write_failed(batch.out_dir / f"failed{suffix}.jsonl", items, result)
+    if batch.report is not None:
+        result.report = _write_index(batch.report, items, result)
     return result
-
-
-def parse_shard(text: str | None) -> tuple[int, int]:
-    """`i/n`, counted from 1, as (index from 0, count); UsageError for anything else."""
-    if text is None:
-        return 0, 1
-    first, _, second = text.partition("/")
-    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError("batch.shard", f"'{text}' is not I/N with I in 1..N", "e.g. --shard 1/4")
-    return int(first) - 1, int(second)
 
 
 def fingerprint(job: DubJob, batch: BatchJob) -> str:
     """Changes when the job, one of its files or the weights change."""
     from deepaudio.presets.trained import preset_folder
 
-    files = [job.clip, job.script, job.cast.ref, job.cast.file, *(p for _, p in job.cast.named)]
+    files = [job.clip, job.script, job.cast.file, job.extras.c2pa]
+    files += [path for entry in cast_entries(job.cast).values() for path in entry.files]
     states = [_state(path) for path in files if path is not None]
+    job = replace(job, extras=replace(job.extras, report=None))  # the output is the same with it
     facts = [plain(job), states, weights_of(preset_folder(batch.preset)), batch.preset]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -102,9 +106,13 @@ def is_finished(job: DubJob, batch: BatchJob) -> bool:
     """The output is there, and its record says it was made from just this job."""
     try:
         record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return job.output.is_file() and record.get("job") == fingerprint(job, batch)
+    except (
+        OSError,
+        ValueError,
+        InputError,
+    ):  # what is wrong with its voices is said when it is dubbed
         return False
-    return job.output.is_file() and record.get("job") == fingerprint(job, batch)
 
 
 def _state(path: Path) -> list[Any]:
@@ -207,11 +215,49 @@ def _write_failed(path: Path, items: list[BatchItem], result: Batched) -> None:
     write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8"))
 
 
+def _with_report(item: BatchItem, batch: BatchJob) -> BatchItem:
+    """The item with a report beside its output, where the batch has an index."""
+    if item.job is None or batch.report is None:
+        return item
+    page = _page_of(item.job.output)
+    return replace(item, job=replace(item.job, extras=replace(item.job.extras, report=page)))
+
+
+def _page_of(output: Path) -> Path:
+    return output.with_name(fitting_name(f"{output.name}.html"))
+
+
+def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
+    from deepaudio.reports.batch import batch_report  # brings the templates
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    errors = {failure["line"]: failure["error"]["message"] for failure in result.failed}
+    done = {str(place) for place in result.done}
+    rows = []
+    for item in items:
+        name = str(item.row.get("id") or Path(str(item.row.get("clip", "?"))).name)
+        row: dict[str, Any] = {"line": item.line, "name": name}
+        if item.line in errors:
+            rows.append(row | {"state": "failed", "error": errors[item.line]})
+            continue
+        wanted = item.job.output
+        output = next((p for p in (wanted, wanted.with_suffix(".mkv")) if p.is_file()), None)
+        if output is None:
+            continue  # not begun, after --stop-at-first
+        page = _page_of(wanted)
+        row |= {"state": "done" if str(wanted) in done else "kept", "output": output}
+        row |= {"record": json.loads(record_path(output).read_text(encoding="utf-8"))}
+        rows.append(row | {"report": page if page.is_file() else None})
+    return batch_report(path, rows)
+
+
 def _check(job: DubJob) -> None:
     """UsageError for what belongs to a single clip."""
     extras = job.extras
     single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
-    single |= {"--stems": extras.stems, "--subtitles": extras.subtitles}
+    single |= {"--stems": extras.stems, "--subtitles FILE": extras.subtitles}
+    single |= {"--only": job.choice.only or None, "--from": job.part}
+    single |= {"--takes": job.choice.takes if job.choice.takes > 1 else None}
     for flag, value in single.items():
         if value is not None:
             raise UsageError("batch.single", f"{flag} is for one clip, not for many")

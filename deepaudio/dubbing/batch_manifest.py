@@ -13,10 +13,12 @@ from deepaudio.dubbing.jobs import Cast, DubJob
 from deepaudio.errors import BACKSLASHES, DeepAudioError, InputError
 from deepaudio.media.output import beside
 from deepaudio.options import AudioMode, Bed, LoudnessName
+from deepaudio.text.languages import find_language
 
 MAX_LINE = 1 << 20
 FILES = ("clip", "script", "ref")
-WORDS = ("id", "text", "ref_text", "instruction", "prompt", "negative", "output")
+JOB_WORDS = ("instruction", "prompt", "negative", "language")
+WORDS = ("id", "text", "ref_text", "output", *JOB_WORDS)
 SAMPLING = {"steps": "steps", "guidance": "guidance_scale", "seed": "seed"}
 FIT = {"min_speed": "min_speed", "max_speed": "max_speed", "pause": "pause"}
 MIX = {"audio": AudioMode, "bed": Bed, "loudness": LoudnessName}
@@ -161,7 +163,8 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     text = row.get("text")
     if script is None and text is None:
         script, text = base.script, base.text
-    if (script is None) == (text is None):
+    unscripted = script is None and text is None and base.recogniser is not None
+    if (script is None) == (text is None) and not unscripted:
         message = f"line {number}: give either 'script' or 'text'"
         raise InputError("manifest.row", message, line=number)
     cast = base.cast
@@ -178,7 +181,9 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     for key in (*SAMPLING, *FIT):
         if key in row and (isinstance(row[key], bool) or not isinstance(row[key], (int, float))):
             raise InputError("manifest.row", f"line {number}: '{key}' is not a number", line=number)
-    words = {key: row[key] for key in ("instruction", "prompt", "negative") if key in row}
+    if "language" in row:
+        find_language(row["language"])
+    words = {key: row[key] for key in JOB_WORDS if key in row}
     return replace(
         base,
         clip=Path(row["clip"]),

@@ -1,14 +1,17 @@
 """Before any work: what the instruction means against the command, and whose voice may be used."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from deepaudio.dubbing.jobs import Cast, Policy
 from deepaudio.errors import InputError, PolicyError, UsageError
 from deepaudio.inference.gate import Direction, Route
 from deepaudio.inference.model import DeepAudio
-from deepaudio.inference.voices import Voice, read_cast, read_voice, text_of
+from deepaudio.inference.voices import Voice
+from deepaudio.inference.voices import read_voices as read_voices_of
 from deepaudio.notices import Notices
+from deepaudio.script.voices_file import VoiceEntry, read_voices_file, text_of
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +22,7 @@ MEANING = {
 }
 COMMAND = {"v2a": "foley", "v2s": "dub", "tts": "tts"}
 CONSENT_SUFFIX = ".consent"
+MAX_CONSENT = 400  # bytes of such a file that go into the record
 
 
 def agree(model: DeepAudio, instruction: str, wanted: Direction, policy: Policy) -> Route:
@@ -45,28 +49,54 @@ def read_voices(cast: Cast, policy: Policy, notices: Notices) -> dict[str, Voice
 
     What is to be known of a recording goes to `notices`.
     """
-    wanted: dict[str, tuple[Path, str | None]] = dict(read_cast(cast.file)) if cast.file else {}
-    for name, path in cast.named:
-        if name in wanted and cast.file is None:
-            raise InputError("voice.twice", f"the voice '{name}' is given twice")
-        wanted[name] = (path, None)
-    if cast.ref is not None:
-        wanted[""] = (cast.ref, text_of(cast.ref_text))
+    wanted = cast_entries(cast)
     if not wanted:
         raise InputError("voice.missing", "no reference voice", "give --ref voice.wav")
-    for path, _ in wanted.values():
-        check_consent(path, policy)
-    voices = {name: read_voice(path, text) for name, (path, text) in wanted.items()}
-    for voice in voices.values():
-        notices.warn(*voice.notices.warnings)
-        notices.note(*voice.notices.notes)
+    agreed = {name: consent_of(entry, policy) for name, entry in wanted.items()}
+    voices, read = {}, {}
+    for name, entry in wanted.items():
+        key = entry.files, entry.texts
+        if key not in read:
+            read[key] = read_voices_of(entry.files, entry.texts)
+            notices.warn(*read[key].notices.warnings)
+            notices.note(*read[key].notices.notes)
+        voices[name] = replace(read[key], speed=entry.speed, gain=entry.gain, consent=agreed[name])
     return voices
 
 
-def check_consent(path: Path, policy: Policy) -> None:
-    """PolicyError where consent is required and neither stated nor lying beside the recording."""
-    sidecar = path.with_name(path.name + CONSENT_SUFFIX)
-    if policy.require_consent and not policy.consent and not sidecar.is_file():
-        message = f"consent is required here for the voice in {path}"
-        hint = f"--consent, or a file {sidecar.name} beside the recording"
+def cast_entries(cast: Cast) -> dict[str, VoiceEntry]:
+    """Every voice of a cast as it is asked for, by speaker, `""` for the one of `--ref`."""
+    wanted = read_voices_file(cast.file) if cast.file else {}
+    for name, path in cast.named:
+        if name in wanted and cast.file is None:
+            raise InputError("voice.twice", f"the voice '{name}' is given twice")
+        wanted[name] = VoiceEntry((path,), (None,))
+    if cast.ref is not None:
+        wanted[""] = VoiceEntry((cast.ref,), (text_of(cast.ref_text),))
+    return wanted
+
+
+def consent_of(entry: VoiceEntry, policy: Policy) -> str | None:
+    """What is known of the speaker's agreement, in words; PolicyError where it is required and nothing is known.
+
+    It is what voices.toml says, else the first line of a file FILE.consent beside each recording, else that `--consent` was given.
+    """
+    if entry.consent:
+        return entry.consent
+    sidecars = [path.with_name(path.name + CONSENT_SUFFIX) for path in entry.files]
+    if all(sidecar.is_file() for sidecar in sidecars):
+        return _first_line(sidecars[0]) or f"by {sidecars[0].name}"
+    if policy.consent:
+        return "stated on the command line"
+    if policy.require_consent:
+        missing = next(s for s in sidecars if not s.is_file())
+        message = f"consent is required here for the voice in {entry.files[0]}"
+        hint = f'--consent, consent = "..." in voices.toml, or a file {missing.name} beside the recording'
         raise PolicyError("consent.missing", message, hint)
+    return None
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(MAX_CONSENT).decode("utf-8", "replace").lstrip("\ufeff")
+    return " ".join(text.strip().partition("\n")[0].split())

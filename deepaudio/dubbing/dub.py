@@ -1,6 +1,6 @@
 """Dub one clip: script, voices and video in; a video with new sound and the record of its making out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +9,35 @@ from torch import Tensor
 from deepaudio import __version__
 from deepaudio.audio.energy import wave_contour
 from deepaudio.audio.pitch import wave_pitch
-from deepaudio.dubbing import soundtrack
+from deepaudio.dubbing import outputs, preview, soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
-from deepaudio.dubbing.jobs import Done, DubJob, Extras
+from deepaudio.dubbing.jobs import Done, DubJob
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
+from deepaudio.dubbing.provenance.signing import read_credentials
+from deepaudio.dubbing.provenance.tag import speech_tag, with_comment
 from deepaudio.dubbing.record import (
     Clock,
     complete,
     plain,
     write_record,
 )
+from deepaudio.dubbing.transcribe import transcribe
 from deepaudio.errors import QualityError, UsageError
 from deepaudio.inference.model import DeepAudio, Result
 from deepaudio.inference.plan import as_script
-from deepaudio.inference.voices import Voice
-from deepaudio.media import containers
-from deepaudio.media.clip import ClipInfo
-from deepaudio.media.mux import encoder_for, mux, space_for
-from deepaudio.media.output import beside, folder_to_be, preflight, refuse_inputs, write_bytes
+from deepaudio.inference.voices import Voice, speakers_of
+from deepaudio.media.clip import ClipInfo, check_unchanged
+from deepaudio.media.mux import Muxed, mux
+from deepaudio.media.output import folder_to_be
 from deepaudio.media.probe import probe
 from deepaudio.notices import Notices
 from deepaudio.options import SampleOptions
 from deepaudio.presets.identity import weights_of
-from deepaudio.presets.store import sha256_of
 from deepaudio.progress import Progress
-from deepaudio.script import Script
-from deepaudio.script.emit import to_json, with_times
+from deepaudio.script import Line, Script
 from deepaudio.script.fit import Plan
-from deepaudio.script.subtitles import check_suffix, to_subtitles
+from deepaudio.text.languages import Language
 from deepaudio.waves import LazyWave
-
-VOICE_RATE = 24_000  # of every preset
 
 
 def dub(
@@ -65,132 +63,191 @@ def _dub(
     notices: Notices,
 ) -> Done:
     clock, extras = Clock(), job.extras
-    info = probe(
+    preview.check_choice(job)
+    whole = probe(
         job.clip,
         video_stream=job.video_stream,
         audio_stream=job.audio_stream,
         allow_damaged=extras.allow_damaged,
     )
-    notices.note(*info.notes)
+    notices.note(*whole.notes)
     voices = read_voices(job.cast, job.policy, notices)
-    script = as_script(
-        job.script if job.script is not None else job.text,
-        speakers=[name for name in voices if name],
-        duration=info.duration,
-        clamp=job.fit.clamp,
-        encoding=extras.encoding,
-        speak_sdh=extras.speak_sdh,
-        allow_empty=extras.allow_empty,
-    )
-    output = _checked_outputs(job, info, voices)
+    script = _script(model, job, whole, voices, progress)
+    language = outputs.language_of(job, script, notices)
+    output = outputs.checked_outputs(job, whole, voices)
+    signer = None if extras.c2pa is None else read_credentials(extras.c2pa)
     route = agree(model, job.instruction, "v2s", job.policy)
-    original = soundtrack.original_sound(info, output.parent)
-    clock.lap("checks")
-    pitch = _pitch(job, original)
-    weights = weights_of(model.preset)
-    kept = LineCache(
-        line_cache_folder(), repr((__version__, weights, model.preset.name, model.precision))
-    )
-    result = model.generate(
-        job.instruction,
-        info,
-        script,
-        voices,
-        options=job.options,
-        fit=job.fit,
-        direction="v2s",
-        original=None if original is None else wave_contour(original),
-        pitch=pitch,
-        kept=kept if extras.cache else None,
-        on_plan=_refuse_overflow if extras.strict else None,
-        dry_run=extras.dry_run,
-        progress=progress,
-    )
-    kept.tidy()
-    clock.lap("speech")
-    notices.warn(*script.warnings, *result.plan.warnings, *_overflows(result.plan))
-    facts: dict[str, Any] = {
-        "direction": result.direction,
-        "probabilities": route.probabilities,
-        "duration": round(info.duration, 3),
-        "rule": result.plan.rule,
-        "pitch": job.pitch,
-    }
-    facts |= _timed_texts(extras, script, result.plan, info)
-    if extras.dry_run:
-        facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
-        words = _plan_words(result.plan)
-        return Done(output, plain(facts), words, notices)
-    bed, sampled = _bed(model, job, info, original)
-    passages = [(x.start, x.end) for x in script.lines if not x.dub and x.end is not None]
-    track = soundtrack.compose(
-        LazyWave.of(result.waveform, result.sample_rate),
-        original,
-        bed,
-        info.duration,
-        job.mix,
-        notices,
-        passages,
-    )
-    clock.lap("mix")
-    made = mux(
-        info,
-        track.sound,
-        track.sound.sample_rate,
-        output,
-        audio="add" if track.mode == "add" else "replace",
-        language=_language(script),
-        strict=extras.strict,
-        keep_temp=extras.keep_temp,
-        remux_fix=extras.remux_fix,
-    )
-    notices.warn(*made.losses, *soundtrack.losses(info, track.mode, job.mix.bed))
+    with preview.excerpt(whole, script, job, output.parent, notices) as piece:
+        original = soundtrack.original_sound(piece.info, output.parent)
+        clock.lap("checks")
+        result = _speak(model, job, piece, voices, original, progress)
+        clock.lap("speech")
+        notices.warn(*script.warnings, *result.plan.warnings, *_overflows(result.plan))
+        lines = outputs.spoken_lines(piece.script, result)
+        facts: dict[str, Any] = {
+            "direction": result.direction,
+            "probabilities": route.probabilities,
+            "duration": round(piece.info.duration, 3),
+            "rule": result.plan.rule,
+            "pitch": job.pitch,
+        }
+        if job.part is not None:
+            facts["part"] = {"start": piece.start, "end": piece.start + piece.info.duration}
+        facts |= outputs.write_texts(job, lines, piece.heard(lines), whole)
+        if extras.dry_run:
+            facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
+            return Done(output, plain(facts), outputs.plan_words(result.plan), notices)
+        bed, sampled = _bed(model, job, piece.info, original)
+        track = _track(job, piece, result, original, bed, notices)
+        clock.lap("mix")
+        tag = speech_tag(model.preset.name, voices)
+        made = _muxed(
+            job,
+            piece.info,
+            track,
+            output,
+            language,
+            piece.heard(lines),
+            with_comment(tag, whole.comment),
+            signer and (lambda path: signer.sign(path, output.suffix, output.name, tag)),
+        )
+    check_unchanged(whole.path, whole.fingerprint)
+    notices.warn(*made.losses, *soundtrack.losses(whole, track.mode, job.mix))
+    if job.language and made.language is None:
+        notices.warn(f"{made.path.suffix} has no place for the language of the dub")
     loudness = soundtrack.measured(made.path, track.target)
     clock.lap("mux")
     facts |= {
         "audio": track.mode,
         "sampling": {**result.sampling, **sampled},
-        "lines": _spoken(result, track),
+        "lines": outputs.line_facts(result, track, notices),
         "loudness": loudness,
         "seconds": clock.seconds,
     }
     if extras.stems:
         facts["stems"] = soundtrack.write_stems(
-            extras.stems, track, result.lines, result.parts, result.sample_rate
+            extras.stems, track, result.lines, result.takes, result.sample_rate, tag
         )
-    full = facts | _provenance(job, info, script, voices)
-    full |= {"preset": model.preset.name, "weights": weights} | model.precision
+    full = (
+        facts
+        | outputs.sources(job, whole, script, voices)
+        | {"provenance": {"tag": tag, "signed": signer is not None}}
+    )
+    full |= {"preset": model.preset.name, "weights": weights_of(model.preset)} | model.precision
     full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
     if extras.report:
-        facts["report"] = _report(extras.report, full, result, made.path)
+        facts["report"] = outputs.write_report(
+            extras.report, full, result, track, voices, made.path
+        )
     words = (
         f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
     )
     return Done(made.path, plain(facts), (words,), notices)
 
 
-def _checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) -> Path:
-    """The path to write to, after the checks of every file that will be written."""
-    inputs = [info.path, job.script, job.cast.file, *(voice.path for voice in voices.values())]
-    given = [path for path in inputs if path is not None]
-    output = job.output or beside(info.path, "dub")
-    if job.extras.subtitles is not None:
-        check_suffix(job.extras.subtitles.suffix)
-    for extra in (job.extras.report, job.extras.emit_script, job.extras.subtitles):
-        if extra is not None:
-            preflight(extra, [*given, output])
-    if job.extras.stems is not None:
-        folder_to_be(job.extras.stems)
-        for name in soundtrack.STEMS:
-            refuse_inputs(job.extras.stems / f"{name}.wav", given)
-    channels, rate = soundtrack.form(info, job.mix, VOICE_RATE)
-    needed = space_for(info, channels, round(info.duration * rate))
-    place = preflight(output, given, needed_bytes=0 if job.extras.dry_run else needed)
-    mode = "add" if job.mix.audio == "add" else "replace"
-    encoder_for(containers.plan(info, place, audio=mode, strict=job.extras.strict))  # may refuse
-    return place
+def _script(
+    model: DeepAudio,
+    job: DubJob,
+    info: ClipInfo,
+    voices: Mapping[str, Voice],
+    progress: Progress | None,
+) -> Script:
+    """The script that is given, or what is heard in the clip."""
+    if job.script is None and job.text is None:
+        place = folder_to_be((job.output or info.path).parent)
+        sound = soundtrack.original_sound(info, place)
+        return transcribe(sound, info.duration, job.recogniser, model.device.type, progress)
+    return as_script(
+        job.script if job.script is not None else job.text,
+        speakers=speakers_of(voices),
+        duration=info.duration,
+        clamp=job.fit.clamp,
+        encoding=job.extras.encoding,
+        speak_sdh=job.extras.speak_sdh,
+        allow_empty=job.extras.allow_empty,
+    )
+
+
+def _speak(
+    model: DeepAudio,
+    job: DubJob,
+    piece: preview.Excerpt,
+    voices: Mapping[str, Voice],
+    original: LazyWave | None,
+    progress: Progress | None,
+) -> Result:
+    """Plan the lines and speak those that are wanted; lines of an earlier run are taken from the cache."""
+    name = model.preset.name
+    salt = repr((__version__, weights_of(model.preset), name, model.precision))
+    kept = LineCache(line_cache_folder(), salt)
+    result = model.generate(
+        job.instruction,
+        piece.info,
+        piece.script,
+        voices,
+        options=job.options,
+        fit=job.fit,
+        direction="v2s",
+        original=None if original is None else wave_contour(original),
+        pitch=_pitch(job, original),
+        kept=kept if job.extras.cache else None,
+        on_plan=_refuse_overflow if job.extras.strict else None,
+        wanted=piece.wanted,
+        dry_run=job.extras.dry_run,
+        progress=progress,
+    )
+    kept.tidy()
+    return result
+
+
+def _track(
+    job: DubJob,
+    piece: preview.Excerpt,
+    result: Result,
+    original: LazyWave | None,
+    bed: LazyWave | None,
+    notices: Notices,
+) -> soundtrack.Track:
+    """The speech over the bed; lines that are not to be dubbed are heard as they were."""
+    undubbed = [line for line in piece.script.lines if not line.dub and line.end is not None]
+    return soundtrack.compose(
+        LazyWave.of(result.waveform, result.sample_rate),
+        original,
+        bed,
+        piece.info.duration,
+        job.mix,
+        notices,
+        [(line.start, line.end) for line in undubbed],
+    )
+
+
+def _muxed(
+    job: DubJob,
+    info: ClipInfo,
+    track: soundtrack.Track,
+    output: Path,
+    language: Language,
+    lines: list[Line],
+    comment: str,
+    finish: Callable[[Path], None] | None,
+) -> Muxed:
+    return mux(
+        info,
+        track.sound,
+        track.sound.sample_rate,
+        output,
+        audio="add" if track.mode == "add" else "replace",
+        language=outputs.code_in(output, language),
+        subtitles=outputs.subtitle_track(job, lines),
+        drop=job.mix.drop,
+        comment=comment,
+        finish=finish,
+        strict=job.extras.strict,
+        keep_temp=job.extras.keep_temp,
+        remux_fix=job.extras.remux_fix,
+    )
 
 
 def _pitch(job: DubJob, original: LazyWave | None) -> Tensor | None:
@@ -236,79 +293,3 @@ def _bed(
         direction="v2a",
     )
     return LazyWave.of(made.waveform, made.sample_rate), made.sampling
-
-
-def _language(script: Script) -> str:
-    """ISO 639-2 code of the dub: what the script says, else Chinese where it is written so, else English."""
-    declared = next((line.language for line in script.lines if line.language), None)
-    chinese = any("\u4e00" <= c <= "\u9fff" for line in script.lines for c in line.text)
-    return declared or ("zho" if chinese else "eng")
-
-
-def _timed_texts(extras: Extras, script: Script, plan: Plan, info: ClipInfo) -> dict[str, Path]:
-    """The script and the subtitles with the times of the plan, where they are asked for."""
-    planned = iter(plan.lines)
-    times = [
-        (p.start, p.start + p.duration) if p else (line.start, line.end)
-        for line, p in ((line, next(planned) if line.dub else None) for line in script.lines)
-    ]
-    lines = with_times(script.lines, times)
-    wanted = {}
-    if extras.emit_script:
-        wanted["script"] = extras.emit_script, to_json(lines, info.path.name)
-    if extras.subtitles:
-        suffix = check_suffix(extras.subtitles.suffix)
-        wanted["subtitles"] = extras.subtitles, to_subtitles(lines, suffix)
-    return {
-        name: write_bytes(path, text.encode("utf-8", "surrogatepass"))
-        for name, (path, text) in wanted.items()
-    }
-
-
-def _plan_words(plan: Plan) -> tuple[str, ...]:
-    """The plan for a reader."""
-    return (
-        f"slots from {plan.rule}",
-        *(
-            f"{line.start:7.2f} to {line.start + line.duration:7.2f} s  x{line.speed:.2f}  "
-            f"{line.speaker + ': ' if line.speaker else ''}{line.text}"
-            for line in plan.lines
-        ),
-    )
-
-
-def _spoken(result: Result, track: soundtrack.Track) -> list[dict[str, Any]]:
-    levels = soundtrack.line_levels(result.parts, result.sample_rate, track.gain)
-    return [
-        line.as_dict() | {"lufs": level} for line, level in zip(result.lines, levels, strict=True)
-    ]
-
-
-def _report(path: Path, record: dict[str, Any], result: Result, media: Path) -> Path:
-    from deepaudio.reports.html import dub_report  # brings matplotlib
-
-    return dub_report(path, record, result.waveform, result.sample_rate, result.energy, media)
-
-
-def _provenance(
-    job: DubJob, info: ClipInfo, script: Script, voices: Mapping[str, Voice]
-) -> dict[str, Any]:
-    return {
-        "command": "dub",
-        "arguments": job,
-        "clip": {
-            "file": info.path,
-            "sha256": sha256_of(info.path),
-            "fps": round(info.fps, 3),
-            "frames": info.n_frames,
-        },
-        "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
-        "text": {
-            "encoding": script.encoding,
-            "format": script.format,
-            "skipped": [
-                {"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped
-            ],
-        },
-        "provenance": "none",
-    }

@@ -3,6 +3,7 @@
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree
 from deepaudio.dubbing.jobs import Done, FoleyJob
+from deepaudio.dubbing.provenance.tag import sound_tag, with_comment
 from deepaudio.dubbing.read_aloud import SUFFIXES, sound_output
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.inference.model import DeepAudio
@@ -47,13 +48,23 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     original = None if alone else soundtrack.original_sound(info, output.parent)
     sound = LazyWave.of(result.waveform, result.sample_rate)
     track = soundtrack.compose(sound, original, original, info.duration, job.mix, notices)
+    tag = sound_tag(model.preset.name)
     if alone:
-        path, duration = write_wav(output, track.sound, track.sound.sample_rate), info.duration
+        path = write_wav(output, track.sound, track.sound.sample_rate, comment=tag)
+        duration = info.duration
     else:
         audio = "add" if track.mode == "add" else "replace"
-        made = mux(info, track.sound, track.sound.sample_rate, output, audio=audio, title="Foley")
+        made = mux(
+            info,
+            track.sound,
+            track.sound.sample_rate,
+            output,
+            audio=audio,
+            title="Foley",
+            comment=with_comment(tag, info.comment),
+        )
         path, duration = made.path, made.duration
-        notices.warn(*made.losses, *soundtrack.losses(info, track.mode))
+        notices.warn(*made.losses, *soundtrack.losses(info, track.mode, job.mix))
     loudness = soundtrack.measured(path, track.target)
     clock.lap("write")
     facts = {
@@ -71,6 +82,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "arguments": job,
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
         "weights": weights_of(model.preset),
+        "provenance": {"tag": tag},
     } | model.precision
     record = write_record(path, complete(path, full))
     summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)

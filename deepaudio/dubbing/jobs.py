@@ -43,6 +43,8 @@ class Extras:
     report: Path | None = None
     emit_script: Path | None = None
     subtitles: Path | None = None
+    subtitle_track: bool = False  # also in the output
+    c2pa: Path | None = None  # certificates and key that sign the output
     dry_run: bool = False
     strict: bool = False
     allow_damaged: bool = False
@@ -55,12 +57,34 @@ class Extras:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Seconds of the clip that are dubbed for a quick listen; None is its end."""
+
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self):
+        if self.start < 0 or (self.end is not None and self.end <= self.start):
+            raise ValueError(f"from {self.start:g} to {self.end} s is no part of a clip")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which lines are spoken (`2,5-7`, by id; empty: all), in how many takes, and which take of a line is in the mix."""
+
+    only: str = ""
+    takes: int = 1
+    taken: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class DubJob:
     """One clip to dub."""
 
     clip: Path
     script: Path | None = None
     text: str | None = None
+    recogniser: str | None = None  # makes the script from the clip's speech where there is none
     cast: Cast = Cast()
     output: Path | None = None
     instruction: str = INSTRUCTIONS["dub"]
@@ -71,9 +95,17 @@ class DubJob:
     options: SampleOptions = SampleOptions()
     fit: FitOptions = FitOptions()
     pitch: Pitch = "own"
+    language: str | None = None  # of the dub: code or name; None: what the script says
     mix: MixOptions = MixOptions()
+    part: Part | None = None
+    choice: Choice = Choice()
     policy: Policy = Policy()
     extras: Extras = field(default_factory=Extras)
+
+    @property
+    def is_preview(self) -> bool:
+        """The output is not the whole dub, and must not take its place."""
+        return self.part is not None or bool(self.choice.only)
 
 
 @dataclass(frozen=True)
@@ -124,6 +156,7 @@ class BatchJob:
     low_memory: bool = False
     compile: bool = False
     engine: str = "processes"
+    report: Path | None = None  # an index page; every item then has a report beside its output
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from pathlib import Path
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, SpeakJob
+from deepaudio.dubbing.provenance.tag import speech_tag
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.plan import as_script
+from deepaudio.inference.voices import speakers_of
 from deepaudio.media.audio import write_wav
 from deepaudio.media.output import preflight
 from deepaudio.notices import Notices
@@ -26,11 +28,11 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     """Speak the lines one after the other, or at their times, into one WAV file."""
     clock, notices = Clock(), Notices()
     voices = read_voices(job.cast, job.policy, notices)
-    inputs = [job.script, job.cast.file, *(voice.path for voice in voices.values())]
+    inputs = [job.script, job.cast.file]
+    inputs += [path for voice in voices.values() for path in (voice.path, *voice.others)]
     output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
-    known = [name for name in voices if name]
-    script = as_script(source, speakers=known, encoding=job.encoding)
+    script = as_script(source, speakers=speakers_of(voices), encoding=job.encoding)
     script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))
     route = agree(model, job.instruction, "tts", job.policy)
     clock.lap("checks")
@@ -49,7 +51,8 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     seconds = len(result.waveform) / result.sample_rate
     mix = MixOptions("replace", loudness=job.loudness)
     track = soundtrack.compose(voice, None, None, seconds, mix, notices)
-    write_wav(output, track.sound, track.sound.sample_rate)
+    tag = speech_tag(model.preset.name, voices)
+    write_wav(output, track.sound, track.sound.sample_rate, comment=tag)
     loudness = soundtrack.measured(output, track.target)
     clock.lap("write")
     facts = {
@@ -70,6 +73,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
         "script": {"encoding": script.encoding, "skipped": script.skipped},
         "weights": weights_of(model.preset),
+        "provenance": {"tag": tag},
     } | model.precision
     record = write_record(output, complete(output, full))
     summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)

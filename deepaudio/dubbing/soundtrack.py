@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepaudio.audio import loudness, mix
 from deepaudio.audio.meter import ABSOLUTE_GATE, measure
-from deepaudio.inference.lines import SpokenLine
+from deepaudio.inference.lines import SpokenLine, Take
 from deepaudio.media.audio import read_wave, write_wav
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.decode import read_blocks
@@ -47,23 +47,19 @@ def original_sound(info: ClipInfo, folder: Path) -> LazyWave | None:
     )
 
 
-def losses(info: ClipInfo, mode: str, bed: str = "keep") -> list[str]:
-    """What of the clip's own audio the output does not carry as it was, in words; `mode` is that of the track."""
+def losses(info: ClipInfo, mode: str, options: MixOptions) -> list[str]:
+    """What becomes of the clip's own sound where it does not stay as it was, in words; `mode` is that of the track."""
     if mode == "add" or not info.has_audio:
         return []
-    used = info.audio_stream if mode == "mix" and bed == "keep" else None
-    found = []
-    for stream in info.streams:
-        if stream.kind != "audio":
-            continue
-        facts = ", ".join(filter(None, (stream.codec, stream.language, stream.title)))
-        name = f"audio stream {stream.index} ({facts})"
-        if stream.index != used:
-            found.append(f"{name} is left out; --audio add keeps it as a track")
-        elif stream.channels > 2:
-            folded = "stereo" if stream.channels == SIX else "mono"
-            found.append(f"{name}: its {stream.channels} channels are mixed down to {folded}")
-    return found
+    stream = info.stream(info.audio_stream)
+    facts = ", ".join(filter(None, (stream.codec, stream.language, stream.title)))
+    name = f"audio stream {stream.index} ({facts})"
+    if mode == "replace" or options.bed != "keep":
+        return [f"{name} is left out; --audio add keeps it as a track"]
+    if stream.channels > 2:
+        folded = "stereo" if stream.channels == SIX else "mono"
+        return [f"{name}: its {stream.channels} channels are mixed down to {folded}"]
+    return []
 
 
 def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
@@ -176,19 +172,32 @@ def line_levels(parts: Sequence[Tensor], rate: int, gain: float) -> list[float |
 
 
 def write_stems(
-    folder: Path, track: Track, lines: Sequence[SpokenLine], parts: Sequence[Tensor], rate: int
+    folder: Path,
+    track: Track,
+    lines: Sequence[SpokenLine],
+    takes: Sequence[Sequence[Take]],
+    rate: int,
+    comment: str,
 ) -> dict[str, Path]:
-    """`dub.wav`, `bed.wav`, `mix.wav` and one file a line in `folder`."""
+    """`dub.wav`, `bed.wav`, `mix.wav` and in `lines` one file a line, or one for each of its takes; those with speech have the comment."""
     (folder / "lines").mkdir(parents=True, exist_ok=True)
-    written = {"dub": write_wav(folder / "dub.wav", track.voice, track.voice.sample_rate)}
+    written = {"dub": _written(folder / "dub.wav", track.voice, comment)}
     if track.bed is not None:
-        written["bed"] = write_wav(folder / "bed.wav", track.bed, track.bed.sample_rate)
-    written["mix"] = write_wav(folder / "mix.wav", track.sound, track.sound.sample_rate)
-    for number, (line, part) in enumerate(zip(lines, parts, strict=True), 1):
+        written["bed"] = _written(folder / "bed.wav", track.bed)
+    written["mix"] = _written(folder / "mix.wav", track.sound, comment)
+    for number, (line, made) in enumerate(zip(lines, takes, strict=True), 1):
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in line.id)[:60]
-        name = fitting_name(f"{number:04d}-{safe}.wav")
-        written[f"line {line.id}"] = write_wav(folder / "lines" / name, part * track.gain, rate)
+        for take in made:
+            which = f".take{take.number}" if len(made) > 1 else ""
+            name = fitting_name(f"{number:04d}-{safe}{which}.wav")
+            key = f"line {line.id}" + (f" take {take.number}" if which else "")
+            sound = take.waveform * track.gain
+            written[key] = write_wav(folder / "lines" / name, sound, rate, comment=comment)
     return written
+
+
+def _written(path: Path, sound: LazyWave, comment: str | None = None) -> Path:
+    return write_wav(path, sound, sound.sample_rate, comment=comment)
 
 
 def stereo(sound: LazyWave) -> LazyWave:

@@ -27,7 +27,7 @@ from deepaudio.evaluation.systems import System
 from deepaudio.media.output import write_bytes
 from deepaudio.progress import Progress
 from deepaudio.reports import tables
-from deepaudio.reports.html import eval_report
+from deepaudio.reports.evaluation import eval_report
 
 log = logging.getLogger(__name__)
 

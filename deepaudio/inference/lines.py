@@ -14,7 +14,7 @@ from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mix import Event, timeline
 from deepaudio.errors import ResourceError
 from deepaudio.inference.protocols import SpeechModel
-from deepaudio.inference.voices import Voice
+from deepaudio.inference.voices import Role, Voice
 from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.options import SampleOptions
 from deepaudio.progress import Progress
@@ -36,69 +36,103 @@ class Kept(Protocol):
 
 @dataclass(frozen=True)
 class SpokenLine(PlannedLine):
-    """A planned line that was spoken: with which seed, under which key of the cache, and whether it was found there."""
+    """A planned line that was spoken: in which take, with which seed, under which key of the cache, and whether it was found there."""
 
+    take: int = 1
     seed: int = 0
     key: str = ""
     kept: bool = False
 
 
 @dataclass(frozen=True)
+class Take:
+    """One way in which a line was spoken: samples [s] and the seed that made them."""
+
+    number: int
+    seed: int
+    waveform: Tensor
+
+
+@dataclass(frozen=True)
 class Speech:
-    """One track of speech [s] with its lines, and each line alone."""
+    """One track of speech [s] with its lines, and each line alone; the first of its `takes` is on the track."""
 
     waveform: Tensor
     sample_rate: int
     lines: tuple[SpokenLine, ...]
-    parts: tuple[Tensor, ...]
+    takes: tuple[tuple[Take, ...], ...]
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """Each line alone, as it is on the track."""
+        return tuple(takes[0].waveform for takes in self.takes)
 
 
 def speak_lines(
     tts: SpeechModel,
     plan: Sequence[PlannedLine],
-    voices: Mapping[str | None, Voice],
+    voices: Mapping[Role, Voice],
     duration: float,
     knowledge: Knowledge,
     options: SampleOptions,
     kept: Kept | None = None,
     progress: Progress | None = None,
+    wanted: Mapping[str, Sequence[int]] | None = None,
 ) -> Speech:
     """Synthesise the planned lines and lay them on a track of `duration` seconds.
 
-    `knowledge` has the contours of the whole track. A line found in `kept` under its key
-    is not made again, a new one is put there. Lines that overlap are summed, so two speakers may talk at once.
+    `knowledge` has the contours of the whole track. `wanted` names lines by id with the takes of each, the first for the track; other
+    lines are not spoken. Lines that overlap are summed, so two speakers may talk at once.
     """
     rate = tts.sample_rate
-    spoken, parts = [], []
-    for index, line in enumerate(plan):
-        voice = voices[line.speaker]
-        seed = line_seed(options.seed, line)
-        asked = line.duration + 2 * tts.margin
-        first, count = round((line.start - tts.margin) * FRAME_RATE), round(asked * FRAME_RATE)
-        known = knowledge.part(first, max(1, count))
-        key = line_key(line, voice, known, replace(options, seed=seed))
-        part = kept.get(key) if kept else None
-        fresh = part is None
-        if fresh:
-            own = replace(options, seed=seed)
-            part = _spoken(tts, line.text, voice, own, duration=asked, knowledge=known)
-            check_finite(part, f"the speech of line {line.id}")
-            if not _sounds(part):
-                message = f"the model gave silence for line {line.id}"
-                raise ResourceError("model.silent", message, "try another --seed or reference")
-            part = part.detach().cpu().float()
-            if kept:
-                kept.put(key, part)
-        parts.append(part)
-        spoken.append(SpokenLine(**vars(line), seed=seed, key=key, kept=not fresh))
+    chosen = [line for line in plan if wanted is None or line.id in wanted]
+    spoken, takes = [], []
+    for index, line in enumerate(chosen):
+        numbers = (1,) if wanted is None else wanted[line.id]
+        made = [
+            _take(tts, line, voices[line.speaker, line.mood], knowledge, options, number, kept)
+            for number in numbers
+        ]
+        spoken.append(made[0][0])
+        takes.append(tuple(take for _, take in made))
         if progress:
-            progress("speech", index + 1, len(plan))
+            progress("speech", index + 1, len(chosen))
     events = [
-        _inside(line.start - tts.margin, part, duration, rate)
-        for line, part in zip(plan, parts, strict=True)
+        _inside(line.start - tts.margin, made[0].waveform, duration, rate)
+        for line, made in zip(chosen, takes, strict=True)
     ]
     track = timeline(events, duration, rate)
-    return Speech(track, rate, tuple(spoken), tuple(parts))
+    return Speech(track, rate, tuple(spoken), tuple(takes))
+
+
+def _take(
+    tts: SpeechModel,
+    line: PlannedLine,
+    voice: Voice,
+    knowledge: Knowledge,
+    options: SampleOptions,
+    number: int,
+    kept: Kept | None,
+) -> tuple[SpokenLine, Take]:
+    """A line in one of its takes; one found in `kept` under its key is not made again, a new one is put there."""
+    asked = line.duration + 2 * tts.margin
+    first, count = round((line.start - tts.margin) * FRAME_RATE), round(asked * FRAME_RATE)
+    known = knowledge.part(first, max(1, count))
+    own = replace(options, seed=line_seed(options.seed, line, number))
+    key = line_key(line, voice, known, own)
+    part = kept.get(key) if kept else None
+    fresh = part is None
+    if fresh:
+        part = _spoken(tts, line.text, voice, own, duration=asked, knowledge=known)
+        check_finite(part, f"the speech of line {line.id}")
+        if not _sounds(part):
+            message = f"the model gave silence for line {line.id}"
+            raise ResourceError("model.silent", message, "try another --seed or reference")
+        part = part.detach().cpu().float()
+        if kept:
+            kept.put(key, part)
+    made = SpokenLine(**vars(line), take=number, seed=own.seed, key=key, kept=not fresh)
+    return made, Take(number, own.seed, part * 10 ** (voice.gain / 20))
 
 
 def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int) -> Event:
@@ -108,9 +142,10 @@ def _inside(start: float, part: Float[Tensor, " s"], duration: float, rate: int)
     return Event(max(0.0, start), part[before : before + room])
 
 
-def line_seed(seed: int, line: PlannedLine) -> int:
-    """A seed of the line's own, so that a changed neighbour does not change it."""
-    text = f"{seed}|{line.speaker or ''}|{line.text}"
+def line_seed(seed: int, line: PlannedLine, take: int = 1) -> int:
+    """A seed of the line's own, so that a changed neighbour does not change it, and another one for every take."""
+    first = f"{seed}" if take == 1 else f"{seed}#{take}"
+    text = f"{first}|{line.speaker or ''}|{line.text}"
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:6], "big")
 
 

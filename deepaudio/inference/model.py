@@ -12,7 +12,7 @@ hands over the knowledge pool (`models/mof/knowledge.py`) whole or not at all.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,16 +28,18 @@ from deepaudio.inference.gate import Direction, Gate, Route
 from deepaudio.inference.lines import (
     Kept,
     SpokenLine,
+    Take,
     check_finite,
     speak_lines,
 )
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Parts, SoundFeatures, SoundModel, SpeechModel
-from deepaudio.inference.voices import Voice, assign, read_voice
+from deepaudio.inference.voices import Role, Voice, assign, paced, read_voice
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
 from deepaudio.models.mof.knowledge import Knowledge, hand_over
+from deepaudio.notices import Notices
 from deepaudio.options import PRESET, FitOptions, SampleOptions
 from deepaudio.presets.trained import is_full_size, preset_folder
 from deepaudio.progress import Progress
@@ -68,6 +70,8 @@ class Result:
     """What became of each line; `kept` ones were taken from the lines of an earlier run."""
     parts: tuple[Tensor, ...] = ()
     """Each line alone, samples [s] before they were laid on the track."""
+    takes: tuple[tuple[Take, ...], ...] = ()
+    """All takes of each line; the first is the one on the track."""
 
 
 class DeepAudio:
@@ -145,6 +149,7 @@ class DeepAudio:
         pitch: Tensor | None = None,
         kept: Kept | None = None,
         on_plan: Callable[[Plan], None] | None = None,
+        wanted: Mapping[str, Sequence[int]] | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Result:
@@ -152,7 +157,7 @@ class DeepAudio:
 
         `direction` overrides the gate; `original` is the contour [n] of the clip's own sound, the fallback for
         when someone speaks; `pitch` [n] octaves at 93.75 Hz whose intonation the speech follows; `kept` are lines made before; `on_plan` sees the plan before a word is spoken and may refuse
-        it by raising; with `dry_run` the lines are planned and not spoken.
+        it by raising; `wanted` are the lines to speak by id, each with its takes, all lines once where it is None; with `dry_run` the lines are planned and not spoken.
         Raises UsageError when the direction needs a video, a transcript or a reference that is not given.
         """
         route = self.route(instruction)
@@ -166,7 +171,11 @@ class DeepAudio:
                 rate = self.v2a.sample_rate
                 return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
             script = as_script(_require(transcript, "a transcript", taken))
-            voices = as_voices(_require(reference, "a reference", taken), reference_text, script)
+            wrong = Notices()
+            voices = as_voices(
+                _require(reference, "a reference", taken), reference_text, script, wrong
+            )
+            script = paced(script, voices)
             sampling = {"speech": self.tts.defaults.fill(options)}
             energy = duration = None  # phi, and as long as the text needs
             if taken == "v2s":
@@ -180,7 +189,8 @@ class DeepAudio:
                 return self.tts.natural_duration(text, references)
 
             plan = plan_lines(script, pace, duration, energy, original, fit, self.tts.margin)
-            plan = replace(plan, warnings=(*plan.warnings, *self._unspoken(plan)))
+            warnings = (*wrong.warnings, *plan.warnings, *self._unspoken(plan))
+            plan = replace(plan, warnings=warnings)
             if on_plan:
                 on_plan(plan)
             if dry_run:
@@ -190,7 +200,7 @@ class DeepAudio:
             used = sampling["speech"]
             known = hand_over(taken, Knowledge(energy, pitch))
             speech = speak_lines(
-                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress
+                self.tts, plan.lines, voices, plan.duration, known, used, kept, progress, wanted
             )
         return Result(
             speech.waveform,
@@ -202,6 +212,7 @@ class DeepAudio:
             plan=plan,
             lines=speech.lines,
             parts=speech.parts,
+            takes=speech.takes,
         )
 
     def _features(
@@ -247,15 +258,18 @@ def load(
 
 
 def as_voices(
-    reference: str | PathLike | Voice | Mapping[str, Voice], text: str | None, script: Script
-) -> dict[str | None, Voice]:
-    """The voice of every speaker of the script."""
+    reference: str | PathLike | Voice | Mapping[str, Voice],
+    text: str | None,
+    script: Script,
+    notices: Notices,
+) -> dict[Role, Voice]:
+    """The voice of every speaker and mood of the script; a mood that a voice does not have goes to `notices`."""
     if isinstance(reference, Mapping):
         named = {name: voice for name, voice in reference.items() if name}
-        return assign(script, named, reference.get(""))
+        return assign(script, named, reference.get(""), notices)
     if not isinstance(reference, Voice):
         reference = read_voice(Path(reference), text)
-    return assign(script, {}, reference)
+    return assign(script, {}, reference, notices)
 
 
 def _require(value, what: str, direction: str):

@@ -112,7 +112,15 @@ def in_sequence(
             )
         lines.append(
             PlannedLine(
-                line.id, line.text, line.speaker, start, length, start, start + length, line.speed
+                line.id,
+                line.text,
+                line.speaker,
+                start,
+                length,
+                start,
+                start + length,
+                line.speed,
+                mood=line.mood,
             )
         )
         clock = start + length + options.pause

@@ -6,6 +6,7 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -17,6 +18,21 @@ from deepaudio.judges._weights import HUB
 JUDGES = {name: ("transcript",) for name in ("whisper-base", "whisper-tiny.en", "whisper-large-v3")}
 REPOSITORY = "Systran/faster-whisper-large-v3"
 SAMPLE_RATE = 16_000
+
+
+class Word(NamedTuple):
+    """A word with the seconds at which it is said."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Heard(NamedTuple):
+    """What was said, and in which language (ISO 639-1)."""
+
+    words: list[Word]
+    language: str
 
 
 class Whisper:
@@ -39,6 +55,21 @@ class Whisper:
         )
         return " ".join(segment.text.strip() for segment in segments).strip()
 
+    def words(self, waveform: Tensor, sample_rate: int) -> Heard:
+        """Every word of one waveform [s] with its times, in the language that is heard; silence and music say nothing."""
+        segments, info = self._model.transcribe(
+            mono(waveform, sample_rate, SAMPLE_RATE),
+            beam_size=5,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            vad_filter=True,
+        )
+        found = [word for segment in segments for word in segment.words or ()]
+        return Heard(
+            [Word(float(w.start), float(w.end), w.word.strip()) for w in found], info.language
+        )
+
 
 def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
     """Open one of JUDGES; WeightsError where package or folder is missing."""
@@ -48,7 +79,7 @@ def load(name: str, folder: Path | None = None, device: str = "cpu") -> Whisper:
         raise WeightsError(
             "judge.missing",
             f"judge '{name}' needs the package faster-whisper",
-            hint="pip install faster-whisper  (extra: judges)",
+            hint="pip install faster-whisper  (extra: judges or transcribe)",
             judge=name,
         ) from error
     options = {

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import struct
 import wave
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -90,14 +91,17 @@ def write_wav(
     sample_rate: int,
     *,
     bits: int = 16,
+    comment: str | None = None,
 ) -> Path:
-    """Write [s] or [channels s] as 16- or 24-bit PCM, atomically. Values beyond +-1 are clipped with a warning.
+    """Write [s] or [channels s] as 16- or 24-bit PCM, atomically, with a comment if there is one. Values beyond +-1 are clipped with a warning.
 
     Raises ValueError for NaN or infinite samples: silence must not take the place of a failure.
     """
     place = Path(os.path.abspath(os.fspath(path)))
     with published(place) as temp:
         write_pcm(temp, waveform, sample_rate, bits)
+        if comment:
+            _add_comment(temp, comment)
     return place
 
 
@@ -121,6 +125,19 @@ def write_pcm(
             sink.writeframesraw(_pcm(block, bits))
     if peak > 1.0:
         log.warning("peak %.2f is clipped to full scale", peak)
+
+
+def _add_comment(path: Path, comment: str) -> None:
+    """A chunk LIST INFO ICMT behind the samples, where players and editors look for it."""
+    words = comment.encode("utf-8") + b"\0"
+    words += b"\0" * (len(words) % 2)
+    chunk = b"INFOICMT" + struct.pack("<I", len(words)) + words
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.write(b"\0" * (end % 2) + b"LIST" + struct.pack("<I", len(chunk)) + chunk)
+        size = file.tell() - 8
+        file.seek(4)
+        file.write(struct.pack("<I", size))
 
 
 def _pcm(block: Float[Tensor, "c s"], bits: int) -> bytes:

@@ -41,6 +41,8 @@ class StreamInfo:
     language: str | None = None
     title: str | None = None
     default: bool = False
+    flags: tuple[str, ...] = ()
+    """What the track is for besides being the default, in the words of ffmpeg: forced, hearing_impaired, comment ..."""
     attached_picture: bool = False
     start: float = 0.0
     duration: float | None = None
@@ -78,6 +80,8 @@ class ClipInfo:
     notes: tuple[str, ...] = ()
     n_unordered: int = 0
     """Frames whose decoding time lies before that of the one in front of them."""
+    comment: str | None = None
+    """What the file says of itself."""
     allow_damaged: bool = False
     """Go on with what can be decoded, however much is damaged."""
 

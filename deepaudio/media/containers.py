@@ -6,6 +6,7 @@ from pathlib import Path
 from deepaudio.errors import InputError
 from deepaudio.media.clip import ClipInfo, StreamInfo
 from deepaudio.media.sniff import shown_path
+from deepaudio.options import DropTracks
 
 TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text"})
 _CHAPTER_TAG = "text"
@@ -49,6 +50,18 @@ class MuxPlan:
     kept: tuple[Planned, ...]
     audio: str
     notes: tuple[str, ...]
+    subtitles: bool = False
+    """A track with subtitles of the new sound is added."""
+
+    @property
+    def sounds(self) -> list[Planned]:
+        """The tracks of the clip that stay behind the new sound."""
+        return [p for p in self.kept if p.stream.kind == "audio"]
+
+    @property
+    def texts(self) -> list[Planned]:
+        """The subtitle tracks of the clip that stay."""
+        return [p for p in self.kept if p.stream.kind == "subtitle"]
 
 
 def _names(words: str) -> frozenset[str]:
@@ -170,8 +183,16 @@ BY_SUFFIX = {
 }
 
 
-def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = False) -> MuxPlan:
-    """Decide the container and the fate of every stream; pure.
+def plan(
+    info: ClipInfo,
+    out: Path,
+    *,
+    audio: str = "replace",
+    strict: bool = False,
+    drop: DropTracks = "none",
+    subtitles: bool = False,
+) -> MuxPlan:
+    """Decide the container and the fate of every stream; pure. With `subtitles` a track of text is added: InputError where there is no place for it.
 
     A video that the asked container cannot carry moves the output to `.mkv` (under `strict`: InputError); every other
     stream that has to be converted or left out is named in the notes (under `strict`: InputError).
@@ -188,13 +209,19 @@ def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = Fa
             raise InputError("output.codec", f"{out.suffix}: {reason}", "write to .mkv")
         out, box = out.with_suffix(".mkv"), _MKV
         notes.append(f"{reason}; written as {shown_path(out.name)}")
+    if subtitles and box.text is None:
+        message = f"{box.muxer} has no place for subtitles"
+        hint = "write to .mp4, .mkv or .webm, or take --subtitles FILE.srt"
+        raise InputError("output.subtitles", message, hint)
     kept: list[Planned] = []
     if info.n_hidden and box not in (_MP4, _MOV):
         notes.append(
             f"{info.n_hidden} frames that an edit list hides become visible in {box.muxer}"
         )
     for stream in info.streams:
-        planned, word = _fate(stream, info, box, audio)
+        if _unwanted(stream, info, audio, drop):
+            continue
+        planned, word = _fate(stream, info, box)
         if planned is not None:
             kept.append(planned)
         if word and strict:
@@ -203,7 +230,7 @@ def plan(info: ClipInfo, out: Path, *, audio: str = "replace", strict: bool = Fa
             notes.append(f"stream {stream.index} ({stream.codec}): {word}")
     if info.n_chapters and not box.chapters:
         notes.append(f"{info.n_chapters} chapters are left out: no place for them in {box.muxer}")
-    return MuxPlan(out, box, tuple(kept), audio, tuple(notes))
+    return MuxPlan(out, box, tuple(kept), audio, tuple(notes), subtitles)
 
 
 def _obstacle(info: ClipInfo, box: Container) -> str | None:
@@ -215,9 +242,14 @@ def _obstacle(info: ClipInfo, box: Container) -> str | None:
     return None
 
 
-def _fate(
-    stream: StreamInfo, info: ClipInfo, box: Container, audio: str
-) -> tuple[Planned | None, str | None]:
+def _unwanted(stream: StreamInfo, info: ClipInfo, audio: str, drop: DropTracks) -> bool:
+    """The sound that the new one replaces, and what was asked to be left out."""
+    if stream.index == info.audio_stream:
+        return audio == "replace"
+    return drop in ("all", stream.kind) and stream.kind in ("audio", "subtitle")
+
+
+def _fate(stream: StreamInfo, info: ClipInfo, box: Container) -> tuple[Planned | None, str | None]:
     """What happens to a stream, and the words for the report if something is lost."""
     if stream.kind == "video":
         if stream.attached_picture:
@@ -226,13 +258,12 @@ def _fate(
             return None, f"second video stream left out: not possible in {box.muxer}"
         return Planned(stream), None
     if stream.kind == "audio":
-        if audio == "replace":
-            return None, None
         if stream.codec in box.audio and stream.channels:
             return Planned(stream), None
         if stream.channels:
-            return Planned(stream, "encode"), f"original sound converted for {box.muxer}"
-        return None, "original sound left out: it cannot be read"
+            words = f"audio track encoded anew as {box.encoders[0]} for {box.muxer}"
+            return Planned(stream, "encode"), words
+        return None, "audio track left out: it cannot be read"
     if stream.kind == "subtitle":
         if stream.codec in box.subtitles:
             return Planned(stream), None

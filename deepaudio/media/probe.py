@@ -18,6 +18,8 @@ from deepaudio.media.sniff import shown_path
 
 log = logging.getLogger(__name__)
 
+_OWN_FIELDS = ("default", "attached_pic")
+
 
 def probe(
     path: str | os.PathLike | ClipInfo,
@@ -80,8 +82,9 @@ def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
         codec=name or "unknown",
         tag=tag,
         language=stream.metadata.get("language"),
-        title=stream.metadata.get("title"),
+        title=stream.metadata.get("title") or stream.metadata.get("name"),  # as MP4 has it
         default=bool(bits & bits.default),
+        flags=tuple(d.name for d in type(bits) if bits & d and d.name not in _OWN_FIELDS),
         attached_picture=bool(bits & bits.attached_pic),
         start=float((stream.start_time or 0) * base),
         duration=None if stream.duration is None else float(stream.duration * base),
@@ -195,8 +198,14 @@ def _measure(
         fingerprint=fingerprint(place),
         notes=tuple(notes),
         n_unordered=plan.unordered,
+        comment=_comment(container),
         allow_damaged=allow_damaged,
     )
+
+
+def _comment(container) -> str | None:
+    tags = {key.lower(): value for key, value in container.metadata.items()}
+    return tags.get("comment") or tags.get("description")
 
 
 def _check_times(

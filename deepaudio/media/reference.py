@@ -52,11 +52,13 @@ class LoadedReference(NamedTuple):
     notices: Notices
 
 
-def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedReference:
+def load_reference(
+    path: str | os.PathLike, text: str | None = None, longest: float = MAX_SECONDS
+) -> LoadedReference:
     """Mono waveform at the file's own rate, its rate, what was measured, and what the user should know.
 
     Stereo and more channels become their mean. Raises InputError for silence and for less than 1 s of sound, with the
-    numbers; what is beyond 12 s is cut at a pause, and `text` with it (`facts.text`). A video is taken by its sound.
+    numbers; what is beyond `longest` seconds is cut at a pause, and `text` with it (`facts.text`). A video is taken by its sound.
     Of more than ten minutes only these are read; with a transcript, whose place in them is unknown, that is an InputError.
     """
     shown = shown_path(path)
@@ -102,8 +104,8 @@ def load_reference(path: str | os.PathLike, text: str | None = None) -> LoadedRe
     notices.warn(*_quality(waveform, levels, voiced, channels))
     start, end = 0.0, duration
     text = text.strip() if text and text.strip() else None
-    if duration > MAX_SECONDS:
-        start, end, text = _cut(levels, voiced, duration, text, notices)
+    if duration > longest:
+        start, end, text = _cut(levels, voiced, duration, text, longest, notices)
         waveform = _faded(waveform[round(start * rate) : round(end * rate)], rate)
         voiced = voiced[int(start / FRAME) : int(end / FRAME)]
         speech = float(voiced.sum()) * FRAME
@@ -194,16 +196,17 @@ def _pauses(voiced: Tensor) -> list[tuple[float, float]]:
     return found
 
 
-def _cut(levels, voiced, duration, text, notices) -> tuple[float, float, str | None]:
+def _cut(levels, voiced, duration, text, longest, notices) -> tuple[float, float, str | None]:
     """Start, end and transcript of the part that is kept."""
     first = float(voiced.nonzero()[0]) * FRAME if bool(voiced.any()) else 0.0
     start = max(0.0, first - 0.1)
-    pauses = [(m, n) for m, n in _pauses(voiced) if start + MIN_KEPT <= m <= start + MAX_SECONDS]
+    least = min(MIN_KEPT, longest / 2)
+    pauses = [(m, n) for m, n in _pauses(voiced) if start + least <= m <= start + longest]
     total = float(voiced.sum())
     if text and total:
         choices = [(m, _spoken(voiced, m) / total) for m, _ in pauses]
         end, kept, miss = _joint_cut(
-            text, choices or [(_quietest(levels, start), None)], voiced, total
+            text, choices or [(_quietest(levels, start, longest), None)], voiced, total
         )
         text = kept
         notices.warn(f"the transcript was cut with the reference to {kept!r}; check that it fits")
@@ -212,14 +215,14 @@ def _cut(levels, voiced, duration, text, notices) -> tuple[float, float, str | N
     elif pauses:
         end = max(pauses, key=lambda p: p[1] + 0.05 * (p[0] - start))[0]
     else:
-        end = _quietest(levels, start)
+        end = _quietest(levels, start, longest)
     where = "at a pause" if pauses else "at its quietest moment, as it has no pause"
     notices.note(f"{start:.1f} to {end:.1f} s of {duration:.1f} s are used, cut {where}")
     return start, end, text
 
 
-def _quietest(levels: Tensor, start: float) -> float:
-    begin, end = int((start + 0.7 * MAX_SECONDS) / FRAME), int((start + MAX_SECONDS) / FRAME)
+def _quietest(levels: Tensor, start: float, longest: float) -> float:
+    begin, end = int((start + 0.7 * longest) / FRAME), int((start + longest) / FRAME)
     return (begin + int(levels[begin:end].argmin()) + 0.5) * FRAME
 
 

@@ -6,21 +6,22 @@ NAME.json, a list of {key, frames, text} with `emotion` where the manifest has o
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from deepaudio.audio.energy import energy_contour
 from deepaudio.audio.mel import MelConfig, log_mel
 from deepaudio.audio.pitch import pitch_track
 from deepaudio.audio.prosody import letters_in, prosody
-from deepaudio.data.manifest import Item
-from deepaudio.data.shards import write_shard
+from deepaudio.data.manifest import Item, usable
+from deepaudio.data.shards import tensors_in, write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
+from deepaudio.options import ShardForm
 from deepaudio.text.f5_tokenizer import F5Tokenizer
 
 
@@ -30,38 +31,43 @@ def write_infill_shard(
     tokenizer: F5Tokenizer,
     energies: dict[str, Tensor] | None = None,
     with_prosody: bool = False,
+    form: ShardForm = "safetensors",
 ) -> int:
     """Write a shard; how many utterances it holds.
 
     `with_prosody` measures the pitch of every recording (WORLD), which takes far longer than all the rest.
     `energies` are contours by id, those that V2A predicts (V2S tuning); without them each recording's own is taken.
-    Raises InputError for an item without text, sound or contour.
+    An item without text, readable sound or contour is named in the log and left out; InputError when none is left.
     """
-    rate = MelConfig().sample_rate
     tensors, rows = {}, []
-    for item in items:
-        if not item.text or not item.audio:
-            raise InputError("manifest.incomplete", f"{item.id}: an utterance needs text and audio")
-        waveform = read_audio(Path(item.audio), rate)
-        mel = log_mel(waveform[None])[0]
-        if energies is None:
-            energy = energy_contour(waveform, rate, len(mel))
-        elif item.id in energies:
-            energy = torch.nn.functional.pad(
-                energies[item.id][: len(mel)].float(),
-                (0, max(0, len(mel) - len(energies[item.id]))),
-            )
-        else:
-            raise InputError("energies.incomplete", f"{item.id}: no contour for it")
-        tensors[f"{item.id}.mel"] = mel.half()
-        tensors[f"{item.id}.energy"] = energy.half()
-        tensors[f"{item.id}.text"] = tokenizer.encode(item.text).int()
-        if with_prosody:
-            track = pitch_track(waveform, rate, len(mel))
-            tensors[f"{item.id}.prosody"] = prosody(track, letters_in(item.text))
-        row = {"key": item.id, "frames": len(mel), "text": item.text}
-        rows.append(row | ({"emotion": item.emotion} if item.emotion else {}))
-    return write_shard(out, rows, tensors)
+    for item, (row, made) in usable(items, partial(_made, tokenizer, energies, with_prosody)):
+        rows.append(row)
+        tensors |= {f"{item.id}.{name}": value for name, value in made.items()}
+    return write_shard(out, rows, tensors, form)
+
+
+def _made(
+    tokenizer: F5Tokenizer, energies: dict[str, Tensor] | None, with_prosody: bool, item: Item
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The row of an utterance and its tensors."""
+    if not item.text or not item.audio:
+        raise InputError("manifest.incomplete", f"{item.id}: an utterance needs text and audio")
+    rate = MelConfig().sample_rate
+    waveform = read_audio(Path(item.audio), rate)
+    mel = log_mel(waveform[None])[0]
+    n = len(mel)
+    if energies is None:
+        energy = energy_contour(waveform, rate, n)
+    elif item.id in energies:
+        contour = energies[item.id][:n].float()
+        energy = torch.nn.functional.pad(contour, (0, n - len(contour)))
+    else:
+        raise InputError("energies.incomplete", f"{item.id}: no contour for it")
+    made = {"mel": mel.half(), "energy": energy.half(), "text": tokenizer.encode(item.text).int()}
+    if with_prosody:
+        made["prosody"] = prosody(pitch_track(waveform, rate, n), letters_in(item.text))
+    row = {"key": item.id, "frames": n, "text": item.text}
+    return row | ({"emotion": item.emotion} if item.emotion else {}), made
 
 
 def write(
@@ -70,14 +76,19 @@ def write(
     vocabulary: Path,
     energies: Path | None,
     with_prosody: bool = False,
+    form: ShardForm = "safetensors",
 ) -> int:
-    """`write_infill_shard` with the vocabulary and the contours from files. InputError for one that is missing or damaged."""
-    for path in (vocabulary, energies):
-        if path is not None and not path.is_file():
-            raise InputError("file.missing", f"no such file: {path}", "check the path")
-    try:
-        contours = load_file(energies) if energies else None
-    except SafetensorError as error:
-        hint = "deepaudio prepare energies writes it"
-        raise InputError("energies.damaged", f"{energies}: {error}", hint) from error
-    return write_infill_shard(out, items, F5Tokenizer.read(vocabulary), contours, with_prosody)
+    """`write_infill_shard` with the vocabulary and the contours from files (`*` for several). InputError for one that is missing or damaged."""
+    if not vocabulary.is_file():
+        raise InputError("file.missing", f"no such file: {vocabulary}", "check the path")
+    contours = _contours(energies) if energies else None
+    tokenizer = F5Tokenizer.read(vocabulary)
+    return write_infill_shard(out, items, tokenizer, contours, with_prosody, form)
+
+
+def _contours(name: Path) -> dict[str, Tensor]:
+    files = sorted(name.parent.glob(name.name)) if "*" in name.name else [name]
+    found = {}
+    for path in files or [name]:
+        found |= tensors_in(path, "contours", "deepaudio prepare energies writes it")
+    return found

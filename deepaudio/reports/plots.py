@@ -1,4 +1,4 @@
-"""Plots for reports: energy contours over slots, spectrograms; PNG as data URIs."""
+"""Plots for reports: spectrograms, PNG as data URIs."""
 
 import base64
 import io
@@ -13,7 +13,6 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from deepaudio.audio.energy import energy_contour
-from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import MelConfig, log_mel
 
 RATE = 16_000
@@ -21,24 +20,6 @@ N_FFT, HOP = 512, 160
 RANGE_DB = 80.0
 
 Span = tuple[float, float, str]
-
-
-def energies(
-    contours: Sequence[tuple[str, Float[Tensor, " n"]]], slots: Sequence[Span] = ()
-) -> str:
-    """Contours [n] at 93.75 Hz with their names, over shaded slots (start, end, label)."""
-    figure = Figure(figsize=(9, 2.4), layout="constrained")
-    axes = figure.subplots()
-    for start, end, label in slots:
-        axes.axvspan(start, end, color="0.9", linewidth=0)
-        axes.text(start, 1.02, plain(label), fontsize=7, va="bottom", clip_on=True)
-    for name, contour in contours:
-        times = np.arange(len(contour)) / FRAME_RATE
-        axes.plot(times, contour.cpu().numpy(), label=plain(name), linewidth=1)
-    axes.set(xlabel="s", ylabel="energy", ylim=(0, 1.15))
-    axes.margins(x=0)
-    axes.legend(fontsize=8, loc="upper right")
-    return _uri(figure)
 
 
 def spectrogram(waveform: Float[Tensor, " s"], sample_rate: int, slots: Sequence[Span] = ()) -> str:

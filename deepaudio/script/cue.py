@@ -29,6 +29,8 @@ class Line:
     instruction: str | None = None
     dub: bool = True
     """False leaves the original sound in place of this line."""
+    mood: str | None = None
+    """How it is said, `angry` of `MARA (angry): ...`: a voice may have a recording for it."""
     row: int = field(default=0, compare=False)
     """Line of the file it came from, counted from 1."""
 

@@ -33,6 +33,7 @@ class PlannedLine:
     """Seconds that are missing even at the highest pace: reported, nothing is cut."""
     borrowed: float = 0.0
     """Seconds spoken after the mouth has stopped."""
+    mood: str | None = None
 
     @property
     def end(self) -> float:
@@ -210,6 +211,7 @@ def _fitted(line, space, seen, room, natural, min_speed, max_speed) -> PlannedLi
         speed=speed * line.speed,
         overflow=overflow,
         borrowed=borrowed,
+        mood=line.mood,
     )
 
 

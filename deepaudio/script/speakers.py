@@ -10,6 +10,7 @@ from deepaudio.script.cue import Script
 
 _NAME = r"[^\W\d_][\w .'’\-]{0,31}"
 _COLON = re.compile(rf"({_NAME}):(?:\s+|$)(.*)", re.DOTALL)
+_ASIDE = re.compile(rf"({_NAME}?)\s*[(\[]([^()\[\]\n]{{1,40}})[)\]]\s*[:：](?:\s|$)")
 _BRACKET = re.compile(rf"\[({_NAME})\]:?\s+(.+)", re.DOTALL)
 
 
@@ -24,6 +25,14 @@ def split_name(text: str) -> tuple[str | None, str]:
         ):
             return match[1].strip(), match[2].strip()
     return None, text
+
+
+def without_mood(row: str) -> tuple[str, str | None]:
+    """(`MARA: text`, `angry`) of `MARA (angry): text`, where a row begins like that."""
+    found = _ASIDE.match(row)
+    if found is None:
+        return row, None
+    return f"{found[1]}: {row[found.end() :].strip()}", " ".join(found[2].split()).casefold()
 
 
 def accepted_names(texts: Iterable[str], known: Collection[str] = ()) -> set[str]:

@@ -6,13 +6,15 @@ import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from deepaudio import __version__
 from deepaudio.errors import DeepAudioError, ToolError
 from deepaudio.libraries import installed, needed, optional, requirements, unfit
 from deepaudio_cli import options as opt
-from deepaudio_cli.console import Console
+from deepaudio_cli.console import Console, printable
 
 SHOWN = (
     "torch",
@@ -48,9 +50,21 @@ JUDGES = ("faster-whisper", "resemblyzer", "speechmos")
 LOW_DISK = 1 << 30
 
 
-def doctor(json: opt.Json = False, verbose: opt.Verbose = 0) -> None:
-    """Check versions, ffmpeg, device, disk, cache and presets; exit 4 when something needed is missing."""
+def doctor(
+    file: Annotated[
+        Path | None, typer.Argument(help="A video or sound: say what it tells of how it was made.")
+    ] = None,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+) -> None:
+    """Check versions, ffmpeg, device, disk, cache and presets (exit 4 when something needed is missing), or look at one FILE."""
     console = Console("doctor", json, verbose)
+    if file is not None:
+        from deepaudio.dubbing.provenance.tag import findings, inspect
+
+        found = inspect(file)
+        console.result(found, *(printable(line) for line in findings(found)))
+        return
     faults: list[str] = []
     facts = {
         "deepaudio": __version__,

@@ -5,12 +5,32 @@ from typing import Annotated
 
 import typer
 
-from deepaudio.dubbing.jobs import BatchJob, DubJob, Extras, Policy
+from deepaudio.dubbing.jobs import BatchJob, Choice, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
-from deepaudio.options import INSTRUCTIONS, FitOptions, MixOptions
+from deepaudio.options import INSTRUCTIONS, RECOGNISER, FitOptions, MixOptions
+from deepaudio.text.languages import find_language
+from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
+from deepaudio_cli.examples import page
 from deepaudio_cli.job_stream import STREAM, dub_stream
+
+
+def _print_examples(asked: bool) -> None:
+    if asked:
+        typer.echo(page())
+        raise typer.Exit()
+
+
+Examples = Annotated[
+    bool,
+    typer.Option(
+        "--examples",
+        is_eager=True,
+        callback=_print_examples,
+        help="Print ready commands and leave.",
+    ),
+]
 
 
 def dub(
@@ -19,47 +39,26 @@ def dub(
         typer.Argument(help="The video to dub, or - for jobs as JSON lines on standard input."),
     ] = None,
     script: opt.Script = None,
-    text: opt.Text = None,
     ref: opt.Ref = None,
-    ref_text: opt.RefText = None,
     voice: opt.VoiceOf = None,
-    voices: opt.Voices = None,
     output: opt.Output = None,
-    instruction: opt.Instruction = INSTRUCTIONS["dub"],
-    force: opt.Force = False,
-    prompt: opt.Prompt = "",
-    negative: opt.Negative = "",
-    preset: opt.Preset = opt.PRESET,
-    quality: opt.QualityName = opt.SAMPLING.quality,
-    steps: opt.Steps = None,
-    guidance: opt.Guidance = None,
-    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
-    seed: opt.Seed = opt.SAMPLING.seed,
-    emotion: opt.Emotion = None,
-    min_speed: opt.MinSpeed = opt.FIT.min_speed,
-    max_speed: opt.MaxSpeed = opt.FIT.max_speed,
-    pause: opt.Pause = opt.FIT.pause,
-    pitch: opt.PitchSource = "own",
-    clamp: opt.Clamp = False,
     audio: opt.Audio = opt.MIX.audio,
-    bed: opt.BedName = opt.MIX.bed,
-    duck: opt.Duck = opt.MIX.duck_db,
-    loudness: opt.Loudness = opt.MIX.loudness,
-    stems: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
+    language: opt.Language = None,
+    subtitles: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.srt|track",
+            help="Subtitles of the dub: a file (.srt or .vtt), or 'track' for a track in the output "
+            "(.mp4, .mov, .mkv, .webm); may be given twice.",
+        ),
     ] = None,
+    quality: opt.QualityName = opt.SAMPLING.quality,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Also write one self-contained report."),
-    ] = None,
-    emit_script: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.json", help="Also write the script with the chosen times."),
-    ] = None,
-    subtitles: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.srt", help="Also write subtitles of the dub: .srt or .vtt."),
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write one self-contained report; of a batch an index page, and a report beside each output.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -68,44 +67,84 @@ def dub(
             help="Check and plan; speak nothing, write only --emit-script and --subtitles.",
         ),
     ] = False,
+    examples: Examples = False,
+    text: opt.Text = None,
+    transcribe: opt.Transcribe = False,
+    recogniser: opt.Recogniser = RECOGNISER,
+    only: opt.Only = "",
+    start: opt.From = None,
+    end: opt.To = None,
+    emit_script: Annotated[
+        Path | None,
+        opt.script_option(metavar="FILE.json", help="Also write the script with the chosen times."),
+    ] = None,
     encoding: opt.Encoding = None,
     speak_sdh: opt.SpeakSdh = False,
-    strict: opt.Strict = False,
-    allow_damaged: opt.AllowDamaged = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="A script without lines copies the clip.")
+        bool, opt.script_option("--allow-empty", help="A script without lines copies the clip.")
     ] = False,
+    ref_text: opt.RefText = None,
+    voices: opt.Voices = None,
+    takes: opt.Takes = Choice.takes,
+    take: opt.Taken = None,
+    emotion: opt.Emotion = None,
+    consent: opt.Consent = False,
+    require_consent: opt.RequireConsent = False,
+    min_speed: opt.MinSpeed = opt.FIT.min_speed,
+    max_speed: opt.MaxSpeed = opt.FIT.max_speed,
+    pause: opt.Pause = opt.FIT.pause,
+    pitch: opt.PitchSource = "own",
+    clamp: opt.Clamp = False,
+    strict: opt.Strict = False,
+    bed: opt.BedName = opt.MIX.bed,
+    duck: opt.Duck = opt.MIX.duck_db,
+    loudness: opt.Loudness = opt.MIX.loudness,
+    drop: opt.Drop = opt.MIX.drop,
+    prompt: opt.Prompt = "",
+    negative: opt.Negative = "",
     video_stream: Annotated[
         int | None,
-        typer.Option(help="Video stream to dub, counted from 0 among the video streams.", min=0),
+        opt.output_option(
+            help="Video stream to dub, counted from 0 among the video streams.", min=0
+        ),
     ] = None,
     audio_stream: Annotated[
         int | None,
-        typer.Option(help="Audio stream to use, counted from 0 among the audio streams.", min=0),
+        opt.sound_option(
+            help="Audio stream to use, counted from 0 among the audio streams.", min=0
+        ),
+    ] = None,
+    stems: Annotated[
+        Path | None,
+        opt.output_option(metavar="DIR", help="Also write speech, bed and each line as WAV files."),
+    ] = None,
+    c2pa: Annotated[
+        Path | None,
+        opt.output_option(
+            metavar="SIGNER.pem",
+            help="Sign the output (C2PA) with the certificates and the key in this file (extra: c2pa).",
+        ),
     ] = None,
     keep_temp: Annotated[
-        bool, typer.Option("--keep-temp", help="Keep the unfinished file when muxing fails.")
+        bool, opt.output_option("--keep-temp", help="Keep the unfinished file when muxing fails.")
     ] = False,
     remux_fix: Annotated[
         bool,
-        typer.Option("--remux-fix", help="Regenerate decoding times (DTS) that are out of order."),
+        opt.output_option(
+            "--remux-fix", help="Regenerate decoding times (DTS) that are out of order."
+        ),
     ] = False,
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Reuse lines that were spoken before.")
-    ] = Extras.cache,
-    consent: opt.Consent = False,
-    require_consent: opt.RequireConsent = False,
+    allow_damaged: opt.AllowDamaged = False,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="JOBS.jsonl", help="Dub many clips, one JSON object a line."),
+        opt.batch_option(metavar="JOBS.jsonl", help="Dub many clips, one JSON object a line."),
     ] = None,
     out_dir: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where a batch writes."),
+        Path | None, opt.batch_option(metavar="DIR", help="Where a batch writes.")
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(
+        opt.batch_option(
             help="Processes of a batch, at most one a core; by default as many as are fast.",
             min=1,
             max=256,
@@ -113,14 +152,24 @@ def dub(
     ] = BatchJob.jobs,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
+        opt.batch_option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
     ] = None,
     keep_going: Annotated[
-        bool, typer.Option("--keep-going/--stop-at-first", help="Go on after a failed item.")
+        bool, opt.batch_option("--keep-going/--stop-at-first", help="Go on after a failed item.")
     ] = BatchJob.keep_going,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Skip items that are finished and unchanged.")
+        bool, opt.batch_option("--resume", help="Skip items that are finished and unchanged.")
     ] = False,
+    cache: Annotated[
+        bool, opt.machine_option("--cache/--no-cache", help="Reuse lines that were spoken before.")
+    ] = Extras.cache,
+    instruction: opt.Instruction = INSTRUCTIONS["dub"],
+    force: opt.Force = False,
+    preset: opt.Preset = opt.PRESET,
+    steps: opt.Steps = None,
+    guidance: opt.Guidance = None,
+    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
+    seed: opt.Seed = opt.SAMPLING.seed,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
@@ -134,30 +183,39 @@ def dub(
     console = Console("dub", json, verbose, quiet)
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
-    opt.prepare(offline)
+    arg.prepare(offline)
     if manifest is None and clip != STREAM:
-        script, text = opt.source(script, text, encoding)
+        script, text = arg.source(script, text, encoding, transcribe)
+    if language is not None:
+        find_language(language)
+    subtitle_file, subtitle_track = arg.subtitles(subtitles)
     job = DubJob(
         clip=clip or Path(),
         script=script,
         text=text,
-        cast=opt.cast(ref, ref_text, voice, voices),
+        recogniser=recogniser if transcribe else None,
+        cast=arg.cast(ref, ref_text, voice, voices),
         output=output,
         instruction=instruction,
         prompt=prompt,
         negative=negative,
         video_stream=video_stream,
         audio_stream=audio_stream,
-        options=opt.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
+        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
         pitch=pitch,
-        mix=MixOptions(audio, bed, duck, loudness),
+        language=language,
+        mix=MixOptions(audio, bed, duck, loudness, drop),
+        part=arg.part(start, end),
+        choice=arg.choice(only, takes, take),
         policy=Policy(require_consent, consent, force),
         extras=Extras(
             stems=stems,
-            report=report,
+            report=report if manifest is None else None,
             emit_script=emit_script,
-            subtitles=subtitles,
+            subtitles=subtitle_file,
+            subtitle_track=subtitle_track,
+            c2pa=c2pa,
             dry_run=dry_run,
             strict=strict,
             allow_damaged=allow_damaged,
@@ -181,6 +239,7 @@ def dub(
         dtype,
         low_memory,
         compile,
+        report=report,
     )
     if clip == STREAM:
         return dub_stream(console, batch, job)
@@ -199,7 +258,7 @@ def dub(
             console.result(done.as_dict(), *done.kept, *done.done)
         done.raise_for_failures()
         return
-    opt.look_for(clip, job.cast)
+    arg.look_for(clip, job.cast)
     from deepaudio.dubbing.dub import dub as make
     from deepaudio.inference.model import load
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepaudio.errors import BatchError, UsageError
+from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -79,7 +80,7 @@ def eval(
 ) -> None:
     """Score predictions, or a preset's, against a manifest; every failure is counted and named."""
     console = Console("eval", json, verbose, quiet)
-    opt.prepare(offline)
+    arg.prepare(offline)
     from deepaudio.devices import device_of
     from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
     from deepaudio.evaluation.inputs import Rows, read_items, systems_of
@@ -105,7 +106,7 @@ def eval(
         device=str(device_of(device)),
         resume=not no_resume,
     )
-    sampling = opt.sampling(steps, quality, guidance, seed)
+    sampling = arg.sampling(steps, quality, guidance, seed)
     with console.progress() as progress:
         systems = systems_of(rows, items, task, out, sampling, device, dtype, progress)
         summary = evaluate(items, systems, options, out, progress)

@@ -7,6 +7,7 @@ import typer
 
 from deepaudio.dubbing.jobs import Extras, FoleyJob, Policy
 from deepaudio.options import INSTRUCTIONS, MixOptions
+from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -38,8 +39,8 @@ def foley(
 ) -> None:
     """Make ambient sound and effects for a clip; `-o sound.wav` writes the sound alone."""
     console = Console("foley", json, verbose, quiet)
-    opt.prepare(offline)
-    opt.look_for(clip)
+    arg.prepare(offline)
+    arg.look_for(clip)
     from deepaudio.dubbing.foley import foley as make
     from deepaudio.inference.model import load
 
@@ -49,7 +50,7 @@ def foley(
         negative=negative,
         output=output,
         instruction=instruction,
-        options=opt.sampling(steps, quality, guidance, seed, interval=guidance_interval),
+        options=arg.sampling(steps, quality, guidance, seed, interval=guidance_interval),
         mix=MixOptions(audio=audio, bed="keep", loudness=loudness),
         policy=Policy(force=force),
         extras=Extras(allow_damaged=allow_damaged),

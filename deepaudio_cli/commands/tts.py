@@ -7,6 +7,7 @@ import typer
 
 from deepaudio.dubbing.jobs import Policy, SpeakJob
 from deepaudio.options import INSTRUCTIONS, FitOptions
+from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
@@ -47,10 +48,10 @@ def tts(
 ) -> None:
     """Read a text or a script aloud in the voice of a short recording."""
     console = Console("tts", json, verbose, quiet)
-    opt.prepare(offline)
-    script, text = opt.source(script, text, encoding)
-    cast = opt.cast(ref, ref_text, voice, voices)
-    opt.look_for(None, cast)
+    arg.prepare(offline)
+    script, text = arg.source(script, text, encoding)
+    cast = arg.cast(ref, ref_text, voice, voices)
+    arg.look_for(None, cast)
     from deepaudio.dubbing.read_aloud import read_aloud
     from deepaudio.inference.model import load
 
@@ -62,7 +63,7 @@ def tts(
         output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
         instruction=instruction,
         speed=speed,
-        options=opt.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
+        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
         fit=FitOptions(pause=pause),
         loudness=loudness,
         policy=Policy(require_consent, consent, force),

@@ -14,8 +14,8 @@ from deepaudio.dubbing import batch as batches
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.inference import model as whole
 from deepaudio.media.audio import read_native
-from deepaudio.media.mux import video_digest
 from deepaudio.media.probe import probe
+from deepaudio.media.verify import video_digest
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
 from deepaudio_cli.main import build
@@ -77,7 +77,7 @@ def test_quality_steps_and_settings(run, silent_clip, voice, model, tmp_path):
 
 def test_the_help_names_every_script_format_and_the_steps_of_each_quality():
     done = CliRunner().invoke(build(), ["dub", "--help"])
-    words = " ".join(done.stdout.split())
+    words = " ".join(done.stdout.replace("│", " ").split())
     for kind in formats():
         assert re.search(rf"\b{kind}\b", words, re.IGNORECASE), kind
     assert "draft 0, normal 1, high 4 for speech of mini" in words

@@ -13,7 +13,7 @@ from deepaudio.audio.mel import n_frames
 from deepaudio.audio.prosody import prosody
 from deepaudio.data import infill, offsets, smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
-from deepaudio.data.shards import rows_of, write_shard
+from deepaudio.data.shards import read_shard, rows_of, shared_in, write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.training.fit import fit
@@ -166,6 +166,39 @@ def test_utterances_are_read_by_their_place_in_the_file(written, monkeypatch):
         monkeypatch.setattr(offsets, "rows_of", lambda shard: 1 / 0)
 
 
+def test_a_webdataset_tar_holds_the_same(written, tmp_path):
+    """Read by its places like the other form, and by the webdataset library, keys with dots and shared tensors too."""
+    path, tensors = written
+    rows = rows_of(path)
+    values = {k.replace("k0", "k.0/x"): v for k, v in tensors.items()}
+    rows = [row | {"key": row["key"].replace("k0", "k.0/x")} for row in rows]
+    shared = torch.arange(6.0).view(2, 3)
+    write_shard(tmp_path / "tar", rows, values | {"empty_prompt": shared}, "webdataset")
+    assert [p.name for p in tmp_path.glob("tar*")] == ["tar.tar"]
+    assert torch.equal(shared_in(tmp_path / "tar", "empty_prompt"), shared)
+    assert shared_in(path, "empty_prompt") is None
+    again, found = read_shard(tmp_path / "tar", "shard")
+    assert again == rows and all(torch.equal(found[name], values[name]) for name in values)
+    one, two = (InfillShards(InfillData((str(p),))) for p in (path, tmp_path / "tar"))
+    for a, b in zip(one.batch([0, 1, 2], rng()), two.batch([0, 1, 2], rng()), strict=True):
+        assert torch.equal(a, b)
+    webdataset = pytest.importorskip("webdataset")
+    items = list(webdataset.WebDataset(str(tmp_path / "tar.tar"), shardshuffle=False).decode())
+    known = {item["json"]["key"]: item["mel.npy"] for item in items if "json" in item}
+    assert known.keys() == {row["key"] for row in rows}
+    assert all(np.array_equal(mel, values[f"{key}.mel"].numpy()) for key, mel in known.items())
+
+
+def test_a_damaged_tar_is_named(written, tmp_path):
+    path, tensors = written
+    write_shard(path, rows_of(path), tensors, "webdataset")
+    tar = tmp_path / "one.tar"
+    assert not (tmp_path / "one.safetensors").exists(), "one form at a time"
+    tar.write_bytes(tar.read_bytes()[:900] + b"x" * 600)
+    with pytest.raises(InputError, match=r"one\.tar is damaged"):
+        InfillShards(InfillData((str(path),)))
+
+
 def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
     path, _ = written
     table = path.with_name("one.index.npy")
@@ -190,7 +223,7 @@ def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):
 def test_an_utterance_costs_a_process_a_few_bytes(written, monkeypatch):
     """A table of a million rows is not read into memory; what is kept is its lengths and places."""
     path, _ = written
-    big = np.zeros(1_000_000, offsets.ROW)
+    big = np.zeros(1_000_000, offsets.row_of(("mel", "energy", "text")))
     big["frames"] = np.random.default_rng(0).integers(200, 1500, len(big))
     monkeypatch.setattr(infill, "table_of", lambda shard: big)
     tracemalloc.start()
@@ -230,7 +263,7 @@ def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     assert command(*arguments, *given, "--force") == InputError.exit_code
     assert "one: no contour" in capsys.readouterr().err
     assert command(*arguments, "--energies", tmp_path / "none.safetensors", "--force") == 3
-    assert "no such file" in capsys.readouterr().err
+    assert "no contours at" in capsys.readouterr().err
     (tmp_path / "items.jsonl").write_text(json.dumps({"id": "one", "audio": "one.wav"}))
     assert command(*arguments, "--force") == InputError.exit_code
     assert "one: an utterance needs text and audio" in capsys.readouterr().err
@@ -274,3 +307,30 @@ def test_several_processes_write_shards_of_their_own_and_go_on(tmp_path, command
     again = json.loads(capsys.readouterr().out)["shards"]
     assert again == {f"{tmp_path}/out-0": None, f"{tmp_path}/out-1": 2}
     assert [row["key"] for row in rows_of(tmp_path / "out-0")] == ["0", "2", "4"]
+
+
+def test_a_bad_recording_is_named_and_left_out_and_parts_are_made_apart(tmp_path, command, capsys):
+    """What machines make of `--shard 1/2` and `--shard 2/2` is together what one makes, in either form."""
+    tone = 0.3 * torch.sin(torch.arange(12_000) / 20)
+    write_wav(tmp_path / "one.wav", tone, 24_000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF and no more")
+    sounds = ["one.wav", "bad.wav", "one.wav", "none.wav", "one.wav"]
+    rows = [{"id": str(n), "text": "a b", "audio": sound} for n, sound in enumerate(sounds)]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    words = ("--vocabulary", tmp_path / "vocab.txt")
+    arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
+    assert command(*arguments) == 0
+    said = capsys.readouterr().err
+    assert "left out 1: " in said and "left out 3: " in said
+    assert [row["key"] for row in rows_of(tmp_path / "out")] == ["0", "2", "4"]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows[::2])))
+    assert command(*arguments, "--shard", "1/2") == 0
+    assert command(*arguments, "--shard", "2/2", "--form", "webdataset") == 0
+    parts = ["out-1-of-2.safetensors", "out-2-of-2.tar"]
+    assert [(tmp_path / name).is_file() for name in parts] == [True, True]
+    both = InfillShards(InfillData((str(tmp_path / "out-*-of-2"),)))
+    assert sorted(both.rows.tolist()) == [[47, 0, 0], [47, 0, 1], [47, 1, 0]]
+    assert command(*arguments, "--shard", "3/2") == 2
+    assert "is not I/N" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.prior.shaping import active_frames, blend_envelope
 from deepaudio.data import smoke
-from deepaudio.data.shards import read_shard, reader_of
+from deepaudio.data.shards import places_in, read_shard
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
 from deepaudio.data.v2a import read_v2a_shard as read_v2a
 from deepaudio.errors import InputError
@@ -104,7 +104,7 @@ def test_missing_and_damaged_files_of_energies_and_shards_are_named(tmp_path):
     place.write_bytes(b"half")
     with pytest.raises(InputError, match=r"energies\.safetensors is damaged"):
         SpeechShards(replace(FULL, energies=str(place)))
-    for read in (lambda path: read_shard(path, "shard"), reader_of, read_v2a):
+    for read in (lambda path: read_shard(path, "shard"), places_in, read_v2a):
         (tmp_path / "one.json").write_text("[]")
         (tmp_path / "one.safetensors").write_bytes(b"half")
         with pytest.raises(InputError, match=r"one\.safetensors is damaged"):

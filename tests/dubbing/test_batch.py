@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deepaudio.data.manifest import parse_shard
 from deepaudio.dubbing import batch as batches
-from deepaudio.dubbing.batch import parse_shard, run_batch
+from deepaudio.dubbing.batch import run_batch
 from deepaudio.dubbing.batch_manifest import read_batch
 from deepaudio.dubbing.engines import processes
 from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
@@ -268,3 +269,29 @@ def test_a_process_decodes_with_its_share_of_the_cores(silent_clip, monkeypatch)
 
     monkeypatch.setattr(video, "opened", noted)
     assert list(video.frames(silent_clip)) and counts == [3]
+
+
+def test_a_batch_has_an_index_and_a_report_beside_each_output(made, base, silent_clip, tmp_path):
+    rows = [{"clip": silent_clip.name, "text": "Hello.", "id": name} for name in ("one", "two")]
+    index = tmp_path / "out/index.html"
+    batch = made([*rows, {"clip": "none.mp4", "text": "Hi.", "id": "three"}], report=index)
+    result = run_batch(batch, base)
+    assert result.report == index and (tmp_path / "out/one.mp4.html").is_file()
+    text = index.read_text()
+    assert "2 done, 1 failed" in text and 'href="./two.mp4.html"' in text
+    again = run_batch(replace(batch, resume=True), base)
+    assert len(again.kept) == 2, "the report is no part of what was asked for"
+    assert "2 kept, 1 failed" in index.read_text()
+    assert len(run_batch(replace(batch, resume=True, report=None), base).kept) == 2
+
+
+def test_the_index_is_not_the_manifest(made, base, silent_clip):
+    batch = made([{"clip": silent_clip.name, "text": "Hello."}])
+    with pytest.raises(UsageError, match="used already"):
+        run_batch(replace(batch, report=batch.manifest), base)
+
+
+def test_a_dry_run_writes_no_index(made, base, silent_clip, tmp_path):
+    batch = made([{"clip": silent_clip.name, "text": "Hi."}], report=tmp_path / "index.html")
+    result = run_batch(batch, replace(base, extras=Extras(dry_run=True)))
+    assert result.report is None and not (tmp_path / "index.html").exists()

@@ -107,7 +107,7 @@ def test_what_fails_with_a_damaged_picture_is_the_fault_of_the_clip(corpus, tmp_
     def failing(*_):
         raise ResourceError("output.verify", "the file ffmpeg wrote has 7 frames instead of 9")
 
-    monkeypatch.setattr(muxing, "_verified", failing)
+    monkeypatch.setattr(muxing, "verified", failing)
     with pytest.raises(InputError, match="are damaged: the file ffmpeg wrote has 7") as error:
         mux(path, torch.zeros(24_000), 24_000, tmp_path / "o.mp4")
     assert error.value.code == "clip.damaged"

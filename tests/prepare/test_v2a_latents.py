@@ -80,8 +80,8 @@ def test_energies_are_kept_by_id(model, tmp_path, monkeypatch):
 def test_incomplete_items_are_errors(model, tmp_path):
     with pytest.raises(InputError, match="needs audio"):
         training_window.features(model, Item("x"))
-    with pytest.raises(InputError, match="no item has a video"):
+    with pytest.raises(InputError, match="x: no video"):
         write_energies(tmp_path / "e.safetensors", [Item("x")], model)
     short = [Item("short", audio=sound(tmp_path / "s.wav", 3.0))]
-    with pytest.raises(InputError, match="no item lasts 8 s"):
+    with pytest.raises(InputError, match="no item can be read and lasts 8 s"):
         extract.write_v2a_shards(tmp_path / "none", short, model)

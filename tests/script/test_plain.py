@@ -143,3 +143,9 @@ def test_times_of_a_transcript_are_not_spoken(text):
 )
 def test_times_that_are_said_stay(text):
     assert [x.text for x in script.read(text, format="text").lines] == text.split("\n")
+
+
+def test_starts_and_ends_in_brackets_in_every_row_are_both_read():
+    lines = script.read("[0:00.5-0:01.2] One goes.\n[0:01.5-0:02.2] MARA: Two goes.\n").lines
+    found = [(line.start, line.end, line.speaker, line.text) for line in lines]
+    assert found == [(0.5, 1.2, None, "One goes."), (1.5, 2.2, "MARA", "Two goes.")]

@@ -119,7 +119,7 @@ def test_emitted_json_is_plain_json_with_all_fields():
     assert document["schema"] == 1
     assert document["lines"][0] == {
         "id": "1", "start": 1.235, "end": None, "speaker": None, "text": "Hi", "language": None,
-        "speed": 1.0, "instruction": None, "dub": True,
+        "speed": 1.0, "instruction": None, "dub": True, "mood": None,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from deepaudio.script import clean
 from deepaudio.script.cue import MAX_CHARS_PER_LINE, MAX_LINES, Line, Parsed, Skipped
 from deepaudio.script.formats import Format
 from deepaudio.script.formats.times import parse_clock
-from deepaudio.script.speakers import accepted_names, split_name
+from deepaudio.script.speakers import accepted_names, split_name, without_mood
 
 _TIMES = re.compile(r"\[\s*(-?[\d:.,]+)\s*(?:(?:-->|[-–—])\s*(-?[\d:.,]+)\s*)?\]\s*(.*)", re.DOTALL)
 
@@ -38,23 +38,26 @@ def parse(text: str, *, known: Collection[str] = (), speak_sdh: bool = False) ->
                 rows.append((number, start, end, rest))
             else:
                 skipped.append(Skipped(number, content, "no text"))
-    names = accepted_names((row[3] for row in rows), known)
+    names = accepted_names((without_mood(row[3])[0] for row in rows), known)
     lines: list[Line] = []
     for number, start, end, content in rows:
-        speaker, spoken = split_name(content)
+        bare, mood = without_mood(content)
+        speaker, spoken = split_name(bare)
         if speaker not in names:
             if speaker and not known:
                 warnings.append(
                     f"line {number}: {speaker!r} is spoken; write {speaker.upper()!r} to name a speaker"
                 )
-            speaker, spoken = None, content
+            speaker, spoken, mood = None, content, None
         spoken = clean.strip_tags(spoken, subtitle=False)
         if not speak_sdh:
             spoken, left_out = clean.without_sounds(spoken, number, subtitle=False)
             skipped += left_out
         spoken = clean.one_line(spoken)
         if clean.has_words(spoken):
-            lines.append(Line(str(len(lines) + 1), start, end, speaker, spoken, row=number))
+            lines.append(
+                Line(str(len(lines) + 1), start, end, speaker, spoken, mood=mood, row=number)
+            )
         elif spoken:
             skipped.append(Skipped(number, spoken, "nothing to speak"))
     return Parsed(lines, skipped, warnings)
@@ -65,6 +68,8 @@ def _bracketed(contents: list[str]) -> tuple[list[str], list[str]]:
 
     A single such row is somebody who says a time.
     """
+    if any((times := _TIMES.fullmatch(c.strip())) and times[2] for c in contents):
+        return contents, []  # [start-end] is the form of the script itself
     found = [_CLOCK.fullmatch(content) for content in contents]
     alone = [match is not None and not match[2] for match in found]
     words = [bool(c.strip()) and not c.lstrip().startswith("#") for c in contents]

@@ -61,7 +61,7 @@ def spoken_lines(cues: list[Cue], known=(), speak_sdh: bool = False) -> Parsed:
                 skipped += left_out
             words = clean.one_line(words)
             if clean.has_words(words):
-                spoken.append(Turn(turn.speaker, words))
+                spoken.append(Turn(turn.speaker, words, turn.mood))
         if not spoken and text.strip():
             skipped.append(Skipped(cue.row, clean.one_line(text), "nothing to speak"))
         lines += _lines(cue, spoken)
@@ -80,11 +80,11 @@ def _side_by_side(texts: list[str]) -> set[str]:
 def _lines(cue: Cue, spoken: list[Turn]) -> list[Line]:
     """One line a turn; several share the cue's time by the length of their words."""
     if len(spoken) == 1:
-        name, text = spoken[0]
-        return [Line(cue.id, cue.start, cue.end, name, text, row=cue.row)]
+        name, text, mood = spoken[0]
+        return [Line(cue.id, cue.start, cue.end, name, text, mood=mood, row=cue.row)]
     spans = shared(cue.start, cue.end, [len(turn.text) for turn in spoken])
     return [
-        Line(f"{cue.id}.{number}", start, end, turn.speaker, turn.text, row=cue.row)
+        Line(f"{cue.id}.{number}", start, end, turn.speaker, turn.text, mood=turn.mood, row=cue.row)
         for number, (turn, (start, end)) in enumerate(zip(spoken, spans, strict=True), 1)
     ]
 

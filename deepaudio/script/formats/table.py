@@ -15,7 +15,18 @@ from deepaudio.script.formats.times import parse_clock
 
 SCHEMA = 1
 MAX_DEPTH = 16
-COLUMNS = ("id", "start", "end", "speaker", "text", "language", "speed", "instruction", "dub")
+COLUMNS = (
+    "id",
+    "start",
+    "end",
+    "speaker",
+    "text",
+    "language",
+    "speed",
+    "instruction",
+    "dub",
+    "mood",
+)
 _DELIMITERS = (",", "\t", ";", "|")
 _TRUE, _FALSE = ("true", "yes", "1", ""), ("false", "no", "0")
 
@@ -178,6 +189,7 @@ def _add(values: dict, row: int, number: int, speak_sdh: bool, lines: list, skip
             language=str(values.get("language") or "").strip() or None,
             speed=_number(values, "speed", row, name, 1.0),
             instruction=str(values.get("instruction") or "").strip() or None,
+            mood=str(values.get("mood") or "").strip().casefold() or None,
             dub=dub if isinstance(dub, bool) else _truth(str(dub), row, name),
             row=row,
         )

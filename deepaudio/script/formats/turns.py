@@ -4,14 +4,13 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from deepaudio.script.speakers import split_name
+from deepaudio.script.speakers import split_name, without_mood
 
 _CHEVRONS = re.compile(r"\s*(?:>\s?){2,4}|\s*»{1,2}(?=\s*\w)")
 _ROW_CHEVRON = re.compile(r"^[ \t]*(?:>\s?){1,4}(?=\S)|^[ \t]*»{1,2}(?=\s*\w)", re.MULTILINE)
 _DASH = re.compile(r"\s*[-‐‑‒–—―−]{1,2}(\s*)(?=[^\s\d-]|\s\d)")
 _INNER_DASH = re.compile(r"(?<=[.!?…\"'”’])\s+[-‐‑–—]\s*(?=[A-Z\"“'¿¡])")
 _INNER_NAME = re.compile(r"(?<=[.!?…\"'”’\])])\s+(?=[A-Z][A-Z .'’-]{1,30}[:：]\s)")
-_ASIDE = re.compile(r"([^\W\d_][\w .'’-]{0,31}?)\s*[(\[][^()\[\]\n]{1,40}[)\]]\s*[:：](?:\s|$)")
 _GLUED = re.compile(r"([A-Z][A-Z .'’-]{1,31}):(?=[^\W\d_\"“'¿¡\[(]|[\"“'¿¡\[(])(?!//)")
 _TURN = "\x1e"
 
@@ -21,6 +20,7 @@ class Turn(NamedTuple):
 
     speaker: str | None
     text: str
+    mood: str | None = None
 
 
 def named_rows(text: str) -> list[str]:
@@ -32,21 +32,23 @@ def named_rows(text: str) -> list[str]:
 def turns(text: str, names: Collection[str], speaker: str | None = None) -> list[Turn]:
     """The turns of a cue, in order. `names` are those accepted in the script; `speaker` comes with the cue."""
     made: list[Turn] = []
-    current, rows = speaker, []
+    current, mood, rows = speaker, None, []
 
     def close() -> None:
         words = "\n".join(rows).strip()
         if words:
-            made.append(Turn(current, words))
+            made.append(Turn(current, words, mood))
         rows.clear()
 
     for row, opens in _rows(text):
-        name, rest = split_name(_bare(row))
+        bare, aside = _set_apart(row)
+        name, rest = split_name(bare)
         known = name if name in names else None
         if known or opens:
             close()
             current = known or (speaker if not made else None)
-        rows.append(rest if known else _bare(row) if opens else row)
+            mood = aside if known else None
+        rows.append(rest if known else bare if opens else row)
     close()
     return made
 
@@ -83,16 +85,18 @@ def _marked(text: str) -> str:
 
 
 def _bare(row: str) -> str:
-    """A row without its dash; a name with an aside or glued to its words is set apart by a colon and a space."""
+    return _set_apart(row)[0]
+
+
+def _set_apart(row: str) -> tuple[str, str | None]:
+    """A row without its dash, and its aside; a name with an aside or glued to its words is set apart by a colon and a space."""
     row = re.sub(
         r"^\s*[-‐‑‒–—―−]{1,2}\s*(?=[^\s\d-])|^\s*[-–—]\s+(?=\d)", "", row.strip(" \t" + _TURN)
     )
     row = row.replace("：", ": ", 1) if re.match(r"[^\W\d_][\w .'’-]{0,31}：", row) else row
-    aside = _ASIDE.match(row)
-    if aside:
-        return f"{aside[1]}: {row[aside.end() :].strip()}"
-    glued = _GLUED.match(row)
-    return f"{glued[1]}: {row[glued.end() :]}" if glued else row
+    row, aside = without_mood(row)
+    glued = None if aside else _GLUED.match(row)
+    return (f"{glued[1]}: {row[glued.end() :]}" if glued else row), aside
 
 
 def shared(start: float, end: float, lengths: list[int]) -> list[tuple[float, float]]:

@@ -9,6 +9,7 @@ import torch
 from deepaudio.errors import InputError
 from deepaudio.inference.model import DeepAudio, Result, load
 from deepaudio.media.sniff import regular_file
+from deepaudio.options import INSTRUCTIONS
 from deepaudio.reports.plots import mel_image
 from deepaudio.training.recipe import Recipe
 
@@ -61,8 +62,9 @@ class Samples:
     def _results(self, model: DeepAudio) -> Iterator[tuple[str, Result]]:
         w = self.wanted
         for number, line in enumerate(w.lines, 1):
-            task, direction = (DUB, "v2s") if w.clip else (READ, "tts")
+            task, direction = ("dub", "v2s") if w.clip else ("tts", "tts")
             said = {"transcript": line, "reference": w.reference, "direction": direction}
-            yield f"line{number}", model.generate(task, w.clip, **said)
+            yield f"line{number}", model.generate(INSTRUCTIONS[task], w.clip, **said)
         if w.clip and not w.lines:
-            yield "clip", model.generate(FOLEY, w.clip, prompt=w.prompt, direction="v2a")
+            task = INSTRUCTIONS["foley"]
+            yield "clip", model.generate(task, w.clip, prompt=w.prompt, direction="v2a")

@@ -6,9 +6,22 @@ from typing import Annotated
 import typer
 
 from deepaudio.errors import UsageError
+from deepaudio.options import ShardForm
 from deepaudio_cli.console import Console
 
-Shard = Annotated[Path, typer.Argument(help="Shard to write: OUT.json and OUT.safetensors.")]
+Shard = Annotated[
+    Path, typer.Argument(help="Shard to write: OUT.json and OUT.safetensors, or OUT.tar.")
+]
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="I/N", help="Only the I-th of N parts of the manifest, as OUT-I-of-N."
+    ),
+]
+FormOf = Annotated[
+    ShardForm,
+    typer.Option("--form", help="safetensors, or webdataset: a tar that WebDataset reads."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write anew what exists already.")]
 Jobs = Annotated[
     int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
@@ -28,12 +41,22 @@ def write_one(console: Console, out: Path, force: bool, write) -> None:
     _report(console, {str(out): count})
 
 
-def write_shards(console: Console, write, source: Path, out: Path, jobs: int, force: bool) -> None:
+def part_of(source: Path, out: Path, of: str | None) -> tuple[list, Path]:
+    """The items of a manifest, or of a part of it, and where what is made of them goes."""
+    from deepaudio.data.manifest import parse_shard, read_manifest
+
+    index, count = parse_shard(of)
+    place = out if of is None else out.with_name(f"{out.name}-{index + 1}-of-{count}")
+    return read_manifest(source)[index::count], place
+
+
+def write_shards(
+    console: Console, write, source: Path, out: Path, jobs: int, force: bool, of: str | None = None
+) -> None:
     """A command that writes the shards of a manifest; whole ones are kept."""
-    from deepaudio.data.manifest import read_manifest
     from deepaudio.prepare.parallel import write_parts
 
-    items = read_manifest(source)
+    items, out = part_of(source, out, of)
     with console.progress() as progress:
         counts = write_parts(write, items, out, jobs, progress, force)
     _report(console, counts)

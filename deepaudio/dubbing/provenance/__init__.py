@@ -1,0 +1,1 @@
+"""Where an output comes from: a tag in it, and a signature where one is asked for."""

@@ -1,0 +1,111 @@
+"""Material of the paper's sizes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepaudio.options import PRESET
+from deepaudio.progress import counted
+from deepaudio_cli import options as opt
+from deepaudio_cli.commands.prepare.app import Manifest, app
+from deepaudio_cli.commands.prepare.shards import (
+    Force,
+    FormOf,
+    Jobs,
+    Of,
+    Shard,
+    part_of,
+    refuse_existing,
+    write_shards,
+)
+from deepaudio_cli.console import Console
+
+
+@app.command("v2a")
+def v2a(
+    source: Manifest,
+    out: Annotated[Path, typer.Argument(help="Shards to write: OUT-000, OUT-001, ...")],
+    preset: Annotated[str, typer.Option(help="A full size, e.g. mm-s16k.")],
+    items_per_shard: Annotated[int, typer.Option(help="Items of one shard.", min=1)] = 1000,
+    of: Of = None,
+    form: FormOf = "safetensors",
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Shards of latents and features for v2a/mm-* and v2a/ys-24k; whole shards are kept."""
+    console = Console("prepare v2a", json, verbose, quiet)
+    from deepaudio.prepare.v2a_latents import feature_model, write_v2a_shards
+
+    items, out = part_of(source, out, of)
+    model = feature_model(preset, device, dtype)
+    with console.progress() as progress:
+        shards = write_v2a_shards(out, counted(items, progress), model, items_per_shard, form)
+    console.result({"shards": shards}, *shards)
+
+
+@app.command("energies")
+def energies(
+    source: Manifest,
+    out: Annotated[Path, typer.Argument(help="Contours by id: a .safetensors file.")],
+    preset: opt.Preset = PRESET,
+    steps: Annotated[int | None, typer.Option(help="Steps of a full size's flow.", min=1)] = None,
+    of: Of = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    force: Force = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Energy contours that a preset's M_v2a predicts, for V2S tuning (v2s/*)."""
+    console = Console("prepare energies", json, verbose, quiet)
+    from deepaudio.inference.model import load
+    from deepaudio.options import SampleOptions
+    from deepaudio.prepare.energies import write_energies
+
+    items, out = part_of(source, out.with_name(out.name.removesuffix(".safetensors")), of)
+    out = out.with_name(f"{out.name}.safetensors")
+    refuse_existing(out, force)
+    model = load(preset, device, dtype=dtype)
+    with console.progress() as progress:
+        options = SampleOptions(steps=steps)
+        count = write_energies(out, counted(items, progress), model.v2a, options)
+    console.say(f"{count} contours")
+    console.result({"output": out, "contours": count}, out)
+
+
+@app.command("infill")
+def infill(
+    source: Manifest,
+    out: Shard,
+    vocabulary: Annotated[Path, typer.Option(help="vocab.txt that comes with F5-TTS.")],
+    energies: Annotated[
+        Path | None,
+        typer.Option(
+            help="Contours of `prepare energies`, `*` for several files; else each recording's own."
+        ),
+    ] = None,
+    prosody: Annotated[
+        bool,
+        typer.Option("--prosody", help="Measure pitch, its spread and the pace as well (slow)."),
+    ] = False,
+    jobs: Jobs = 1,
+    of: Of = None,
+    form: FormOf = "safetensors",
+    force: Force = False,
+    json: opt.Json = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Shards of mel, token ids and energy for tts/f5-base and v2s/*."""
+    from deepaudio.prepare.infill_shards import write
+
+    settings = {"energies": energies, "with_prosody": prosody, "form": form}
+    write = partial(write, vocabulary=vocabulary, **settings)
+    console = Console("prepare infill", json, verbose, quiet)
+    write_shards(console, write, source, out, jobs, force, of)
