@@ -155,6 +155,7 @@ class BatchJob:
     dtype: str = "auto"
     low_memory: bool = False
     engine: str = "processes"
+    address: str | None = None  # of a Ray cluster; None: this machine
     report: Path | None = None  # an index page; every item then has a report beside its output
 
 
