@@ -8,7 +8,7 @@ SMOKE := tests/test_readme.py tests/test_checkpoint.py tests/training/test_recip
 	tests/dubbing/test_dub.py tests/inference/test_generate.py tests/inference/test_mini_tts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench table wheel constraints latest man clean
+.PHONY: help demo test test-fast lint bench bench-speed table wheel constraints latest man clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(VENV)/.installed-test ## ruff and the import contracts
 
 bench: $(VENV)/.installed-judges ## measure the embedded preset with the judges (long)
 	$(BIN)/python -m benchmarks
+
+bench-speed: $(VENV)/.installed-test ## how fast it is, in one table (UPSTREAM=DIR: clones of MMAudio and F5-TTS run beside it)
+	$(BIN)/python -m benchmarks.speed $(if $(UPSTREAM),--upstream $(UPSTREAM))
 
 table: $(VENV)/.installed-judges ## Dub 1.0, 2.0 and 3.0 on held-out clips, with ablations, truth and chance (long)
 	$(BIN)/python -m benchmarks --only dubs --out runs/table

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--load-only", action="store_true")
     asked = parser.parse_args()
     device = device_of(asked.device)
-    dtype = dtype_of(asked.dtype, device)
+    dtype = dtype_of(asked.dtype, device, full_size=True)
     model = full_size.load(asked.preset, device, dtype, asked.low_memory)
     how = {"preset": asked.preset, "device": str(device), "dtype": str(dtype).split(".")[1]}
     how |= {"low_memory": asked.low_memory, "compile": asked.compile}

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from deepaudio.config import build
 from deepaudio.discover import find_network
@@ -97,11 +98,26 @@ def load_network(folder: Path | str, default: str, dtype: torch.dtype = torch.fl
     config, state = load(folder, dtype)
     try:
         module = find_network(name)
-        model = module.Model(build(module.Config, config, str(folder)))
+        with _Unfilled():
+            model = module.Model(build(module.Config, config, str(folder)))
     except InputError as error:
         raise WeightsError("weights.config", f"{folder}: {error.message}", error.hint) from error
     load_into(model, state, str(folder))
     return model.eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Inside, networks are built without drawing the random weights that a strict load overwrites all the same."""
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        if function in _DRAWN:
+            return arguments[0] if arguments else named["tensor"]
+        return function(*arguments, **(named or {}))
+
+
+_DRAWN = {Tensor.uniform_, Tensor.normal_}
+_DRAWN |= {nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.xavier_uniform_}
+_DRAWN |= {nn.init.kaiming_uniform_, nn.init.kaiming_normal_}
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import functools
 import gc
 import logging
+import os
+import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -25,11 +27,19 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
-def dtype_of(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 on a GPU and float32 elsewhere."""
+def dtype_of(name: str, device: torch.device, full_size: bool = False) -> torch.dtype:
+    """`auto` is bfloat16 on a GPU, and for a full size on a processor that multiplies in it; else float32."""
     if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
+        half = device.type == "cuda" or (full_size and device.type == "cpu" and fast_bfloat16())
+        return torch.bfloat16 if half else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+
+
+def usable_cores() -> int:
+    """Processors that this process may run on, not all that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager]:
@@ -42,7 +52,9 @@ def autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextMa
 
 
 def fast_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; those that do not are fifty times slower than in float32."""
+    """Whether this processor multiplies in bfloat16 (AMX, AVX-512 BF16, ARM); those that do not are many times slower."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 

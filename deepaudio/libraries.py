@@ -1,11 +1,13 @@
-"""Libraries that cannot be loaded: which one it is, its version, the version that fits, and the command that mends it."""
+"""Libraries: imported without what is not used; when one cannot be loaded, which it is and the command that mends it."""
 
 import importlib.metadata as metadata
+import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 from deepaudio.errors import ToolError
@@ -86,6 +88,37 @@ def needed() -> Iterator[None]:
         if known := of_library(error):
             raise known from error
         raise
+
+
+@contextmanager
+def lean(package: str, without: str | None = None) -> Iterator[None]:
+    """Modules of `package` are imported in the block without its `__init__`; or with it, but without the module `without`.
+
+    For packages that import at once what only a part of them needs, which can take longer than a short job. After the
+    block both are imported as ever.
+    """
+    name = without or package
+    before = sys.modules.get(name)
+    if without is None and before is not None:
+        yield
+        return
+    sys.modules[name] = None if without else _bare(package)
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
+
+
+def _bare(package: str) -> ModuleType:
+    """The package with the place of its modules and nothing in it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    module = ModuleType(package)
+    module.__path__, module.__spec__ = spec.submodule_search_locations, spec
+    return module
 
 
 def _canonical(name: str) -> str:

@@ -42,6 +42,8 @@ class SampleOptions:
     noise_scale: float | None = None
     """Factor on the noise at which the flow begins: the temperature of the prior of Glow-TTS (arXiv 2005.11129) and
     Grad-TTS (arXiv 2105.06337). Below 1 a sample varies less and keeps nearer to what is most likely."""
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    """Times of the flow, from noise at 0, between which guidance acts; outside a step is one evaluation, not two."""
     emotion: str = ""
     """How speech is said: a label of a network that was trained with emotions; empty: no matter."""
 
@@ -50,6 +52,9 @@ class SampleOptions:
             raise ValueError(f"steps must be in 0..1000, got {self.steps}")
         if self.guidance_scale is not None and not 0 <= self.guidance_scale <= 50:
             raise ValueError(f"guidance_scale must be in 0..50, got {self.guidance_scale}")
+        first, last = self.guidance_interval
+        if not 0 <= first <= last <= 1:
+            raise ValueError(f"guidance_interval must be in 0..1, got {self.guidance_interval}")
         if self.sway is not None and not -1 <= self.sway <= 1:
             raise ValueError(f"sway must be in -1..1, got {self.sway}")
         if self.noise_scale is not None and not 0 <= self.noise_scale <= 2:
@@ -102,7 +107,10 @@ MINI_FLOW = EngineDefaults(
 )
 # the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
 MMAUDIO = EngineDefaults(guidance_scale=4.5)
-F5_TTS = EngineDefaults(guidance_scale=3.0, sway=-1.0)
+# draft is the seven steps of Fast F5-TTS (flow/time.py)
+F5_TTS = EngineDefaults(
+    MappingProxyType({"draft": 7, "normal": 16, "high": 32}), guidance_scale=3.0, sway=-1.0
+)
 YINGSOUND = EngineDefaults(guidance_scale=3.0, sway=-1.0)
 
 

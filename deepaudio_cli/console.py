@@ -80,6 +80,10 @@ class Console:
             for line in lines:
                 _write(sys.stdout, os.fspath(line) if isinstance(line, os.PathLike) else str(line))
 
+    def row(self, fields: dict[str, Any]) -> None:
+        """One of many results, on stdout as JSON whatever was asked for."""
+        _write(sys.stdout, dumps({"schema": SCHEMA, "command": self.command} | fields))
+
     def finish(self, done: Done) -> None:
         """Warnings and summary on stderr, the result on stdout: the path, if it was written."""
         notices = done.notices

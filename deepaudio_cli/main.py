@@ -1,5 +1,6 @@
 """The console script: commands, settings from files and environment, and the one place where errors are caught."""
 
+import atexit
 import contextlib
 import importlib
 import importlib.util
@@ -7,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -79,7 +81,15 @@ def run(argv: list[str] | None = None) -> NoReturn:
     code = _outcome(argv)
     _flush(sys.stdout)
     _flush(sys.stderr)
-    sys.exit(code)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End without taking torch apart, which takes as long as a sentence: the system frees the memory of a process."""
+    if threading.active_count() > 1 or sys.gettrace() or sys.getprofile():
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _outcome(argv: list[str]) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepaudio.options import (
+    F5_TTS,
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
@@ -54,10 +55,18 @@ Device = Annotated[
 ]
 Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    machine_option(help="Precision of the networks; auto is bfloat16 on a GPU."),
+    machine_option(
+        help="Precision of the networks; auto is bfloat16 on a GPU, and for a full size on a CPU that has it."
+    ),
 ]
 Offline = Annotated[
     bool, machine_option("--offline", help="Never use the network; weights must be there already.")
+]
+Compile = Annotated[
+    bool,
+    machine_option(
+        "--compile", help="Compile the networks: slow to begin, for many steps or many jobs."
+    ),
 ]
 LowMemory = Annotated[
     bool,
@@ -132,7 +141,7 @@ Steps = Annotated[
 QualityName = Annotated[
     Quality,
     typer.Option(
-        help=f"Solver steps: {_steps(MINI_SOUND)} for audio and for speech of the full sizes, "
+        help=f"Solver steps: {_steps(MINI_SOUND)} for audio, {_steps(F5_TTS)} for speech of the full sizes, "
         f"{_steps(MINI_SPEECH)} for speech of mini."
     ),
 ]
@@ -143,6 +152,13 @@ Guidance = Annotated[
         f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
         min=0,
         max=50,
+    ),
+]
+GuidanceInterval = Annotated[
+    tuple[float, float],
+    machine_option(
+        metavar="FROM TO",
+        help="Times between noise (0) and sound (1) in which guidance acts; elsewhere a step takes half the time.",
     ),
 ]
 Emotion = Annotated[

@@ -146,3 +146,11 @@ def test_the_weights_inside_the_package_are_finite(folder):
     """They are not looked through at every start."""
     state = load_file(folder / "model.safetensors")
     assert state and all(bool(tensor.isfinite().all()) for tensor in state.values())
+
+
+def test_loading_draws_no_random_weights():
+    state = torch.get_rng_state()
+    network = checkpoint.load_network(PRESETS / "mini/vocoder", "codecs/vocos_source")
+    assert torch.equal(torch.get_rng_state(), state)
+    _, stored = checkpoint.load(PRESETS / "mini/vocoder")
+    assert all(torch.equal(value, stored[name]) for name, value in network.state_dict().items())

@@ -1,5 +1,6 @@
 """A library that cannot be loaded: one line with its version, the version that fits and the command; exit 4."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from deepaudio import libraries
 from deepaudio.errors import ToolError
+from deepaudio.libraries import lean
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +41,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def test_a_library_that_fails_to_load_is_named_with_the_cure(module, name, error, tmp_path):
     broken = tmp_path / module
     broken.mkdir()
-    (broken / "__init__.py").write_text(RAISES.format(error=error, name=module))
+    for file in ("__init__.py", f"{module}.py"):  # pyworld is imported without its __init__
+        (broken / file).write_text(RAISES.format(error=error, name=module))
     examples = ROOT / "examples"
     # fmt: off
     done = run(tmp_path, "dub", str(examples / "clip.mp4"), "--script", str(examples / "lines.txt"),
@@ -88,3 +91,27 @@ def test_an_error_of_our_own_is_no_library():
         assert libraries.of_library(error) is None
     with pytest.raises(ValueError, match="ours"), libraries.needed():
         raise ValueError("ours")
+
+
+def test_modules_of_a_package_come_without_its_init(tmp_path, monkeypatch):
+    package = tmp_path / "heavy_one"
+    package.mkdir()
+    (package / "__init__.py").write_text("from heavy_one import light\nslow = True\n")
+    (package / "light.py").write_text(
+        "try:\n    import wave\nexcept ImportError:\n    wave = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with lean("heavy_one"):
+        from heavy_one import light
+    assert "heavy_one" not in sys.modules
+    import heavy_one
+
+    assert heavy_one.slow and heavy_one.light is light and light.wave is not None
+    with lean("heavy_one"):  # there already: as it is
+        assert sys.modules["heavy_one"] is heavy_one
+    del sys.modules["heavy_one.light"]
+    with lean("heavy_one", without="wave"):
+        assert importlib.import_module("heavy_one.light").wave is None
+    assert importlib.import_module("wave")
+    with pytest.raises(ModuleNotFoundError, match="no_such"), lean("no_such"):
+        pass

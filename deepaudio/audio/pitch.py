@@ -1,13 +1,16 @@
 """Fundamental frequency with WORLD's DIO and StoneMask (pyworld), one value a mel frame."""
 
 import numpy as np
-import pyworld
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.libraries import lean
 from deepaudio.waves import LazyWave
+
+with lean("pyworld"):  # its `__init__` takes its version from pkg_resources
+    from pyworld import pyworld
 
 HOP_SECONDS = 256 / 24_000
 AT_ONCE = 2_800  # frames: half a minute

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from vocos.heads import ISTFTHead
-from vocos.models import VocosBackbone
+
+from deepaudio.libraries import lean
+
+with lean("vocos"):  # its `__init__` imports what fetches published weights
+    from vocos.heads import ISTFTHead
+    from vocos.models import VocosBackbone
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,12 @@ import torchaudio.functional as AF
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from vocos.models import VocosBackbone
 
 from deepaudio.audio.excitation import pulse_train
+from deepaudio.libraries import lean
+
+with lean("vocos"):  # its `__init__` imports what fetches published weights
+    from vocos.models import VocosBackbone
 
 LOUDEST = math.log(1e3)  # of one STFT bin; a full-scale sine reaches 256
 STRONGEST = 2.0  # log gain of one refinement

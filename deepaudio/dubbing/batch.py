@@ -1,17 +1,18 @@
-"""Dub every clip of a manifest: one bad item fails alone, finished ones are kept, a later run goes on."""
+"""Dub every clip of a manifest or of a stream of jobs: one bad item fails alone, finished ones are kept, a later run goes on."""
 
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from deepaudio.data.manifest import parse_shard
 from deepaudio.discover import find
-from deepaudio.dubbing.batch_manifest import BatchItem, read_batch
+from deepaudio.dubbing.batch_manifest import BatchItem, read_batch, read_stream
 from deepaudio.dubbing.checks import cast_entries
-from deepaudio.dubbing.jobs import BatchJob, DubJob
+from deepaudio.dubbing.jobs import BatchJob, Done, DubJob
 from deepaudio.dubbing.record import plain, record_path
 from deepaudio.errors import BatchError, DeepAudioError, InputError, UsageError, of_system
 from deepaudio.libraries import of_library
@@ -142,6 +143,32 @@ _LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
 
 def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     """Dub one item; its error is returned, so that the others go on."""
+    outcome = _attempt(job, batch)
+    return outcome if isinstance(outcome, DeepAudioError) else None
+
+
+def run_stream(
+    stream: BinaryIO, batch: BatchJob, base: DubJob, progress: Progress | None = None
+) -> Iterator[dict[str, Any]]:
+    """Dub the jobs of a stream one after the other in this process, whose model stays; one result for each line.
+
+    A result has `line`, the job's `id` and `ok`, and what `--json` says of one clip, or `error` and `exit_code`.
+    """
+    _check(base)
+    for item in read_stream(stream, base, batch.out_dir):
+        outcome = item.error or _attempt(item.job, batch, progress)
+        head = {"line": item.line, "id": item.row.get("id")}
+        if isinstance(outcome, DeepAudioError):
+            error = plain(outcome.as_dict())
+            yield head | {"ok": False, "exit_code": outcome.exit_code, "error": error}
+        else:
+            facts = {"output": outcome.output} | outcome.facts | outcome.notices.as_dict()
+            yield head | {"ok": True} | facts
+
+
+def _attempt(
+    job: DubJob, batch: BatchJob, progress: Progress | None = None
+) -> Done | DeepAudioError:
     from deepaudio.dubbing.dub import dub
     from deepaudio.inference.model import load
 
@@ -149,12 +176,18 @@ def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     try:
         if key not in _LOADED:
             _LOADED[key] = load(
-                batch.preset, batch.device, dtype=batch.dtype, low_memory=batch.low_memory
+                batch.preset,
+                batch.device,
+                dtype=batch.dtype,
+                low_memory=batch.low_memory,
+                compile=batch.compile,
             )
-        if job.extras.dry_run:  # makes no folder
-            job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
-        job.output.parent.mkdir(parents=True, exist_ok=True)
-        dub(_LOADED[key], job, mark={"job": fingerprint(job, batch)})
+        if job.output is not None:
+            if job.extras.dry_run:  # makes no folder
+                job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
+            else:
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+        return dub(_LOADED[key], job, progress, mark={"job": fingerprint(job, batch)})
     except DeepAudioError as error:
         return error
     except Exception as error:
@@ -162,7 +195,6 @@ def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
             return known
         log.exception("internal error with %s", job.clip)
         return DeepAudioError("internal", f"{job.clip}: {type(error).__name__}: {error}")
-    return None
 
 
 def _fail(result: Batched, item: BatchItem, error: DeepAudioError) -> None:
@@ -228,4 +260,4 @@ def _check(job: DubJob) -> None:
     single |= {"--takes": job.choice.takes if job.choice.takes > 1 else None}
     for flag, value in single.items():
         if value is not None:
-            raise UsageError("batch.single", f"{flag} is for one clip, not for --manifest")
+            raise UsageError("batch.single", f"{flag} is for one clip, not for many")

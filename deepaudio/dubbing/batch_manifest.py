@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from deepaudio.discover import suggest
 from deepaudio.dubbing.jobs import Cast, DubJob
@@ -44,6 +44,39 @@ def read_batch(path: Path, base: DubJob, out_dir: Path) -> list[BatchItem]:
     if not items:
         raise InputError("manifest.empty", f"no jobs in {path}")
     return _with_outputs(items, out_dir)
+
+
+def read_stream(stream: BinaryIO, base: DubJob, out_dir: Path | None) -> Iterator[BatchItem]:
+    """The items of a stream of lines, each as soon as it is there; relative paths start at the working folder.
+
+    They are written below `out_dir` as those of a manifest, or without it to their `output`, else beside their clips.
+    """
+    here, number = Path("-").absolute(), 0
+    while content := stream.readline(MAX_LINE + 1):
+        number += 1
+        if len(content) > MAX_LINE and not content.endswith(b"\n"):
+            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            message = f"line {number} is longer than {MAX_LINE} bytes"
+            yield BatchItem(number, {}, error=InputError("manifest.limits", message, line=number))
+            continue
+        text = content.decode("utf-8", "replace").lstrip("\ufeff").strip()
+        if not text:
+            continue
+        item = _item(number, text, here, base)
+        if item.job is not None:
+            try:
+                output = _streamed(item, out_dir)
+                item = replace(item, job=replace(item.job, output=output))
+            except InputError as error:
+                item = replace(item, job=None, error=error)
+        yield item
+
+
+def _streamed(item: BatchItem, out_dir: Path | None) -> Path | None:
+    if out_dir is not None:
+        return _output(item, out_dir, item.job.clip.parent)
+    return Path(item.row["output"]) if "output" in item.row else None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

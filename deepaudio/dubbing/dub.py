@@ -133,7 +133,7 @@ def _dub(
         | outputs.sources(job, whole, script, voices)
         | {"provenance": {"tag": tag, "signed": signer is not None}}
     )
-    full |= {"preset": model.preset.name, "weights": weights_of(model.preset)}
+    full |= {"preset": model.preset.name, "weights": weights_of(model.preset)} | model.precision
     full |= notices.as_dict()
     full = complete(made.path, full | dict(mark or {}))
     facts["record"] = write_record(made.path, full)
@@ -179,7 +179,8 @@ def _speak(
     progress: Progress | None,
 ) -> Result:
     """Plan the lines and speak those that are wanted; lines of an earlier run are taken from the cache."""
-    salt = repr((__version__, weights_of(model.preset), model.preset.name))
+    name = model.preset.name
+    salt = repr((__version__, weights_of(model.preset), name, model.precision))
     kept = LineCache(line_cache_folder(), salt)
     result = model.generate(
         job.instruction,

@@ -83,7 +83,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
-    }
+    } | model.precision
     record = write_record(path, complete(path, full))
     summary = (f"{duration:.2f} s, {soundtrack.level_words(loudness)}",)
     return Done(path, plain(facts | {"record": record}), summary, notices)

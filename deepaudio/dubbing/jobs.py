@@ -142,11 +142,11 @@ class SpeakJob:
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Many clips from one manifest; `shard` is `i/n`, counted from 1."""
+    """Many clips from one manifest, or one after the other from a stream; `shard` is `i/n`, counted from 1."""
 
-    manifest: Path
-    out_dir: Path
-    jobs: int = 1
+    manifest: Path | None
+    out_dir: Path | None
+    jobs: int | None = None  # processes, of which none is without a core; None: as many as are fast
     shard: str | None = None
     keep_going: bool = True
     resume: bool = False
@@ -154,6 +154,7 @@ class BatchJob:
     device: str = "auto"
     dtype: str = "auto"
     low_memory: bool = False
+    compile: bool = False
     engine: str = "processes"
     address: str | None = None  # of a Ray cluster; None: this machine
     report: Path | None = None  # an index page; every item then has a report beside its output

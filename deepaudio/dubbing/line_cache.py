@@ -7,18 +7,17 @@ import os
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from deepaudio.cache import cache_folder
 from deepaudio.errors import DeepAudioError
 from deepaudio.media.output import sweep, write_bytes
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 256 << 20
-PLACE_VARIABLE = "DEEPAUDIO_CACHE_DIR"
 _DIGEST = 32
 
 
@@ -77,6 +76,5 @@ class LineCache:
 
 
 def line_cache_folder() -> Path:
-    """$DEEPAUDIO_CACHE_DIR, else the user's cache."""
-    given = os.environ.get(PLACE_VARIABLE)
-    return (Path(given) if given else platformdirs.user_cache_path("deepaudio")) / "lines"
+    """Where lines are kept."""
+    return cache_folder("lines")

@@ -74,7 +74,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "script": {"encoding": script.encoding, "skipped": script.skipped},
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
-    }
+    } | model.precision
     record = write_record(output, complete(output, full))
     summary = (f"{len(result.lines)} lines, {seconds:.2f} s, {soundtrack.level_words(loudness)}",)
     return Done(output, plain(facts | {"record": record}), summary, notices)

@@ -24,8 +24,8 @@ from deepaudio.audio.prior.content import (
     Utterance,
     join,
 )
+from deepaudio.encoders import base_tts
 from deepaudio.errors import InputError
-from deepaudio.libraries import needed
 from deepaudio.text.spoken import spoken
 
 UNIT = 0.025  # seconds per unit of the base TTS's duration predictor
@@ -47,36 +47,11 @@ def _only_latin(word: str | re.Match) -> str:
     return word if latin else ""
 
 
-def _with_durations(model: bytes) -> bytes:
-    """The ONNX bytes with the tensor `/Clip_output_0` (durations) as one more output.
-
-    Protobuf merges a message appended to itself, so the output is declared without an ONNX library.
-    """
-
-    def field(number: int, payload: bytes) -> bytes:
-        return bytes([number << 3 | 2, len(payload)]) + payload
-
-    return model + field(7, field(12, field(1, b"/Clip_output_0")))
-
-
 class ContentEncoder:
     """Text to `Utterance`s. Raises ToolError when hibari-tts or onnxruntime cannot be loaded, InputError for text without a sound."""
 
     def __init__(self) -> None:
-        with needed():
-            import onnxruntime
-            from hibari.g2p import G2P
-            from hibari.tts import Hibari
-        g2p = G2P()  # its own reading of abbreviations is off: it takes the "no." of "I said no." for a number
-        self._teacher = Hibari(g2p=lambda sentence: g2p(sentence, normalize_text=False))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        with open(self._teacher.model_path, "rb") as file:
-            model = _with_durations(file.read())
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        self._base, self._session = base_tts.load()
 
     def phonemize(self, text: str) -> list[str]:
         """Phoneme strings (the base TTS's alphabet) of the spoken words, one per sentence."""
@@ -84,7 +59,7 @@ class ContentEncoder:
         words = re.sub(
             r"\s+(?=[.,;:!?\s]|$)", "", _LETTERS.sub(lambda m: m.group().replace("-", "."), words)
         )
-        return self._teacher.phonemize(_LETTER_A.sub("[A](/ˈA/)", words))
+        return self._base.phonemize(_LETTER_A.sub("[A](/ˈA/)", words))
 
     def unspoken(self, text: str) -> list[str]:
         """What has no English sound, each once: signs and words of other scripts are left out, words without vowels spelled."""
@@ -113,11 +88,11 @@ class ContentEncoder:
 
     def symbols(self, phonemes: str) -> list[str]:
         """What the base TTS reads of a sentence: its symbols between two pads."""
-        return ["", *[c for c in phonemes if c in self._teacher.vocab], ""]
+        return ["", *[c for c in phonemes if c in self._base.vocab], ""]
 
     def ids(self, phonemes: str) -> list[int]:
         """The numbers of `symbols` in the base TTS's alphabet, which is also Kokoro's."""
-        return list(self._teacher.ids(phonemes))
+        return list(self._base.ids(phonemes))
 
     def spectra(self, phonemes: str) -> tuple[Spectra, np.ndarray]:
         """What the base TTS would turn into sound, and its duration units per symbol (pads included)."""

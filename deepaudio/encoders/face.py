@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -47,8 +47,8 @@ class FaceTracker:
     """
 
     def __init__(self, folder: Path, tile_every: int = 12):
-        self.detector = _interpreter(folder / "detector.tflite")
-        self.mesh = _interpreter(folder / "mesh.tflite")
+        self.detector = _Network(folder / "detector.tflite")
+        self.mesh = _Network(folder / "mesh.tflite")
         self.anchors = _anchors()
         self.tile_every = tile_every
         self.reset()
@@ -56,23 +56,39 @@ class FaceTracker:
     def reset(self) -> None:
         """Forget the followed face: call it before another clip."""
         self.box: Box | None = None
-        self.lost = 0
+        self.untiled = self.tile_every
 
-    def follow(self, frame: np.ndarray) -> Face | None:
-        """The face in the next frame, (h w 3) uint8 RGB; None where there is none."""
-        image = Image.fromarray(frame)
+    def follow(self, images: Sequence[Image.Image]) -> list[Face | None]:
+        """The face in each of the next RGB frames, None where there is none.
+
+        While none is followed the last frame of the run is searched first, and the others only if it has a face: one
+        that comes and goes between two last frames is not seen.
+        """
+        if self.box is None and len(images) > 1:
+            self.untiled += len(images) - 1
+            if self._find(images[-1]) is None:
+                return [None] * len(images)
+            self.box = None
+        return [self._next(image) for image in images]
+
+    def _next(self, image: Image.Image) -> Face | None:
         if self.box is not None:
             face = self._measure(image, self.box)
             if face is not None:
                 self.box = _around(face.points)
                 return face
+        return self._find(image)
+
+    def _find(self, image: Image.Image) -> Face | None:
+        """A face that is not followed yet."""
+        self.untiled += 1
         for box in self._search(image):
             face = self._measure(image, box)
             if face is not None:  # once more from its own outline: steadier than the detector's
                 again = self._measure(image, _around(face.points)) or face
-                self.box, self.lost = _around(again.points), 0
+                self.box, self.untiled = _around(again.points), self.tile_every
                 return again
-        self.box, self.lost = None, self.lost + 1
+        self.box = None
         return None
 
     def _search(self, image: Image.Image) -> Iterator[Box]:
@@ -80,7 +96,8 @@ class FaceTracker:
         side = float(max(width, height))
         whole = Box(width / 2, height / 2, side, 0.0)
         views = [whole, whole._replace(side=side * 1.6)]
-        if self.lost % self.tile_every == 0:
+        if self.untiled > self.tile_every:
+            self.untiled = 1
             short = float(min(width, height))
             for part in (short, short / 2) if side > 1.2 * short else (short / 2,):
                 steps_x = np.linspace(part / 2, width - part / 2, min(5, round(1.5 * width / part)))
@@ -96,7 +113,7 @@ class FaceTracker:
     def _detect(self, image: Image.Image, view: Box) -> Box | None:
         """The best detection inside a square view, as a box turned with the eyes and 1.5 times as large."""
         pixels = np.asarray(_cut(image, view, 128), dtype=np.float32) / 127.5 - 1.0
-        raw, scores = _run(self.detector, pixels[None])
+        raw, scores = self.detector(pixels[None])
         if raw.shape[-1] == 1:
             raw, scores = scores, raw
         best = int(scores[0, :, 0].argmax())
@@ -118,7 +135,7 @@ class FaceTracker:
         if not 8 < box.side < 8 * max(image.size):
             return None
         crop = np.asarray(_cut(image, box, CROP))
-        values, presence = _run(self.mesh, crop[None].astype(np.float32) / 255)
+        values, presence = self.mesh(crop[None].astype(np.float32) / 255)
         if values.size == 1:
             values, presence = presence, values
         sure = float(1 / (1 + np.exp(-presence.reshape(-1)[0])))
@@ -166,15 +183,25 @@ def _anchors() -> np.ndarray:
     return np.concatenate(grids).astype(np.float32)
 
 
-def _interpreter(path: Path):
-    with needed():
-        from ai_edge_litert.interpreter import Interpreter
-    if not path.is_file():
-        raise WeightsError("face.missing", f"no face model at {path}", hint="reinstall deepaudio")
-    with _logged_stderr():
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
-        interpreter.allocate_tensors()
-    return interpreter
+class _Network:
+    """A LiteRT network with one input and two outputs, on one thread."""
+
+    def __init__(self, path: Path) -> None:
+        with needed():
+            from ai_edge_litert.interpreter import Interpreter
+        if not path.is_file():
+            hint = "reinstall deepaudio"
+            raise WeightsError("face.missing", f"no face model at {path}", hint=hint)
+        with _logged_stderr():
+            self.interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+            self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.outputs = [d["index"] for d in self.interpreter.get_output_details()[:2]]
+
+    def __call__(self, values: np.ndarray) -> list[np.ndarray]:
+        self.interpreter.set_tensor(self.input, values)
+        self.interpreter.invoke()
+        return [self.interpreter.get_tensor(index) for index in self.outputs]  # copies
 
 
 @contextmanager
@@ -197,12 +224,3 @@ def _logged_stderr() -> Iterator[None]:
         os.close(write)
         with open(read, "rb") as heard:
             log.debug("LiteRT: %s", (heard.read() or b"").decode("utf-8", "replace").strip())
-
-
-def _run(interpreter, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
-    interpreter.invoke()
-    first, second = interpreter.get_output_details()[:2]
-    return interpreter.get_tensor(first["index"]).copy(), interpreter.get_tensor(
-        second["index"]
-    ).copy()

@@ -4,7 +4,8 @@ Every value is a length over the face or the frame and a rate per second, so fra
 frames are measured at their own times and the measures resampled.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from deepaudio.encoders import lips, scene_motion
-from deepaudio.encoders.face import FaceTracker
+from deepaudio.encoders.face import Face, FaceTracker
 from deepaudio.errors import InputError
 
 SYNC_RATE = 24_000 / 256 / 2  # two mel frames a step, so that sound and sight share one grid
@@ -25,7 +26,8 @@ CLIP_RATE = 4.0
 MAX_RATE = (
     31.0  # faster video is thinned to at most this many frames a second before it is measured
 )
-AHEAD = 8  # frames that are read before the faces in them are found
+RUN = 0.121  # seconds of video in which no face is looked for but at the end, while none is seen
+AHEAD = 2  # such runs that are read before the faces in them are found
 THUMB = 6
 EDGES = 4
 # Fixed gains that bring the measures of talking faces to about -1 .. 1.
@@ -95,37 +97,69 @@ class MotionEncoder:
         Faces are followed in a thread of their own while the next frames are read.
         """
         self.tracker.reset()
-        face_in = self._face if faces else lambda frame: _no_face()
-        looks: list[tuple] = []
-        found: list[Future] = []
-        last = -np.inf
-        with ThreadPoolExecutor(1) as beside:
-            for time, frame in frames:
-                if time - last < 1 / MAX_RATE - 1e-4:
-                    continue
-                last = time
-                found.append(beside.submit(face_in, frame))
-                looks.append((time, *_look(frame)))
-                found[max(0, len(found) - AHEAD)].result()
-        if not looks:
-            raise InputError("clip.no_frames", "the clip has no frame", hint="deepaudio tts")
-        rows = [(*look, *face.result()) for look, face in zip(looks, found, strict=True)]
-        kinds = (np.float64, np.uint8, np.float32, np.float32, np.float32)
-        columns = zip(*rows, strict=True)
-        return Track(*(np.asarray(c, dtype=kind) for c, kind in zip(columns, kinds, strict=True)))
+        faces_in = self._faces if faces else lambda run: [_no_face()] * len(run)
+        times: list[float] = []
+        grey, thumbs, face, patch = (bytearray() for _ in range(4))  # grow in place: clips are long
+        waiting: deque[Future] = deque()
 
-    def _face(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        face = self.tracker.follow(frame)
-        if face is None:
-            return _no_face()
-        height, width = frame.shape[:2]
-        parts = [
-            [face.presence],
-            lips.shape(face),
-            lips.pose(face),
-            lips.place(face, width, height),
+        def collect(left: int) -> None:
+            while len(waiting) > left:
+                for measures, mouth in waiting.popleft().result():
+                    face.extend(np.asarray(measures, np.float32).tobytes())
+                    patch.extend(np.asarray(mouth, np.float32).tobytes())
+
+        with ThreadPoolExecutor(1) as beside:
+            for run in _runs(frames):
+                images = [Image.fromarray(frame) for _, frame in run]
+                waiting.append(beside.submit(faces_in, images))
+                for (time, _), image in zip(run, images, strict=True):
+                    small, thumb = _look(image)
+                    times.append(time)
+                    grey.extend(small.tobytes())
+                    thumbs.extend(thumb.tobytes())
+                collect(AHEAD)
+            collect(0)
+        if not times:
+            raise InputError("clip.no_frames", "the clip has no frame", hint="deepaudio tts")
+        small = np.frombuffer(grey, np.uint8).reshape(-1, scene_motion.SIZE, scene_motion.SIZE)
+        colours = np.frombuffer(thumbs, np.uint8).reshape(len(times), -1) / np.float32(127.5) - 1
+        return Track(
+            np.asarray(times, np.float64),
+            small,
+            np.concatenate([colours, _edges(small)], 1),
+            np.frombuffer(face, np.float32).reshape(len(times), -1),
+            np.frombuffer(patch, np.float32).reshape(len(times), *lips.PATCH),
+        )
+
+    def _faces(self, images: Sequence[Image.Image]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Presence, shape, pose and place; the patch of the mouth, of each frame."""
+        return [
+            _no_face() if face is None else _described(face, *image.size)
+            for face, image in zip(self.tracker.follow(images), images, strict=True)
         ]
-        return np.concatenate(parts), lips.patch(face)
+
+
+def _runs(
+    frames: Iterable[tuple[float, np.ndarray]],
+) -> Iterator[list[tuple[float, np.ndarray]]]:
+    """Frames, thinned to MAX_RATE, in runs of at most RUN seconds."""
+    run: list[tuple[float, np.ndarray]] = []
+    last = -np.inf
+    for time, frame in frames:
+        if time - last < 1 / MAX_RATE - 1e-4:
+            continue
+        last = time
+        if run and time - run[0][0] > RUN:
+            yield run
+            run = []
+        run.append((time, frame))
+    if run:
+        yield run
+
+
+def _described(face: Face, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    parts = [[face.presence], lips.shape(face), lips.pose(face), lips.place(face, width, height)]
+    return np.concatenate(parts), lips.patch(face)
 
 
 def _no_face() -> tuple[np.ndarray, np.ndarray]:
@@ -151,14 +185,20 @@ def sync_times(duration: float) -> np.ndarray:
     return (2 * np.arange(max(1, round(duration * SYNC_RATE))) + 0.5) * 256 / 24_000
 
 
-def _look(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Small grey frame; colour thumbnail with edge strengths, of one frame."""
-    grey = scene_motion.shrink(frame)
-    image = Image.fromarray(frame).resize((THUMB, THUMB), Image.Resampling.BOX)
-    thumb = np.asarray(image, dtype=np.float32).reshape(-1) / 127.5 - 1
-    slope_y, slope_x = np.gradient(scene_motion.bright(grey))
-    edge = scene_motion.cells(np.hypot(slope_x, slope_y)[None], EDGES)[0]
-    return grey, np.concatenate([thumb, np.sqrt(edge) * 4 - 0.5])
+def _look(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Small grey frame, and a thumbnail, both in bytes."""
+    thumb = np.asarray(image.resize((THUMB, THUMB), Image.Resampling.BOX))
+    return scene_motion.shrink(image), thumb
+
+
+def _edges(grey: np.ndarray) -> np.ndarray:
+    """Strength of the edges on EDGES x EDGES cells of small frames [f 48 48]: [f 16]."""
+    found = []
+    for low in range(0, len(grey), scene_motion.BLOCK):
+        block = scene_motion.bright(grey[low : low + scene_motion.BLOCK])
+        slope_y, slope_x = np.gradient(block, axis=(1, 2))
+        found.append(scene_motion.cells(np.hypot(slope_x, slope_y), EDGES))
+    return np.sqrt(np.concatenate(found)) * 4 - 0.5
 
 
 def _face_track(track: Track, grid: np.ndarray) -> np.ndarray:

@@ -21,10 +21,9 @@ BLOCK = 512  # frames looked at together
 THING = ("mass", "x", "y", "spread_x", "spread_y", "top", "bottom")
 
 
-def shrink(frame: np.ndarray) -> np.ndarray:
-    """(h w 3) uint8 to grey uint8 [SIZE SIZE], each pixel the mean of what it covers."""
-    image = Image.fromarray(frame).convert("L")
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX))
+def shrink(image: Image.Image) -> np.ndarray:
+    """RGB to grey uint8 [SIZE SIZE], each pixel the mean of what it covers."""
+    return np.asarray(image.convert("L").resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
 def bright(grey: np.ndarray) -> np.ndarray:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from deepaudio.nn.attention import dot_product
 
 _LAYER_EPS = 1e-6
 
@@ -64,18 +66,19 @@ class DividedAttention(nn.Module):
 
     def forward(self, x: Tensor, groups: str, steps: int) -> Tensor:
         """`groups` is "time" (same patch over time) or "space" (patches of one time step)."""
-        qkv = rearrange(self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
-        summary = F.scaled_dot_product_attention(qkv[0, :, :, :1], qkv[1], qkv[2])
-        split = (
-            "c b h (t p) d -> c b p h t d" if groups == "time" else "c b h (t p) d -> c b t h p d"
+        q, k, v = rearrange(self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        summary = dot_product(q[:, :, :1], k, v)
+        pattern = "b h (t p) d -> (b p) h t d" if groups == "time" else "b h (t p) d -> (b t) h p d"
+        q, inner_k, inner_v = (rearrange(a[:, :, 1:], pattern, t=steps) for a in (q, k, v))
+        n_groups = len(q) // len(x)
+        k = torch.cat([k[:, :, :1].repeat_interleave(n_groups, 0), inner_k], dim=2)
+        v = torch.cat([v[:, :, :1].repeat_interleave(n_groups, 0), inner_v], dim=2)
+        out = dot_product(q, k, v)
+        back = (
+            "(b p) h t d -> b (t p) (h d)" if groups == "time" else "(b t) h p d -> b (t p) (h d)"
         )
-        inner = rearrange(qkv[:, :, :, 1:], split, t=steps)
-        shared = repeat(qkv[1:, :, :, :1], "c b h 1 d -> c b g h 1 d", g=inner.shape[2])
-        k, v = torch.cat([shared, inner[1:]], dim=-2)
-        out = F.scaled_dot_product_attention(inner[0], k, v)
-        join = "b p h t d -> b h (t p) d" if groups == "time" else "b t h p d -> b h (t p) d"
-        out = torch.cat([summary, rearrange(out, join)], dim=2)
-        return self.proj(rearrange(out, "b h n d -> b n (h d)"))
+        out = rearrange(out, back, b=len(x))
+        return self.proj(torch.cat([rearrange(summary, "b h 1 d -> b 1 (h d)"), out], dim=1))
 
 
 class FeedForward(nn.Module):
@@ -179,8 +182,10 @@ class Synchformer(nn.Module):
         return self.config.dim
 
     def segments(self, frames: Float[Tensor, "b g t 3 h w"]) -> Float[Tensor, "b g n d"]:
-        """Features of separate 16-frame segments."""
-        features = self.vfeat_extractor(rearrange(frames, "b g t c h w -> (b g) t c h w"))
+        """Features of separate 16-frame segments: a batch on a GPU, one by one on a CPU, where that is faster."""
+        segments = rearrange(frames, "b g t c h w -> (b g) t c h w")
+        parts = segments.split(len(segments) if frames.is_cuda else 1)
+        features = torch.cat([self.vfeat_extractor(part) for part in parts])
         return rearrange(features, "(b g) n d -> b g n d", b=frames.shape[0])
 
     def forward(self, frames: Float[Tensor, "b f 3 h w"]) -> Float[Tensor, "b n d"]:

@@ -179,7 +179,7 @@ class F5TextToSpeech:
                 voice.mel.to(device, dtype),
                 ids.to(device),
                 None if contour is None else contour.to(device, dtype),
-                options.noise_scale * noise.to(device, dtype),
+                options.noise_scale * noise.to(device),
                 options,
             )
         return mel[voice.n_frames :].float()
@@ -258,5 +258,14 @@ def sample(
     )
     null = None if options.guidance_scale == 1 else network.null(encoded)
     grid = time.sway(time.epss(options.steps), options.sway)
-    mel = euler(guided(network, encoded, null, options.guidance_scale), noise[None], grid)[0]
+    field = guided(
+        network,
+        encoded,
+        null,
+        options.guidance_scale,
+        cond.dtype,
+        interval=options.guidance_interval,
+        together=noise.is_cuda,
+    )
+    mel = euler(field, noise[None], grid)[0]
     return torch.where(known[:, None], cond, mel)

@@ -30,11 +30,14 @@ class FullSize:
     dtype: torch.dtype
     low_memory: bool = False
     trained: Mapping[str, Path] = field(default_factory=dict)
+    compile: bool = False
 
     @cached_property
     def networks(self) -> Networks:
         """The networks, from official parts or from the folders in `trained`."""
-        return Networks(self.preset, self.device, self.dtype, self.low_memory, self.trained)
+        return Networks(
+            self.preset, self.device, self.dtype, self.low_memory, self.trained, self.compile
+        )
 
     @cached_property
     def gate(self) -> Gate:
@@ -72,6 +75,7 @@ def load(
     low_memory: bool = False,
     roles: Sequence[str] | None = None,
     trained: Mapping[str, Path] = MappingProxyType({}),
+    compile: bool = False,
 ) -> FullSize:
     """A full-size preset by name; networks are read when they are first used.
 
@@ -80,4 +84,4 @@ def load(
     preset = find(name, roles)
     if preset is None:
         raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
-    return FullSize(preset, torch.device(device), dtype, low_memory, trained)
+    return FullSize(preset, torch.device(device), dtype, low_memory, trained, compile)

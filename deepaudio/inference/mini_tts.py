@@ -1,8 +1,9 @@
 """M_tts in use: a line and a voice in, speech of a given length out, following an energy contour when there is one."""
 
 import functools
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -67,6 +68,20 @@ class Reference:
     sample_rate: int
     text: str | None = None
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """The same for the same sound: what is heard in a recording is heard once."""
+        sound = self.waveform.detach().cpu().contiguous().numpy().tobytes()
+        return f"{self.sample_rate} {hashlib.sha256(sound).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A reference that equals another of the same sound."""
+
+    digest: str
+    reference: Reference = field(compare=False)
+
 
 class TextToSpeech:
     """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
@@ -103,16 +118,17 @@ class TextToSpeech:
         preset: Path,
         device: torch.device | str = "cpu",
         trained: Mapping[str, Path] = MappingProxyType({}),
+        vocoder: torch.nn.Module | None = None,
     ) -> "TextToSpeech":
         """The module from the folders tts, vocoder and voice of `preset`, or from those in `trained` by these names.
 
-        WeightsError for missing or wrong weights.
+        A `vocoder` that is in memory already is used instead of its folder. WeightsError for missing or wrong weights.
         """
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
         return cls(
             network,
-            checkpoint.load_network(folders["vocoder"], VOCODER),
+            vocoder or checkpoint.load_network(folders["vocoder"], VOCODER),
             checkpoint.load_network(folders["voice"], "eigenvoice").timbre,
             device,
         )
@@ -145,7 +161,7 @@ class TextToSpeech:
         pieces = pieces_of(sentences, max(0.0, seconds - 2 * EDGE) / natural)
         shares = np.cumsum([0.0] + [sum(seconds_of(s) for s in piece) for piece in pieces])
         edges = [round(samples * share / shares[-1]) for share in shares]
-        voice = self._voice(reference)
+        voice = self._voice(_Recording(reference.digest, reference))
         made = []
         for number, piece in enumerate(pieces):
             first, last = edges[number], edges[number + 1]
@@ -154,8 +170,9 @@ class TextToSpeech:
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
 
-    def _heard(self, reference: Reference) -> tuple[Tensor, Tensor, VoiceTraits]:
+    def _heard(self, recording: _Recording) -> tuple[Tensor, Tensor, VoiceTraits]:
         """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
+        reference = recording.reference
         waveform = AF.resample(
             reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
         )
@@ -248,6 +265,7 @@ class TextToSpeech:
             conditions,
             null,
             options.guidance_scale,
+            interval=options.guidance_interval,
         )
         grid = sway(linear(options.steps), options.sway)
         with self.sampling():

@@ -81,16 +81,17 @@ class VideoToAudio:
         preset: Path,
         device: torch.device | str = "cpu",
         trained: Mapping[str, Path] = MappingProxyType({}),
+        vocoder: nn.Module | None = None,
     ) -> "VideoToAudio":
         """From the folders v2a, v2a/codec, face and vocoder of a preset, or from those in `trained` by these names.
 
-        WeightsError when one is missing or damaged.
+        A `vocoder` that is in memory already is used instead of its folder. WeightsError when one is missing or damaged.
         """
         roles = ("v2a", "v2a/codec", "face", "vocoder")
         folders = {role: preset / role for role in roles} | dict(trained)
         model = checkpoint.load_network(folders["v2a"], "v2a/mmdit")
         codec = checkpoint.load_network(folders["v2a/codec"], "codecs/mel_linear")
-        vocoder = checkpoint.load_network(folders["vocoder"], VOCODER)
+        vocoder = vocoder or checkpoint.load_network(folders["vocoder"], VOCODER)
         return cls(model, codec, MotionEncoder(folders["face"]), vocoder, torch.device(device))
 
     @property
@@ -120,7 +121,7 @@ class VideoToAudio:
         options = self.defaults.fill(options)
         x = options.noise_scale * self._noise(features, options.seed)
         grid = time.sway(time.linear(options.steps), options.sway)
-        field = _Windows(self, features, prompt, negative, options.guidance_scale)
+        field = _Windows(self, features, prompt, negative, options)
         return self._decode(euler(field, x, grid), features.duration)
 
     def sound(
@@ -148,7 +149,7 @@ class VideoToAudio:
         single sample, and independent of the seed. Where a clip shows faces, whoever is not seen does not speak.
         """
         x = torch.zeros_like(self._noise(features, 0))
-        field = _Windows(self, features, SPEECH, "", 1.0)
+        field = _Windows(self, features, SPEECH, "", self.energy_sampling(options))
         expected = x + field(x, torch.zeros((), device=self.device))
         contour = advance_onset(mel_energy(self._decode(expected, features.duration)))
         n = int(features.duration * FRAME_RATE)
@@ -175,7 +176,12 @@ class _Windows:
     """The guided velocity of a clip of any length: of overlapping windows, averaged where they overlap."""
 
     def __init__(
-        self, owner: VideoToAudio, features: ClipFeatures, prompt: str, negative: str, scale: float
+        self,
+        owner: VideoToAudio,
+        features: ClipFeatures,
+        prompt: str,
+        negative: str,
+        options: SampleOptions,
     ):
         config = owner.model.config
         fold, rate = owner.fold, SYNC_RATE / owner.fold
@@ -202,8 +208,10 @@ class _Windows:
         for part in torch.arange(len(self.starts)).split(AT_ONCE):
             text, away = words(prompt)[: len(part)], words(negative)[: len(part)]
             cond = owner.model.encode(clip[part], sync[part], text)
+            scale = options.guidance_scale
             null = owner.model.null(cond, away) if scale != 1.0 else None
-            self.fields.append(guided(owner.model, cond, null, scale))
+            field = guided(owner.model, cond, null, scale, interval=options.guidance_interval)
+            self.fields.append(field)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         total, weight = torch.zeros_like(x), torch.zeros_like(x[:, :, :1])

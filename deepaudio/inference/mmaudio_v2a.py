@@ -104,7 +104,7 @@ class MMVideoToAudio:
         windows = plan_windows(features, self.latent_rate)
         n = windows[-1].latent.stop
         generator = torch.Generator().manual_seed(options.seed)
-        x = torch.randn(1, n, network.config.latent_dim, generator=generator).to(device, dtype)
+        x = torch.randn(1, n, network.config.latent_dim, generator=generator).to(device)
         x = options.noise_scale * x
         text, away = texts[:1], texts[1:]
         fields = []
@@ -115,7 +115,17 @@ class MMVideoToAudio:
                 text,
             )
             null = network.null(cond, away) if options.guidance_scale != 1 else None
-            fields.append(guided(network, cond, null, options.guidance_scale))
+            fields.append(
+                guided(
+                    network,
+                    cond,
+                    null,
+                    options.guidance_scale,
+                    dtype,
+                    interval=options.guidance_interval,
+                    together=device.type == "cuda",
+                )
+            )
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             if len(windows) == 1:
@@ -127,9 +137,8 @@ class MMVideoToAudio:
                 weight[:, window.latent] += share
             return total / weight
 
-        return network.unnormalize(
-            euler(velocity, x, time.sway(time.linear(options.steps), options.sway))
-        )
+        grid = time.sway(time.linear(options.steps), options.sway)
+        return network.unnormalize(euler(velocity, x, grid)).to(dtype)
 
 
 def plan_windows(features: FullFeatures, latent_rate: float) -> list[Window]:

@@ -41,7 +41,7 @@ from deepaudio.media.probe import probe
 from deepaudio.models.mof.knowledge import Knowledge, hand_over
 from deepaudio.notices import Notices
 from deepaudio.options import PRESET, FitOptions, SampleOptions
-from deepaudio.presets.trained import preset_folder
+from deepaudio.presets.trained import is_full_size, preset_folder
 from deepaudio.progress import Progress
 from deepaudio.script import Script
 from deepaudio.script.fit import Plan
@@ -78,17 +78,33 @@ class DeepAudio:
     """A preset with its modules, each loaded when it is first needed: reading text aloud never loads M_v2a."""
 
     def __init__(
-        self, preset: Path, device: str = "auto", dtype: str = "auto", low_memory: bool = False
+        self,
+        preset: Path,
+        device: str = "auto",
+        dtype: str = "auto",
+        low_memory: bool = False,
+        compile: bool = False,
     ):
         self.preset = preset
         self.device = device_of(device)
-        self.dtype = dtype_of(dtype, self.device)
+        self._dtype = dtype
         self.low_memory = low_memory
+        self.compile = compile
         self._seen: tuple[tuple, SoundFeatures] | None = None
 
     @cached_property
+    def dtype(self) -> torch.dtype:
+        """The precision in which networks compute."""
+        return dtype_of(self._dtype, self.device, is_full_size(self.preset))
+
+    @property
+    def precision(self) -> dict[str, str]:
+        """Device and precision in words, for a record."""
+        return {"device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
+
+    @cached_property
     def _parts(self) -> Parts:
-        return load_parts(self.preset, self.device, self.dtype, self.low_memory)
+        return load_parts(self.preset, self.device, self.dtype, self.low_memory, self.compile)
 
     @cached_property
     def gate(self) -> Gate:
@@ -230,13 +246,15 @@ def load(
     *,
     dtype: str = "auto",
     low_memory: bool = False,
+    compile: bool = False,
 ) -> DeepAudio:
     """A preset by name, a folder with its parts, or the folder of a training run; nothing is read until it is needed.
 
-    `low_memory` keeps one group of a full-size preset's networks in memory at a time. Raises WeightsError for an
+    `low_memory` keeps one group of a full-size preset's networks in memory at a time; `compile` compiles the two that
+    sample, at their first use. Raises WeightsError for an
     unknown name and for official weights that are not here, ToolError for a device that is not there.
     """
-    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory)
+    return DeepAudio(preset_folder(name_or_folder), device, dtype, low_memory, compile)
 
 
 def as_voices(

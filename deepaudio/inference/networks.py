@@ -18,6 +18,7 @@ _PRETRAINED = {
     "encodec": parts.encodec,
     "clip-vision": parts.image_encoder,
 }
+_SAMPLING = ("v2a", "tts")  # what is evaluated at every step
 
 
 class Networks:
@@ -34,12 +35,14 @@ class Networks:
         dtype: torch.dtype = torch.float32,
         low_memory: bool = False,
         trained: Mapping[str, Path] = MappingProxyType({}),
+        compile: bool = False,
     ) -> None:
         self.preset = preset
         self.device = torch.device(device)
         self.dtype = dtype
         self.low_memory = low_memory
         self.trained = trained
+        self.compile = compile
         self._held: dict[str, Any] = {}
 
     def part(self, role: str) -> Part:
@@ -54,6 +57,8 @@ class Networks:
         for role in roles:
             if role not in self._held:
                 self._held[role] = self._load(role)
+                if self.compile and role in _SAMPLING:
+                    self._held[role].compile(dynamic=True)
         return tuple(self._held[role] for role in roles)
 
     @property

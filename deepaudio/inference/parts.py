@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from deepaudio import checkpoint
 from deepaudio.inference.gate import Gate
-from deepaudio.inference.mini_tts import TextToSpeech
+from deepaudio.inference.mini_tts import VOCODER, TextToSpeech
 from deepaudio.inference.protocols import Parts, SoundModel
 from deepaudio.presets import official, trained
 
@@ -20,6 +22,7 @@ class FolderParts:
     folder: Path
     device: torch.device
     trained: Mapping[str, Path] = field(default_factory=dict)
+    compile: bool = False
 
     @cached_property
     def gate(self) -> Gate:
@@ -29,18 +32,35 @@ class FolderParts:
     @cached_property
     def tts(self) -> TextToSpeech:
         """M_tts with its codec."""
-        return TextToSpeech.load(self.folder, self.device, self.trained)
+        made = TextToSpeech.load(self.folder, self.device, self.trained, self._vocoder)
+        if self.compile:
+            made.network.compile(dynamic=True)
+        return made
 
     @cached_property
     def v2a(self) -> SoundModel:
         """M_v2a with its codec and encoders."""
         from deepaudio.inference.mini_v2a import VideoToAudio  # speech alone needs no video
 
-        return VideoToAudio.load(self.folder, self.device, self.trained)
+        made = VideoToAudio.load(self.folder, self.device, self.trained, self._vocoder)
+        if self.compile:
+            made.model.compile(dynamic=True)
+        return made
+
+    @cached_property
+    def _vocoder(self) -> nn.Module:
+        """Of speech and sound alike."""
+        return checkpoint.load_network(
+            self.trained.get("vocoder", self.folder / "vocoder"), VOCODER
+        )
 
 
 def load_parts(
-    preset: Path, device: torch.device, dtype: torch.dtype, low_memory: bool = False
+    preset: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    low_memory: bool = False,
+    compile: bool = False,
 ) -> Parts:
     """The parts of a preset as `trained.preset_folder` gives it; nothing is read before it is used.
 
@@ -49,7 +69,7 @@ def load_parts(
     run = trained.read(preset)
     base, parts = (trained.preset_folder(run.preset), run.parts) if run else (preset, {})
     if str(base) not in official.PRESETS:
-        return FolderParts(base, device, parts)
+        return FolderParts(base, device, parts, compile)
     from deepaudio.inference import full_size  # its encoders are slow to import
 
-    return full_size.load(base.name, device, dtype, low_memory, trained=parts)
+    return full_size.load(base.name, device, dtype, low_memory, trained=parts, compile=compile)

@@ -104,8 +104,16 @@ class YSVideoToAudio:
             )
             null = network.null(cond) if options.guidance_scale != 1 else None
             grid = time.sway(time.linear(options.steps), options.sway)
-            field = guided(network, cond, null, options.guidance_scale)
-            latent = euler(field, options.noise_scale * noise.to(device, dtype), grid)
+            field = guided(
+                network,
+                cond,
+                null,
+                options.guidance_scale,
+                dtype,
+                interval=options.guidance_interval,
+                together=device.type == "cuda",
+            )
+            latent = euler(field, options.noise_scale * noise.to(device), grid).to(dtype)
         (codec,) = self.networks.get("codec")
         with self.networks.exact():
             waveform = codec.decode(latent)[0].float().cpu()

@@ -153,6 +153,9 @@ def _moments(
     with opened(info.path) as container:
         track = container.streams[info.video_stream]
         track.thread_type = "AUTO"
+        track.codec_context.thread_count = (
+            torch.get_num_threads()
+        )  # a share, where processes are many
         _seek(container, track, start, zero)
         for image in _decoded(container, track):
             if image is None or image.is_corrupt:

@@ -9,6 +9,26 @@ from torch import Tensor, nn
 from deepaudio.nn.norm import RMSNorm
 from deepaudio.nn.rope import rotate
 
+_IN_CACHE = 1 << 20  # scores that are made at once
+
+
+def dot_product(
+    q: Float[Tensor, "b h n d"],
+    k: Float[Tensor, "b h m d"],
+    v: Float[Tensor, "b h m d"],
+    mask: Tensor | None = None,
+) -> Float[Tensor, "b h n d"]:
+    """Softmax attention: torch's fused kernel, and in bfloat16 on a CPU plain products, a few heads at a time.
+
+    There the fused kernel is no faster than in float32, while the products are (`python -m benchmarks.speed`).
+    """
+    if mask is not None or q.dtype != torch.bfloat16 or q.is_cuda or torch.is_grad_enabled():
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    q = q * q.shape[-1] ** -0.5
+    heads = max(1, _IN_CACHE // (len(q) * q.shape[2] * k.shape[2]))
+    parts = zip(q.split(heads, 1), k.split(heads, 1), v.split(heads, 1), strict=True)
+    return torch.cat([(a @ b.mT).softmax(-1) @ c for a, b, c in parts], 1)
+
 
 def attend(
     q: Float[Tensor, "b h n d"],
@@ -18,9 +38,7 @@ def attend(
 ) -> Float[Tensor, "b n e"]:
     """Softmax attention over the keys that the mask allows; heads joined in the last axis."""
     mask = None if key_mask is None else key_mask[:, None, None, :]
-    return rearrange(
-        F.scaled_dot_product_attention(q, k, v, attn_mask=mask), "b h n d -> b n (h d)"
-    )
+    return rearrange(dot_product(q, k, v, mask), "b h n d -> b n (h d)")
 
 
 class SelfAttention(nn.Module):

@@ -43,6 +43,12 @@ def read(folder: Path) -> Run | None:
     return Run(identity.preset or PRESET, parts)
 
 
+def is_full_size(preset: Path) -> bool:
+    """Whether a preset as `preset_folder` gives it, or the one that a run names for its other parts, is a full size."""
+    run = None if str(preset) in official.PRESETS else read(preset)
+    return (run.preset if run else str(preset)) in official.PRESETS
+
+
 def embedded() -> dict[str, Path]:
     """The presets inside the package: name and folder."""
     return {p.name: p for p in sorted(PRESETS.iterdir()) if any(p.glob(f"*/{checkpoint.WEIGHTS}"))}

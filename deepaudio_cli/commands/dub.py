@@ -13,6 +13,7 @@ from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 from deepaudio_cli.examples import page
+from deepaudio_cli.job_stream import STREAM, dub_stream
 
 
 def _print_examples(asked: bool) -> None:
@@ -33,7 +34,10 @@ Examples = Annotated[
 
 
 def dub(
-    clip: Annotated[Path | None, typer.Argument(help="The video to dub.")] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Argument(help="The video to dub, or - for jobs as JSON lines on standard input."),
+    ] = None,
     script: opt.Script = None,
     ref: opt.Ref = None,
     voice: opt.VoiceOf = None,
@@ -139,7 +143,12 @@ def dub(
         Path | None, opt.batch_option(metavar="DIR", help="Where a batch writes.")
     ] = None,
     jobs: Annotated[
-        int, opt.batch_option(help="Processes of a batch.", min=1, max=256)
+        int | None,
+        opt.batch_option(
+            help="Processes of a batch, at most one a core; by default as many as are fast.",
+            min=1,
+            max=256,
+        ),
     ] = BatchJob.jobs,
     shard: Annotated[
         str | None,
@@ -159,10 +168,12 @@ def dub(
     preset: opt.Preset = opt.PRESET,
     steps: opt.Steps = None,
     guidance: opt.Guidance = None,
+    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
+    compile: opt.Compile = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -173,7 +184,7 @@ def dub(
     if (clip is None) == (manifest is None):
         raise UsageError("dub.which", "give either one CLIP or --manifest JOBS.jsonl")
     arg.prepare(offline)
-    if manifest is None:
+    if manifest is None and clip != STREAM:
         script, text = arg.source(script, text, encoding, transcribe)
     if language is not None:
         find_language(language)
@@ -190,7 +201,7 @@ def dub(
         negative=negative,
         video_stream=video_stream,
         audio_stream=audio_stream,
-        options=arg.sampling(steps, quality, guidance, seed, emotion),
+        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
         pitch=pitch,
         language=language,
@@ -216,24 +227,27 @@ def dub(
             speak_sdh=speak_sdh,
         ),
     )
+    batch = BatchJob(
+        manifest,
+        out_dir,
+        jobs,
+        shard,
+        keep_going,
+        resume,
+        preset,
+        device,
+        dtype,
+        low_memory,
+        compile,
+        report=report,
+    )
+    if clip == STREAM:
+        return dub_stream(console, batch, job)
     if manifest is not None:
         if out_dir is None:
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")
         from deepaudio.dubbing.batch import run_batch
 
-        batch = BatchJob(
-            manifest,
-            out_dir,
-            jobs,
-            shard,
-            keep_going,
-            resume,
-            preset,
-            device,
-            dtype,
-            low_memory,
-            report=report,
-        )
         with console.progress() as progress:
             done = run_batch(batch, job, progress)
         if dry_run:
@@ -249,5 +263,7 @@ def dub(
     from deepaudio.inference.model import load
 
     with console.progress() as progress:
-        done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
+        done = make(
+            load(preset, device, dtype=dtype, low_memory=low_memory, compile=compile), job, progress
+        )
     console.finish(done)

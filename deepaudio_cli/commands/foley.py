@@ -24,12 +24,14 @@ def foley(
     quality: opt.QualityName = opt.SAMPLING.quality,
     steps: opt.Steps = None,
     guidance: opt.Guidance = None,
+    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
     loudness: opt.Loudness = opt.MIX.loudness,
     allow_damaged: opt.AllowDamaged = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
+    compile: opt.Compile = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -48,11 +50,13 @@ def foley(
         negative=negative,
         output=output,
         instruction=instruction,
-        options=arg.sampling(steps, quality, guidance, seed),
+        options=arg.sampling(steps, quality, guidance, seed, interval=guidance_interval),
         mix=MixOptions(audio=audio, bed="keep", loudness=loudness),
         policy=Policy(force=force),
         extras=Extras(allow_damaged=allow_damaged),
     )
     with console.progress() as progress:
-        done = make(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
+        done = make(
+            load(preset, device, dtype=dtype, low_memory=low_memory, compile=compile), job, progress
+        )
     console.finish(done)

@@ -31,6 +31,7 @@ def tts(
     quality: opt.QualityName = opt.SAMPLING.quality,
     steps: opt.Steps = None,
     guidance: opt.Guidance = None,
+    guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
     emotion: opt.Emotion = None,
     loudness: opt.Loudness = opt.MIX.loudness,
@@ -39,6 +40,7 @@ def tts(
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
+    compile: opt.Compile = False,
     offline: opt.Offline = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -61,11 +63,13 @@ def tts(
         output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
         instruction=instruction,
         speed=speed,
-        options=arg.sampling(steps, quality, guidance, seed, emotion),
+        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
         fit=FitOptions(pause=pause),
         loudness=loudness,
         policy=Policy(require_consent, consent, force),
     )
     with console.progress() as progress:
-        done = read_aloud(load(preset, device, dtype=dtype, low_memory=low_memory), job, progress)
+        done = read_aloud(
+            load(preset, device, dtype=dtype, low_memory=low_memory, compile=compile), job, progress
+        )
     console.finish(done)

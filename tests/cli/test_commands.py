@@ -62,10 +62,10 @@ def test_dub_json_is_one_object(run, silent_clip, voice, tmp_path):
     assert Path(facts["output"]) == tmp_path / "o.mkv" and probe(tmp_path / "o.mkv").has_audio
     record = json.loads(Path(facts["record"]).read_text())
     asked = {"steps": None, "guidance_scale": None, "seed": 5, "sway": None, "quality": "normal"}
-    asked |= {"noise_scale": None, "emotion": ""}
+    asked |= {"noise_scale": None, "emotion": "", "guidance_interval": [0.0, 1.0]}
     assert record["arguments"]["options"] == asked
     used = {"steps": 16, "guidance_scale": 1.5, "seed": 5, "sway": 0.0, "quality": "normal"}
-    used |= {"noise_scale": 1.0, "emotion": ""}
+    used |= {"noise_scale": 1.0, "emotion": "", "guidance_interval": [0.0, 1.0]}
     assert record["sampling"]["speech"] == used
 
 
@@ -226,3 +226,9 @@ def test_every_default_instruction_agrees_with_its_command():
     model = whole.DeepAudio(MINI, "cpu")
     directions = {name: model.route(text).direction for name, text in INSTRUCTIONS.items()}
     assert directions == {"dub": "v2s", "foley": "v2a", "tts": "tts"}
+
+
+def test_an_interval_that_is_none_is_refused(command, capsys, voice):
+    interval = ("--guidance-interval", 0.8, 0.2)
+    assert command("tts", "--text", "Hello.", "--ref", voice, *interval) == 2
+    assert "--guidance-interval 0.8 0.2 is not FROM TO" in capsys.readouterr().err

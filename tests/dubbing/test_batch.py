@@ -5,6 +5,7 @@ import multiprocessing
 import pickle
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,13 @@ from deepaudio.dubbing.batch_manifest import read_batch
 from deepaudio.dubbing.engines import processes
 from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
+from deepaudio.media import video
 from tests.dubbing import deadly
+
+
+@pytest.fixture(autouse=True)
+def _two_cores(monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
 
 
 @pytest.fixture
@@ -33,7 +40,9 @@ def made(model, tmp_path, monkeypatch):
     def write(rows, **changes):
         path = tmp_path / "jobs.jsonl"
         path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
-        found = BatchJob(path, tmp_path / "out", preset=str(tmp_path / "preset"), **changes)
+        found = BatchJob(
+            path, tmp_path / "out", preset=str(tmp_path / "preset"), **{"jobs": 1} | changes
+        )
         monkeypatch.setitem(batches._LOADED, (found.preset, "auto", "auto"), model)
         return found
 
@@ -222,6 +231,44 @@ def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
     path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
     (item,) = read_batch(path, base, tmp_path / "out")
     assert "line 1" in item.error.message and "written twice" in item.error.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "memory", "device", "count"),
+    [
+        (None, 4, 64e9, "cpu", 4),
+        (None, 4, 3.5e9, "cpu", 2),
+        (None, 4, 0.1e9, "cpu", 1),
+        (2, 4, 0.1e9, "cpu", 2),
+        (9, 4, 64e9, "cpu", 4),
+        (None, 4, 64e9, "cuda", 1),
+        (2, 1, 64e9, "cuda", 2),
+    ],
+)
+def test_cores_are_split_and_never_oversubscribed(
+    made, silent_clip, monkeypatch, asked, cores, memory, device, count
+):
+    monkeypatch.setattr(processes, "usable_cores", lambda: cores)
+    monkeypatch.setattr(processes, "_free_memory", lambda: memory)
+    monkeypatch.setattr(processes, "device_of", lambda _: torch.device(device))
+    batch = made([{"clip": silent_clip.name, "text": "Hi."}], jobs=asked)
+    assert processes.processes_for(batch) == count
+    monkeypatch.setattr(processes, "is_full_size", lambda _: True)
+    assert processes.processes_for(made([], jobs=None)) == 1
+
+
+def test_a_process_decodes_with_its_share_of_the_cores(silent_clip, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    opened, counts = video.opened, []
+
+    @contextmanager
+    def noted(path):
+        with opened(path) as container:
+            yield container
+            counts.append(container.streams.video[0].codec_context.thread_count)
+
+    monkeypatch.setattr(video, "opened", noted)
+    assert list(video.frames(silent_clip)) and counts == [3]
 
 
 def test_a_batch_has_an_index_and_a_report_beside_each_output(made, base, silent_clip, tmp_path):

@@ -1,5 +1,6 @@
 """What mini sees does not depend on frame rate or resolution, finds drawn faces, and keeps still when nothing moves."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 import deepaudio
 from deepaudio.data.synthetic.draw import Camera, Pen
 from deepaudio.data.synthetic.face import MOUTH_RATE, DrawnFace, Looks
-from deepaudio.encoders import scene_motion
+from deepaudio.encoders import motion, scene_motion
 from deepaudio.encoders.motion import (
     FACE_FIELDS,
     SYNC_DIM,
@@ -20,6 +21,7 @@ from deepaudio.encoders.motion import (
     sync_times,
 )
 from deepaudio.errors import InputError
+from deepaudio.media.video import frames
 
 FACES = Path(deepaudio.__file__).parent / "presets" / "mini" / "face"
 
@@ -132,3 +134,34 @@ def test_one_frame_is_enough_and_none_is_an_input_error(encoder):
     assert one.sync.isfinite().all() and len(one.sync) == round(0.5 * 46.875)
     with pytest.raises(InputError, match="no frame"):
         encoder.encode([], 1.0)
+
+
+@pytest.mark.slow
+def test_faces_looked_for_once_a_run_are_those_of_every_frame(monkeypatch):
+    """The talker of the example, then none, and both again."""
+    clip = Path(__file__).resolve().parents[2] / "examples/clip.mp4"
+    seen = [frame.pixels.numpy() for frame in frames(clip, start=5.2, duration=1.2)]
+    shown = [(i / 25, pixels) for i, pixels in enumerate(seen * 2)]
+    encoder = MotionEncoder(FACES)
+    searched = []
+    find = encoder.tracker._find
+    monkeypatch.setattr(encoder.tracker, "_find", lambda i: searched.append(1) or find(i))
+    in_runs = encoder.measure(shown)
+    count = len(searched)
+    monkeypatch.setattr(motion, "RUN", 0.0)
+    searched.clear()
+    one_by_one = encoder.measure(shown)
+    there = one_by_one.face[:, 0] > 0
+    assert there.any() and not there.all()
+    for a, b in zip(in_runs, one_by_one, strict=True):
+        assert np.array_equal(a, b)
+    assert count < 0.6 * len(searched)
+
+
+def test_runs_are_short_and_hold_every_frame():
+    shown = [(i / 50, i) for i in range(40)] + [(0.8 + i / 5, 40 + i) for i in range(4)]
+    runs = list(motion._runs(shown))
+    kept = [time for run in runs for time, _ in run]
+    assert all(run[-1][0] - run[0][0] <= motion.RUN for run in runs)
+    assert all(b - a >= 1 / motion.MAX_RATE - 1e-3 for a, b in itertools.pairwise(kept))
+    assert len(kept) == 24 and [len(run) for run in runs[-3:]] == [1, 1, 1]

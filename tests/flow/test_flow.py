@@ -1,6 +1,7 @@
 """Known answers: straight paths integrate exactly, solver orders are measured, guidance can be off."""
 
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -113,3 +114,39 @@ def test_masked_frames_do_not_spoil_the_loss():
     predicted[0, 1] = float("nan")
     loss = flow_matching_loss(predicted, torch.ones(1, 2, 3), torch.tensor([[True, False]]))
     assert loss.sum == 1 and loss.weight == 1
+
+
+def test_guidance_in_an_interval_and_as_one_batch():
+    class Conditions(NamedTuple):
+        value: torch.Tensor
+        mask: torch.Tensor | None
+
+    calls = []
+
+    def field(x, t, cond):
+        calls.append(len(x))
+        return x * cond.value
+
+    cond, null = (Conditions(torch.full((1, 2), v), None) for v in (3.0, 1.0))
+    x = torch.ones(1, 2)
+    given = field, cond, null, 2.5
+    apart, joined = guided(*given), guided(*given, together=True)
+    assert torch.equal(apart(x, torch.tensor(0.5)), joined(x, torch.tensor(0.5)))
+    assert torch.equal(joined(x, torch.tensor(0.5)), x * 6.0) and calls == [1, 1, 2, 2]
+    within = guided(*given, interval=(0.2, 0.7))
+    assert [float(within(x, torch.tensor(t))[0, 0]) for t in (0.1, 0.5, 0.9)] == [3.0, 6.0, 3.0]
+    calls.clear()
+    other = Conditions(torch.full((1, 2), 1.0), torch.ones(1, 2))  # a mask that the other has not
+    guided(field, cond, other, 2.5, together=True)(x, torch.tensor(0.5))
+    assert calls == [1, 1]
+
+
+def test_the_state_keeps_its_precision_when_the_field_computes_in_half():
+    seen = []
+
+    def field(x, t, cond):
+        seen.append(x.dtype)
+        return x * cond
+
+    v = guided(field, 3.0, 1.0, 2.0, torch.bfloat16)(torch.ones(1), torch.tensor(0.5))
+    assert set(seen) == {torch.bfloat16} and v.dtype == torch.float32 and float(v) == 5.0

@@ -8,14 +8,17 @@ import torch
 
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.errors import InputError, WeightsError
+from deepaudio.flow.time import EPSS_32NDS
 from deepaudio.inference import f5_tts as f5_text_to_speech
 from deepaudio.inference import full_size
 from deepaudio.inference.mini_tts import Reference
-from deepaudio.inference.mmaudio_features import FullFeatures
+from deepaudio.inference.mmaudio_features import PER_SEGMENT, FullFeatures, _Stream
 from deepaudio.inference.mmaudio_v2a import plan_windows
+from deepaudio.inference.parts import load_parts
 from deepaudio.models.mof.knowledge import Knowledge
-from deepaudio.options import SampleOptions
+from deepaudio.options import F5_TTS, SampleOptions
 from deepaudio.presets import official, store
+from deepaudio.presets.trained import preset_folder
 
 pytestmark = pytest.mark.slow
 
@@ -234,3 +237,47 @@ def test_a_silent_sound_gives_an_empty_contour(full_home, clips, monkeypatch):
     features = FullFeatures(torch.zeros(8, 16), torch.zeros(8, 24), 1.0, 1.0)
     energy = model.v2a.energy(features, FEW)
     assert energy.shape == (93,) and not energy.any()
+
+
+def test_segments_in_batches_are_those_one_by_one(full_home):
+    (encoder,) = full_size.load("mm-s16k").networks.get("sync")
+    frames = torch.randn(43, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    seen = []
+    for at_once in (1, 3):
+        stream = _Stream(torch.device("cpu"), torch.float32)
+        with torch.inference_mode():
+            for frame in (*frames, None):
+                stream.segments(encoder, frame, at_once)
+        seen.append(torch.cat(stream.features))
+        assert stream.count == 43 and len(seen[-1]) == 4 * PER_SEGMENT
+    assert torch.allclose(*seen, atol=1e-5)
+
+
+def test_what_samples_is_compiled_and_nothing_else(full_home, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: compiled.append(type(self)))
+    full_size.load("mm-s16k").networks.get("v2a", "tts", "codec")
+    assert compiled == []
+    networks = full_size.load("mm-s16k", compile=True).networks
+    v2a, tts, _ = networks.get("v2a", "tts", "codec")
+    assert compiled == [type(v2a), type(tts)]
+    compiled.clear()
+    parts = load_parts(preset_folder("mini"), torch.device("cpu"), torch.float32, compile=True)
+    assert [type(parts.tts.network), type(parts.v2a.model)] == compiled
+
+
+def test_an_interval_without_guidance_is_no_guidance(full_home, voice):
+    """Guidance that acts at no step, and half of the steps, of speech."""
+    speech = full_size.load("mm-s16k").tts
+
+    def said(**options):
+        options = SampleOptions(steps=4, seed=1, **options)
+        return speech.speak("We should leave.", voice, duration=1.0, options=options)
+
+    never = said(guidance_scale=3.0, guidance_interval=(1.0, 1.0))
+    assert torch.equal(never, said(guidance_scale=1.0))
+    assert not torch.equal(said(guidance_scale=3.0), said(guidance_interval=(0.0, 0.3)))
+
+
+def test_draft_is_the_pruned_grid():
+    assert F5_TTS.steps["draft"] in EPSS_32NDS and F5_TTS.steps["normal"] in EPSS_32NDS

@@ -9,6 +9,7 @@ from deepaudio.devices import device_of
 from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
 from deepaudio.inference.mini_tts import TextToSpeech
 from deepaudio.inference.model import DeepAudio
+from deepaudio.inference.parts import FolderParts
 
 FORBIDDEN = {"v2a": "tts", "tts": "v2a"}
 
@@ -132,6 +133,7 @@ def test_a_full_gpu_is_tried_once_more_with_less_in_it(model, voice, monkeypatch
 
     monkeypatch.setattr(kept, "speak", speak)
     monkeypatch.setattr(TextToSpeech, "load", lambda *_: kept)
+    monkeypatch.setattr(FolderParts, "_vocoder", None)
     if shortages == 1:
         made = model.generate("read it", transcript="Hello.", reference=voice)
         assert made.waveform.any() and model.low_memory

@@ -11,6 +11,7 @@ from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.pitch import median_pitch, octaves, pitch_track
 from deepaudio.audio.prior.content import DIM
+from deepaudio.audio.prior.draft import VoiceTraits
 from deepaudio.errors import InputError, UsageError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
@@ -174,3 +175,14 @@ def test_the_intonation_is_that_of_the_pitch_contour(tts, voice, slope):
 def test_an_emotion_is_refused_by_a_network_without(tts, voice):
     with pytest.raises(UsageError, match="knows no emotions"):
         tts.speak("Hello.", voice, options=SampleOptions(emotion="angry"))
+
+
+def test_a_recording_that_is_read_again_is_heard_once(tts, monkeypatch):
+    heard, of = [], VoiceTraits.of
+    monkeypatch.setattr(VoiceTraits, "of", lambda *given: heard.append(1) or of(*given))
+    sound = torch.sin(torch.arange(24_000) / 20) * torch.linspace(0.1, 0.3, 24_000)
+    first = tts.speak("Hello.", Reference(sound, 24_000))
+    again = tts.speak("Hello.", Reference(sound.clone(), 24_000))
+    assert torch.equal(first, again) and len(heard) == 1
+    tts.speak("Hello.", Reference(sound * 0.99, 24_000))
+    assert len(heard) == 2

@@ -115,3 +115,8 @@ def test_folders_that_say_nothing_or_nonsense_are_refused(tmp_path):
     with pytest.raises(WeightsError, match="does not say which network"):
         read(tmp_path)
     assert read(PRESETS / "mini") is None
+
+
+def test_speech_and_sound_share_one_vocoder():
+    parts = load_parts(preset_folder("mini"), CPU, torch.float32)
+    assert parts.v2a.vocoder is parts.tts.vocoder

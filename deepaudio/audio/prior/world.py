@@ -6,7 +6,11 @@ The envelope does not know the pitch, so each can be changed without harm to the
 from typing import NamedTuple
 
 import numpy as np
-import pyworld
+
+from deepaudio.libraries import lean
+
+with lean("pyworld"):  # its `__init__` takes its version from pkg_resources
+    from pyworld import pyworld
 
 RATE, PERIOD = 24_000, 0.005  # Hz, seconds
 N_FFT, N_CODES = 1024, 50

@@ -1,32 +1,64 @@
 """Processes on this machine: each loads the model once and takes its share of the cores."""
 
-import os
+import logging
 import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from pathlib import Path
 
+from deepaudio.devices import device_of, usable_cores
 from deepaudio.dubbing.batch_manifest import BatchItem
 from deepaudio.dubbing.engines import Work
 from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.errors import DeepAudioError, ResourceError
+from deepaudio.presets.trained import is_full_size, preset_folder
+
+log = logging.getLogger(__name__)
+
+MEMORY = 1.5e9  # bytes that a process with `mini` takes, and some more
 
 
 def run(
     work: Work, items: list[BatchItem], batch: BatchJob
 ) -> Iterator[tuple[BatchItem, DeepAudioError | None]]:
-    """With one job in this process; else as many processes as asked for. When one is killed, the items in work are tried again, each alone: one of them did it."""
-    if batch.jobs == 1:
+    """With one job in this process; else in `processes_for` it. When one is killed, the items in work are tried again, each alone: one of them did it."""
+    jobs = processes_for(batch)
+    if batch.jobs == 1 or (batch.jobs is None and min(jobs, len(items)) == 1):
         for item in items:
             yield item, work(item.job, batch)
         return
     waiting = list(items)
     while waiting:
-        for item in (yield from _pooled(work, batch, waiting, min(batch.jobs, len(waiting)))):
+        for item in (yield from _pooled(work, batch, waiting, min(jobs, len(waiting)))):
             if (yield from _pooled(work, batch, [item], 1)):
                 message = f"line {item.line}: its process was killed; out of memory?"
                 yield item, ResourceError("batch.killed", message, "use fewer --jobs")
+
+
+def processes_for(batch: BatchJob) -> int:
+    """Never more processes than cores. Unless told, one a core where memory allows: two of one thread do twice what one of two does.
+
+    A full size and a GPU, of which a second process would take as much again, have one.
+    """
+    cores = usable_cores()
+    if batch.jobs is not None:
+        if batch.jobs > cores and device_of(batch.device).type == "cpu":
+            log.warning("%d processes, as many as there are cores, not %d", cores, batch.jobs)
+            return cores
+        return batch.jobs
+    if device_of(batch.device).type != "cpu" or is_full_size(preset_folder(batch.preset)):
+        return 1
+    return max(1, min(cores, int(_free_memory() / MEMORY)))
+
+
+def _free_memory() -> float:
+    """Bytes that processes can have now, without limit where the system does not say."""
+    facts = Path("/proc/meminfo")
+    lines = facts.read_text().splitlines() if facts.is_file() else []
+    found = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return 1024 * float(next(found, "inf"))
 
 
 def _pooled(
@@ -37,7 +69,7 @@ def _pooled(
     When we are stopped by a signal, the processes end as well.
     """
     pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(batch.jobs,)
+        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(jobs,)
     )
     running: dict[Future, BatchItem] = {}
     lost: list[BatchItem] = []
@@ -81,7 +113,7 @@ def _begin(jobs: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    torch.set_num_threads(max(1, usable_cores() // jobs))
 
 
 def _work(work: Work, job: DubJob, batch: BatchJob) -> DeepAudioError | None:
