@@ -1,7 +1,7 @@
 """Ray Data (extra `cluster`): the items of a batch on this machine or on the machines of a cluster that share its folders.
 
 Two stages of different width: what can be wrong with a clip, a script or a voice is found by tasks on the CPUs, and only whole
-items wait for the workers that hold a model (`--jobs` of them, with a GPU each where the batch runs on GPUs). A row is an item by its place;
+items wait for the workers that hold a model (`--jobs` of them, by default one a processor, with a GPU each where there are some). A row is an item by its place;
 clips and sound never travel.
 """
 
@@ -81,7 +81,7 @@ def _streamed(
         {"place": n, "job": pickle.dumps(item.job), "error": b""} for n, item in enumerate(items)
     ]
     data = ray.data.from_items(rows, override_num_blocks=len(rows))
-    workers = min(batch.jobs, len(items))
+    workers = min(_most(ray, batch), len(items))
     dubbed = data.map(_checked, num_cpus=CHECK).map(
         _Worker,
         fn_constructor_args=(work, batch),
@@ -92,6 +92,15 @@ def _streamed(
     )
     for row in dubbed.iter_rows():
         yield int(row["place"]), pickle.loads(row["error"]) if row["error"] else None
+
+
+def _most(ray: Any, batch: BatchJob) -> int:
+    """Workers: `--jobs`, else one for each GPU of the cluster where there are some, else one for each processor."""
+    if batch.jobs is not None:
+        return batch.jobs
+    found = ray.cluster_resources()
+    kind = "GPU" if batch.device in ("auto", "cuda") and found.get("GPU") else "CPU"
+    return max(1, int(found.get(kind, 1)))
 
 
 def _resources(ray: Any, batch: BatchJob, workers: int) -> dict[str, float]:
