@@ -1,4 +1,4 @@
-"""What the README shows works: its commands parse, its Python runs."""
+"""What the README and the page on dubbing show works: their commands parse, the Python runs."""
 
 import re
 import shlex
@@ -13,7 +13,8 @@ from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^ {4}(deepaudio .*)$", README, re.MULTILINE)
+DUBBING = (ROOT / "docs/dubbing.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ {4}(deepaudio .*)$", README + DUBBING, re.MULTILINE)
 MINI = ROOT / "deepaudio/presets/mini"
 
 

@@ -141,9 +141,9 @@ def _dub(
         facts["report"] = outputs.write_report(
             extras.report, full, result, track, voices, made.path
         )
-    words = (
-        f"{len(result.lines)} lines in {made.duration:.2f} s, {soundtrack.level_words(loudness)}"
-    )
+    words = f"{len(result.lines)} lines in {made.duration:.2f} s"
+    words += f" from {piece.start:.2f} s on" if job.part is not None else ""
+    words += f", {soundtrack.level_words(loudness)}"
     return Done(made.path, plain(facts), (words,), notices)
 
 

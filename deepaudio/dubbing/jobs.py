@@ -8,6 +8,7 @@ from deepaudio.notices import Notices
 from deepaudio.options import (
     INSTRUCTIONS,
     PRESET,
+    Engine,
     FitOptions,
     LoudnessName,
     MixOptions,
@@ -155,7 +156,8 @@ class BatchJob:
     dtype: str = "auto"
     low_memory: bool = False
     compile: bool = False
-    engine: str = "processes"
+    engine: Engine = "processes"
+    address: str | None = None  # of a Ray cluster; None: this machine
     report: Path | None = None  # an index page; every item then has a report beside its output
 
 

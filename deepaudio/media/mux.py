@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Float
@@ -99,10 +99,16 @@ def mux(
     place = preflight(plans.out, [info.path], needed)
     encoder = encoder_for(plans)
     raw, texts = temporary(place, ".f32"), temporary(place, ".srt")
-    new = NewSound(raw, sample_rate, sound.channels, encoder, language, title)
-    if subtitles is not None:
-        new = replace(new, subtitles=texts)
-    new = replace(new, comment=comment)
+    new = NewSound(
+        raw,
+        sample_rate,
+        sound.channels,
+        encoder,
+        language,
+        title,
+        subtitles=None if subtitles is None else texts,
+        comment=comment,
+    )
     try:
         with published(place, keep_temp=keep_temp, needed_bytes=needed) as temp:
             with raw.open("wb") as file:

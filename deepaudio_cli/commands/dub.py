@@ -7,7 +7,7 @@ import typer
 
 from deepaudio.dubbing.jobs import BatchJob, Choice, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
-from deepaudio.options import INSTRUCTIONS, RECOGNISER, FitOptions, MixOptions
+from deepaudio.options import INSTRUCTIONS, RECOGNISER, Engine, FitOptions, MixOptions
 from deepaudio.text.languages import find_language
 from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
@@ -150,6 +150,19 @@ def dub(
             max=256,
         ),
     ] = BatchJob.jobs,
+    engine: Annotated[
+        Engine,
+        opt.batch_option(
+            help="Where a batch runs: processes of this machine, or Ray (extra: cluster)."
+        ),
+    ] = "processes",
+    address: Annotated[
+        str | None,
+        opt.batch_option(
+            metavar="HOST:PORT",
+            help="Of a running Ray cluster; without it --engine ray starts one on this machine.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         opt.batch_option(metavar="I/N", help="Only the I-th of N parts of the manifest, from 1."),
@@ -239,8 +252,14 @@ def dub(
         dtype,
         low_memory,
         compile,
+        engine=engine,
+        address=address,
         report=report,
     )
+    if engine == "ray" and manifest is None:
+        raise UsageError("batch.engine", "--engine ray is for --manifest")
+    if address and engine != "ray":
+        raise UsageError("batch.address", "--address belongs to --engine ray", "give that too")
     if clip == STREAM:
         return dub_stream(console, batch, job)
     if manifest is not None:

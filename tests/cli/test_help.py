@@ -58,15 +58,31 @@ def test_every_option_of_dub_is_in_a_panel_and_has_a_text():
     assert all(p.help for p in dub().params)
 
 
+def every_text(command):
+    """The texts of a command, its options, and the commands below it."""
+    yield command.help or ""
+    yield from (getattr(parameter, "help", None) or "" for parameter in command.params)
+    for below in getattr(command, "commands", {}).values():
+        yield from every_text(below)
+
+
+def test_no_text_has_a_bracket_that_would_be_markup():
+    texts = list(every_text(typer.main.get_command(build())))
+    assert len(texts) > 200
+    assert not [text for text in texts if re.search(r"(?<!\\)\[[a-zA-Z#/@]", text)]
+
+
 def test_brackets_in_a_text_are_shown():
     assert "[door slams]" in " ".join(re.sub("[│]", " ", rendered("dub", "--help")).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_there_are_no_escape_codes_elsewhere_than_on_a_terminal(change):
     assert "\x1b" not in rendered("dub", "--help", **change)
 
 
+@pytest.mark.slow
 def test_no_color_holds_on_a_terminal(tmp_path):
     """A pseudo-terminal, where colours would be shown."""
     code = (
@@ -86,6 +102,7 @@ def test_no_color_holds_on_a_terminal(tmp_path):
         assert b"Usage:" in shown and (b"\x1b" in shown) == (name == "coloured")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["20", "40", "200"])
 def test_any_width(width):
     shown = rendered("dub", "--help", COLUMNS=width)
@@ -105,6 +122,7 @@ def test_ready_commands_are_printed(command, capsys):
     assert out.startswith("# One voice")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_options_and_their_values_are_completed(shell):
     def complete(line):

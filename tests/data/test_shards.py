@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+import webdataset
 from safetensors.torch import load_file, save_file
 
 from deepaudio.audio.grid import FRAME_RATE
@@ -182,7 +183,6 @@ def test_a_webdataset_tar_holds_the_same(written, tmp_path):
     one, two = (InfillShards(InfillData((str(p),))) for p in (path, tmp_path / "tar"))
     for a, b in zip(one.batch([0, 1, 2], rng()), two.batch([0, 1, 2], rng()), strict=True):
         assert torch.equal(a, b)
-    webdataset = pytest.importorskip("webdataset")
     items = list(webdataset.WebDataset(str(tmp_path / "tar.tar"), shardshuffle=False).decode())
     known = {item["json"]["key"]: item["mel.npy"] for item in items if "json" in item}
     assert known.keys() == {row["key"] for row in rows}

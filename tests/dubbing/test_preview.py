@@ -125,6 +125,7 @@ def test_part_of_a_clip_keeps_frames_sound_and_lines_together(model, long_clip, 
     made = probe(done.output)
     begin = done.facts["part"]["start"]
     assert begin == pytest.approx(5.0, abs=0.03), "the key frame before"
+    assert f"2 lines in {made.duration:.2f} s from {begin:.2f} s on" in done.summary[0]
     assert made.duration == pytest.approx(9.0 - begin, abs=0.15), "the last line is not cut"
     first = next(iter(frames(made))).pixels.float().mean()
     assert float(first) == pytest.approx((round(begin * 25) - 16) * 255 / 219, abs=2.5)

@@ -159,7 +159,8 @@ def test_a_spike_is_written_down(tmp_path, caplog, monkeypatch):
 
 
 def test_tensorboard_has_the_same_figures(tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator as accumulator
+
     on = ["steps=4", "watch.tensorboard=true", "watch.validation.data={}"]
     trained("mof/smoke", tmp_path, *on)
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
