@@ -8,7 +8,6 @@ clips and sound never travel.
 import logging
 import math
 import os
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from deepaudio.media.sniff import regular_file
 
 log = logging.getLogger(__name__)
 CHECK = 0.25  # of a processor, which looking at a clip takes
-Row = dict[str, Any]  # place of the item, its job and its error (pickled, empty: none)
+Row = dict[str, Any]  # place of the item, its job, its error or None
 
 
 def run(
@@ -77,9 +76,7 @@ def _streamed(
     context.enable_progress_bars = False
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # items that are lost are tried again
-    rows = [
-        {"place": n, "job": pickle.dumps(item.job), "error": b""} for n, item in enumerate(items)
-    ]
+    rows = [{"place": n, "job": item.job, "error": None} for n, item in enumerate(items)]
     data = ray.data.from_items(rows, override_num_blocks=len(rows))
     workers = min(_most(ray, batch), len(items))
     dubbed = data.map(_checked, num_cpus=CHECK).map(
@@ -91,7 +88,7 @@ def _streamed(
         **_resources(ray, batch, workers),
     )
     for row in dubbed.iter_rows():
-        yield int(row["place"]), pickle.loads(row["error"]) if row["error"] else None
+        yield int(row["place"]), row["error"]
 
 
 def _most(ray: Any, batch: BatchJob) -> int:
@@ -115,7 +112,7 @@ def _resources(ray: Any, batch: BatchJob, workers: int) -> dict[str, float]:
 
 def _checked(row: Row) -> Row:
     """The row, with the error of a clip, script or voice that cannot be used."""
-    job = pickle.loads(row["job"])
+    job = row["job"]
     try:
         probe(
             job.clip,
@@ -129,7 +126,7 @@ def _checked(row: Row) -> Row:
             for path in entry.files:
                 regular_file(path, "reference")
     except DeepAudioError as error:
-        return row | {"error": pickle.dumps(error)}
+        return row | {"error": error}
     return row
 
 
@@ -141,10 +138,9 @@ class _Worker:
         _take_threads()
 
     def __call__(self, row: Row) -> Row:
-        if row["error"]:
+        if row["error"] is not None:
             return row
-        error = self.work(pickle.loads(row["job"]), self.batch)
-        return row | {"error": pickle.dumps(error) if error else b""}
+        return row | {"error": self.work(row["job"], self.batch)}
 
 
 def _take_threads() -> None:
