@@ -1,7 +1,7 @@
 """The plan is what happens: start and end of the record are those of the sound; one rule of clamping; the values that were used."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from deepaudio.data.manifest import Item
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, FoleyJob
+from deepaudio.dubbing.record import plain
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 from deepaudio.options import (
@@ -140,9 +141,9 @@ def test_the_record_holds_what_the_engines_received(model, silent_clip, voice, o
     record = json.loads((tmp_path / "out.mkv.deepaudio.json").read_text())
     speech = model.tts.calls[-1][4]
     received = dict(model.v2a.calls) | {"speech": replace(speech, seed=options.seed)}
-    assert record["sampling"] == {name: asdict(used) for name, used in received.items()}
+    assert record["sampling"] == {name: plain(used) for name, used in received.items()}
     assert record["lines"][0]["seed"] == speech.seed
-    assert record["arguments"]["options"] == asdict(options)
+    assert record["arguments"]["options"] == plain(options)
     assert None not in record["sampling"]["speech"].values()
     for name in ("steps", "guidance_scale", "sway", "noise_scale"):
         if getattr(options, name) is not None:
@@ -151,7 +152,7 @@ def test_the_record_holds_what_the_engines_received(model, silent_clip, voice, o
 
 def test_foley_records_what_it_received(model, silent_clip, tmp_path):
     done = foley(model, FoleyJob(silent_clip, output=tmp_path / "o.wav", instruction="sound"))
-    assert done.facts["sampling"] == {"sound": asdict(dict(model.v2a.calls)["sound"])}
+    assert done.facts["sampling"] == {"sound": plain(dict(model.v2a.calls)["sound"])}
 
 
 def test_steps_that_an_engine_cannot_take_are_refused():

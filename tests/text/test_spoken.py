@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deepaudio.text.spoken import numbers, spoken
@@ -144,6 +144,7 @@ def test_plain_words_pass_unchanged(chosen, end):
         max_size=60,
     )
 )
+@example("0,0½")  # digits that are no number, in front of a fraction
 def test_no_digit_and_no_sign_is_left(text):
     found = spoken(text).words
     assert not re.search(r"[\d$€%#&@+=<>°½²₂*_~]", found), found

@@ -4,7 +4,15 @@
 import re
 import unicodedata
 
-from deepaudio.text.spoken.numbers import FRACTION, SLASH, START, fraction, ordinal, quantity
+from deepaudio.text.spoken.numbers import (
+    FRACTION,
+    NUMBER,
+    SLASH,
+    START,
+    fraction,
+    ordinal,
+    quantity,
+)
 
 _DENOMINATORS = {2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 32, 64}
 _ASCII = re.compile(r"(?<![\w./⁄-])(?:(\d{1,4})[ -])?(\d{1,2})/(\d{1,2})(?![\w/⁄]|\.\d)")
@@ -91,4 +99,6 @@ def parts(text: str) -> str:
 
 def leftover(text: str) -> str:
     """Any other fraction, alone or behind a whole number."""
-    return re.sub(rf"{START}(?:\d[\d,]*[ -])?{FRACTION}(?!\d)", lambda m: quantity(m.group()), text)
+    return re.sub(
+        rf"{START}(?:(?:{NUMBER})[ -])?{FRACTION}(?!\d)", lambda m: quantity(m.group()), text
+    )
