@@ -1,6 +1,6 @@
 """Shards as WebDataset reads them: NAME.tar with `KEY.json` (the row) and `KEY.mel.npy`, `KEY.text.npy` ... of each item.
 
-What belongs to no item lies in `_shared.NAME.npy`. A dot in a key is written %2E, since a WebDataset key ends at the first dot.
+Tensors that all items share are `_shared.NAME.npy`. A dot in a key is written as %2E, because WebDataset ends a key at the first dot.
 """
 
 import io

@@ -47,7 +47,7 @@ def read_batch(path: Path, base: DubJob, out_dir: Path) -> list[BatchItem]:
 
 
 def read_stream(stream: BinaryIO, base: DubJob, out_dir: Path | None) -> Iterator[BatchItem]:
-    """The items of a stream of lines, each as soon as it is there; relative paths start at the working folder.
+    """The items of a stream of lines, yielded as they arrive; relative paths start at the working folder.
 
     They are written below `out_dir` as those of a manifest, or without it to their `output`, else beside their clips.
     """

@@ -148,7 +148,7 @@ def with_durations(model: bytes) -> bytes:
 
 
 def _kept(name: str, make: Callable[[], bytes]) -> bytes | mmap.mmap:
-    """What `make` gives, from the cache if it is there, else made and put there."""
+    """The bytes from the cache; on the first use `make` computes them and they are stored."""
     place = cache_folder("base-tts") / name
     try:
         with place.open("rb") as file:

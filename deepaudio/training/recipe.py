@@ -123,7 +123,7 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
 
 
 def _owner(key: str) -> type[BaseModel]:
-    """The schema that a dotted key lies in."""
+    """The schema of the section that a dotted key belongs to."""
     owner: type[BaseModel] = Recipe
     for part in key.split(".")[:-1]:
         kinds = (

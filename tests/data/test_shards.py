@@ -235,14 +235,19 @@ def test_an_utterance_costs_a_process_a_few_bytes(written, monkeypatch):
     assert sum(map(len, epoch)) == len(big)
 
 
+def vocabulary_in(folder):
+    """A vocabulary of the official size that begins with the letters of the tests."""
+    words = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    return folder / "vocab.txt"
+
+
 def test_a_manifest_becomes_a_shard(tmp_path, command, capsys):
     tone = 0.3 * torch.sin(torch.arange(24_000) / 20)
     write_wav(tmp_path / "one.wav", tone, 24_000)
     rows = [{"id": "one", "text": "a b", "audio": "one.wav"}]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    words = ("--vocabulary", tmp_path / "vocab.txt")
+    words = ("--vocabulary", vocabulary_in(tmp_path))
     arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
     assert command(*arguments) == 0
     data = InfillData((str(tmp_path / "out"),))
@@ -275,9 +280,7 @@ def test_a_shard_keeps_emotion_and_prosody(tmp_path, command):
     write_wav(tmp_path / "one.wav", torch.from_numpy(voice.waveform), 24_000)
     row = {"id": "one", "text": "a b", "audio": "one.wav", "emotion": "calm"}
     (tmp_path / "items.jsonl").write_text(json.dumps(row))
-    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    words = ("--vocabulary", tmp_path / "vocab.txt")
+    words = ("--vocabulary", vocabulary_in(tmp_path))
     arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
     assert command(*arguments, "--prosody") == 0
     shards = InfillShards(InfillData((str(tmp_path / "out"),)), ("angry", "calm"), prosody=True)
@@ -295,9 +298,7 @@ def test_several_processes_write_shards_of_their_own_and_go_on(tmp_path, command
     write_wav(tmp_path / "one.wav", tone, 24_000)
     rows = [{"id": str(n), "text": "a b", "audio": "one.wav"} for n in range(5)]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    words = ("--vocabulary", tmp_path / "vocab.txt", "--jobs", 2, "--json")
+    words = ("--vocabulary", vocabulary_in(tmp_path), "--jobs", 2, "--json")
     arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
     assert command(*arguments) == 0
     made = json.loads(capsys.readouterr().out)["shards"]
@@ -317,9 +318,7 @@ def test_a_bad_recording_is_named_and_left_out_and_parts_are_made_apart(tmp_path
     sounds = ["one.wav", "bad.wav", "one.wav", "none.wav", "one.wav"]
     rows = [{"id": str(n), "text": "a b", "audio": sound} for n, sound in enumerate(sounds)]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    vocabulary = [" ", "a", "b", *(f"<{i}>" for i in range(2542))]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    words = ("--vocabulary", tmp_path / "vocab.txt")
+    words = ("--vocabulary", vocabulary_in(tmp_path))
     arguments = ("prepare", "infill", tmp_path / "items.jsonl", tmp_path / "out", *words)
     assert command(*arguments) == 0
     said = capsys.readouterr().err

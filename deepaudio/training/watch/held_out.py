@@ -69,8 +69,6 @@ class _AtTimes:
         self.stage, self.drawn, self.timed = stage, 0, False
 
     def batches(self, rng: torch.Generator) -> Iterator[Any]:
-        if hasattr(self, "share"):  # of one of several processes, set by the feed
-            self.stage.share = self.share
         return self.stage.batches(rng)
 
     def draw(self, batch: Any, rng: Any) -> Any:

@@ -14,11 +14,6 @@ from deepaudio.reports.plots import mel_image
 from deepaudio.training.recipe import Recipe
 
 SILENT = ("mof",)  # stages that nothing can be heard of
-READ, DUB, FOLEY = (
-    "read these words aloud",
-    "dub this clip with my lines",
-    "add sound effects to this clip",
-)
 
 
 class Samples:
@@ -40,7 +35,7 @@ class Samples:
         for path, kind in ((wanted.reference, "reference"), (wanted.clip, "clip")):
             if path:
                 regular_file(Path(path), kind)
-        self.wanted, self.device, self.stage = wanted, recipe.device, recipe.stage
+        self.wanted, self.device = wanted, recipe.device
 
     def make(self, run: Path, step: int) -> list[tuple[str, torch.Tensor, int, Path]]:
         """Files `samples/STEP-NAME.wav` and `.png` in the run folder; name, waveform, rate and picture of each."""
