@@ -59,7 +59,7 @@ def _streams(container, limits: Limits, place: Path) -> tuple[StreamInfo, ...]:
 def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
     kind = stream.type or "unknown"
     codec = getattr(stream, "codec_context", None)
-    tag = (getattr(codec, "codec_tag", None) or "").strip("\0")
+    tag = _tag(codec)
     rate = channels = 0
     if kind == "video" and codec is not None:
         sides = codec.width, codec.height
@@ -92,6 +92,14 @@ def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
         sample_rate=rate,
         channels=channels,
     )
+
+
+def _tag(codec) -> str:
+    """The four bytes by which the container calls a codec, as far as they are letters: AAC in AVI is 0xff."""
+    try:
+        return (getattr(codec, "codec_tag", None) or "").strip("\0")
+    except UnicodeDecodeError:
+        return ""
 
 
 def _choose(container, streams, kind: str, asked: int | None, place: Path, notes: list[str]):
