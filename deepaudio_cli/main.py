@@ -114,11 +114,19 @@ def _outcome(argv: list[str]) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    except (BrokenPipeError, SystemExit):  # Typer leaves when nobody reads its output
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - replaces the closed stream until exit
-        return INTERRUPTED
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as left:  # Typer's own way to leave: for completion, and when nobody reads
+        closed = isinstance(left.__context__, BrokenPipeError)
+        return _unread() if closed else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
         return _unexpected(argv, error)
+
+
+def _unread() -> int:
+    """Nobody reads standard output: it is replaced until the exit."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    return INTERRUPTED
 
 
 def _options(command: Any) -> set[str]:
