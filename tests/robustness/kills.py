@@ -11,6 +11,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,7 +150,8 @@ def main(arguments: list[str]) -> int:
     tally, until = Tally(), time.monotonic() + asked.seconds
     with tempfile.TemporaryDirectory() as folder:
         batch = Batch(Path(folder), asked.items, asked.jobs, asked.engine)
-        run(batch, asked.count, random.Random(asked.seed), tally, until)
+        with suppress(KeyboardInterrupt):  # what is done is reported
+            run(batch, asked.count, random.Random(asked.seed), tally, until)
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
     did = f"{sum(tally.kills.values())} kills ({kills}), each resumed; {tally.campaigns} batches of {asked.items}"
     did += f" clips; what was left of a killed run ended within {tally.slowest_end:.1f} s"
