@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.robustness.faults import FAKES, Work, fakes, outputs
+from tests.robustness.fakes import FAKES, fakes
+from tests.robustness.faults import Work, outputs
 from tests.robustness.forks import Forked
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,6 @@ def test_an_output_that_nobody_reads_or_that_is_full(work):
 @pytest.mark.parametrize("work", ["dub"], indirect=True)
 def test_an_ffmpeg_that_is_missing_or_lies(work, tmp_path, monkeypatch):
     kinds = ("fails", "writes nothing", "half a file", "a folder")
-    monkeypatch.setattr("tests.robustness.faults.FAKES", {k: FAKES[k] for k in kinds})
+    monkeypatch.setattr("tests.robustness.fakes.FAKES", {k: FAKES[k] for k in kinds})
     count = Counter()
     assert list(fakes(work, tmp_path, count)) == [] and count["ffmpeg"] == 7

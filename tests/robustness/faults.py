@@ -11,7 +11,6 @@ import json
 import os
 import random
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deepaudio.dubbing.record import SUFFIX
-from deepaudio.media import ffmpeg
+from tests.robustness.fakes import fakes
 from tests.robustness.forks import Ended, Forked
 from tests.robustness.page import write_run
 from tests.robustness.scene import VOICE, clip, unfinished
@@ -31,7 +30,6 @@ OLDER = b"an older output"
 SRT = "1\n00:00:00,100 --> 00:00:00,700\nHello.\n"
 SIZE = 24 << 20
 NAMES = ("dub", "batch", "foley", "tts")
-Finding = str
 
 
 class Work:
@@ -163,7 +161,7 @@ def _fill(disk: Path) -> None:
     os.close(handle)
 
 
-def full_disks(work: Work, disk: Path, count: Counter) -> Iterator[Finding]:
+def full_disks(work: Work, disk: Path, count: Counter) -> Iterator[str]:
     """Every command with the disk full from its first, second ... write point on."""
     for name, line in work.commands().items():
         work.learn(name)
@@ -185,7 +183,7 @@ def full_disks(work: Work, disk: Path, count: Counter) -> Iterator[Finding]:
             yield from (f"disk full, {name}, point {point}: {fault}" for fault in wrong)
 
 
-def signals(work: Work, rng: random.Random, times: int, count: Counter) -> Iterator[Finding]:
+def signals(work: Work, rng: random.Random, times: int, count: Counter) -> Iterator[str]:
     """SIGINT, SIGTERM or SIGHUP at a random moment, sometimes twice."""
     codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
     for name, line in work.commands().items():
@@ -209,7 +207,7 @@ def signals(work: Work, rng: random.Random, times: int, count: Counter) -> Itera
             yield from (f"{number.name} at {moment:.2f} s, {name}: {fault}" for fault in wrong)
 
 
-def outputs(work: Work, count: Counter) -> Iterator[Finding]:
+def outputs(work: Work, count: Counter) -> Iterator[str]:
     """Nobody reads standard output, or it cannot be written; what was made stays."""
     others = {"help": ["--help"], "examples": ["dub", "--examples"], "recipes": ["recipes", "ls"],
               "models": ["models", "ls"], "wrong": ["dub", "--json", work.inputs / "none.mp4", "--text", "x", "--ref", VOICE]}  # fmt: skip
@@ -234,60 +232,6 @@ def outputs(work: Work, count: Counter) -> Iterator[Finding]:
                 if done.code not in meant:
                     wrong.append(f"exit code {done.code}: {done.err[-300:]}")
                 yield from (f"{kind} output, {name} {form}: {fault}" for fault in wrong)
-
-
-FAKES = {
-    "fails": ("echo 'no such thing' >&2; exit 1", (4,)),
-    "says much": ("head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 1", (4,)),
-    "killed": ("kill -9 $$", (4, 6)),
-    "writes nothing": ("exit 0", (6,)),
-    "empty file": (': > "$last"', (6,)),
-    "random file": ('head -c 20000 /dev/urandom > "$last"', (6,)),
-    "text file": ('echo not a video > "$last"', (6,)),
-    "the bare picture": ('"$real" -v error -y -i "$clip" -an -c copy "$last"', (6,)),
-    "half a file": ('"$real" "$@"; head -c 9000 "$last" > "$last.x"; mv "$last.x" "$last"', (6,)),
-    "writes and fails": ('"$real" "$@"; exit 1', (4,)),
-    "a folder": ('rm -f "$last"; mkdir "$last"', (3, 6)),
-    "no file mode": ('"$real" "$@"; chmod 000 "$last"', (0, 3, 6)),
-    "disk full": ("echo 'av_interleaved_write_frame(): No space left on device' >&2; exit 228", (6,)),
-}  # fmt: skip
-
-
-def fakes(work: Work, folder: Path, count: Counter) -> Iterator[Finding]:
-    """An ffmpeg that is missing, broken or lies."""
-    real = ffmpeg.executable()
-    head = f"#!/bin/sh\nreal={real}\nclip={work.inputs / 'clip.mp4'}\n"
-    head += 'case "$*" in *-encoders*|*-version*) exec "$real" "$@";; esac\n'
-    head += 'for last in "$@"; do :; done\nlast="${last#file:}"\n'
-    programs: dict[str, tuple[Path, tuple[int, ...]]] = {"missing": (folder / "none", (4,))}
-    programs["no program"] = (_program(folder / "words", "just words"), (4,))
-    programs["no encoders"] = (_program(folder / "mute", "#!/bin/sh\nexit 0\n"), (4,))
-    for name, (words, codes) in FAKES.items():
-        programs[name] = (_program(folder / name, head + words + "\n"), codes)
-    for name in work.commands():
-        work.learn(name)
-        if name == "tts":
-            continue  # needs no ffmpeg
-        for kind, (program, codes) in programs.items():
-            work.older(name)
-
-            def before(program=program) -> None:
-                ffmpeg.executable.cache_clear()
-                ffmpeg.encoders.cache_clear()
-                os.environ["DEEPAUDIO_FFMPEG"] = str(program)
-
-            done = Forked(work.commands()[name], before).wait()
-            count["ffmpeg"] += 1
-            wrong = work.faults(name, done)
-            if done.code not in (codes if name != "batch" else (*codes, 7)):
-                wrong.append(f"exit code {done.code}: {done.err[-300:]}")
-            yield from (f"ffmpeg that {kind}, {name}: {fault}" for fault in wrong)
-
-
-def _program(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
 
 
 def main(arguments: list[str]) -> int:

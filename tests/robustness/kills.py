@@ -55,8 +55,7 @@ class Batch:
     def start(self, out: str) -> Started:
         line = ["dub", "--manifest", self.manifest, "--out-dir", self.folder / out, "--resume"]
         line += ["--ref", VOICE, "--jobs", self.jobs, "--engine", self.engine, "-q"]
-        cores = {"RAY_num_cpus": "2"} if self.engine == "ray" else {}
-        return Started(line, self.folder / f"cache-{out}", self.jobs, **cores)
+        return Started(line, self.folder / f"cache-{out}", self.jobs)
 
     def check(self, out: str, tally: Tally, done: bool) -> None:
         """Every file under a final name is that of the undisturbed run; after the end all of them, and nothing else."""
@@ -125,7 +124,7 @@ def _killed(started: Started, batch: Batch, rng: random.Random, tally: Tally) ->
         started.child.stderr.close()
         return True
     code, _, errors = started.wait(LIMIT)  # one process was lost: the batch goes on without it
-    if code not in (0, 1, 4, 6, 7):
+    if code not in (0, 6, 7):
         tally.differing.append(f"a process killed: exit code {code}: {errors}")
     _no_orphans(started, tally)
     return True
