@@ -175,7 +175,7 @@ def full_disks(work: Work, disk: Path, count: Counter) -> Iterator[str]:
             (disk / "ballast").unlink(missing_ok=True)
             if not reached:
                 break
-            count[f"{name} at {point - 1 or 1} points"] += 0
+            count[f"points of {name}"] += 1
             count["disk"] += 1
             wrong = work.faults(name, done)
             if done.code not in (0, 6, 7):
@@ -259,10 +259,10 @@ def main(arguments: list[str]) -> int:
                     findings.append(finding)
                     print(finding, flush=True)
                 print(name, dict(count), flush=True)
-    points = ", ".join(key for key in count if "points" in key)
-    did = f"disk full from each of {count['disk']} write points on; {count['signals']} signals; "
+    points = ", ".join(f"{name} {count[f'points of {name}']}" for name in NAMES)
+    did = f"disk full from each of {count['disk']} write points on ({points}); {count['signals']} signals; "
     did += f"{count['outputs']} closed or full outputs; {count['ffmpeg']} runs with an ffmpeg that is missing, fails or lies"
-    print(did, points, f"{len(findings)} findings", sep="\n")
+    print(did, f"{len(findings)} findings", sep="\n")
     if not asked.only:
         command = (
             f"`python -m tests.robustness faults --seed {asked.seed} --signals {asked.signals}`"
