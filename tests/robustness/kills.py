@@ -1,6 +1,7 @@
 """Batches killed with -9 at random times and resumed: whole files only, the bytes of an undisturbed run, no process left.
 
 Of the kills, half take all processes at once (as when the power goes), a third the first process alone, the others one of those it started.
+With `--signals` the first process is sent SIGINT or SIGTERM instead, and leaves no unfinished file and no trace.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ from tests.robustness.scene import VOICE, Started, digests, manifest, unfinished
 
 GRACE = 120.0  # seconds in which what is left of a killed run must end by itself, on a busy machine
 LIMIT = 900.0
+KILLS = ("all", "all", "all", "first", "first", "one")
+SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @dataclass
@@ -42,8 +46,8 @@ class Tally:
 class Batch:
     """One manifest, and what an undisturbed run makes of it."""
 
-    def __init__(self, folder: Path, items: int, jobs: int, engine: str):
-        self.folder, self.jobs, self.engine = folder, jobs, engine
+    def __init__(self, folder: Path, items: int, jobs: int, engine: str, ways: Sequence[str]):
+        self.folder, self.jobs, self.engine, self.ways = folder, jobs, engine, ways
         self.manifest = manifest(folder, items)
         began = time.monotonic()
         code, _, errors = self.start("expected").wait(LIMIT)
@@ -78,7 +82,7 @@ def run(batch: Batch, count: int, rng: random.Random, tally: Tally, until: float
         out = f"out{tally.campaigns}"
         while True:
             started, began = batch.start(out), time.monotonic()
-            if sum(tally.kills.values()) < count and _killed(started, batch, rng, tally):
+            if sum(tally.kills.values()) < count and _killed(started, batch, out, rng, tally):
                 batch.check(out, tally, done=False)
                 tally.resumed += 1
                 continue
@@ -94,15 +98,25 @@ def run(batch: Batch, count: int, rng: random.Random, tally: Tally, until: float
         print(f"{sum(tally.kills.values())} kills, {tally.campaigns} batches, {tally.findings}")
 
 
-def _killed(started: Started, batch: Batch, rng: random.Random, tally: Tally) -> bool:
+def _killed(started: Started, batch: Batch, out: str, rng: random.Random, tally: Tally) -> bool:
     """Whether it was still running at the chosen moment; then something of it was killed, and it ended."""
-    how = rng.choice(("all", "all", "all", "first", "first", "one"))
+    how = rng.choice(batch.ways)
     wait = rng.uniform(0, batch.seconds)
     until = time.monotonic() + wait
     while time.monotonic() < until and started.child.poll() is None:
         time.sleep(0.02)
     if started.child.poll() is not None:
         return False
+    if how in SIGNALS:
+        tally.kills[how] += 1
+        os.kill(started.child.pid, signal.Signals[how])
+        code, _, errors = started.wait(LIMIT)
+        _no_orphans(started, tally)
+        if code not in (0, SIGNALS[how], -signal.Signals[how]) or "Traceback" in errors:
+            tally.differing.append(f"{how}: exit code {code}: {errors}")
+        if unfinished(batch.folder / out):
+            tally.partial.append(f"{how}: {unfinished(batch.folder / out)} was left")
+        return True
     there = started.left()
     if how == "one":
         others = [process for process in there if process != started.child.pid]
@@ -145,21 +159,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--engine", default="processes", choices=("processes", "ray"))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so long")
+    parser.add_argument("--signals", action="store_true", help="SIGINT and SIGTERM, not -9")
     asked = parser.parse_args(arguments)
+    ways = list(SIGNALS) if asked.signals else KILLS
     tally, until = Tally(), time.monotonic() + asked.seconds
     with tempfile.TemporaryDirectory() as folder:
-        batch = Batch(Path(folder), asked.items, asked.jobs, asked.engine)
+        batch = Batch(Path(folder), asked.items, asked.jobs, asked.engine, ways)
         with suppress(KeyboardInterrupt):  # what is done is reported
             run(batch, asked.count, random.Random(asked.seed), tally, until)
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
-    did = f"{sum(tally.kills.values())} kills ({kills}), each resumed; {tally.campaigns} batches of {asked.items}"
+    kind = "signals" if asked.signals else "kills"
+    did = f"{sum(tally.kills.values())} {kind} ({kills}), each resumed; {tally.campaigns} batches of {asked.items}"
     did += f" clips; what was left of a killed run ended within {tally.slowest_end:.1f} s"
     found = (
         f"{len(tally.differing)} differing files, {len(tally.partial)} truncated files under a final name, "
         f"{len(tally.orphans)} orphans"
     )
     command = f"`python -m tests.robustness kills --count {asked.count} --seed {asked.seed}"
-    command += f" --jobs {asked.jobs} --items {asked.items} --engine {asked.engine}`"
+    command += f" --jobs {asked.jobs} --items {asked.items} --engine {asked.engine}{' --signals' if asked.signals else ''}`"
     print(did, found, *tally.findings, sep="\n")
-    write_run(f"kill -9, {asked.engine}", command, did, found)
+    write_run(f"{'signals' if asked.signals else 'kill -9'}, {asked.engine}", command, did, found)
     return bool(tally.findings)
