@@ -31,6 +31,7 @@ COMMANDS = (
     "doctor",
 )
 INTERRUPTED, TERMINATED = 130, 143
+_SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 _caught: list[int] = []  # exit codes of the signals that came
 
 
@@ -78,7 +79,13 @@ def run(argv: list[str] | None = None) -> NoReturn:
     """Entry point: every expected error becomes one line and its exit code, nothing becomes a stack trace."""
     argv = list(sys.argv[1:] if argv is None else argv)
     _trap_signals()
-    code = _outcome(argv)
+    try:
+        code = _outcome(argv)
+        for number in _SIGNALS:  # nothing is left to clean up
+            end = INTERRUPTED if number == signal.SIGINT else TERMINATED
+            signal.signal(number, lambda *_, end=end: os._exit(end))
+    except (KeyboardInterrupt, Terminated):  # between the two
+        code = _caught[0]
     if not _flush(sys.stdout) and code == 0:
         code = ResourceError.exit_code
     _flush(sys.stderr)

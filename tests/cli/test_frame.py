@@ -243,3 +243,15 @@ def test_a_full_stderr_stops_no_work(monkeypatch):
             full.flush()
         monkeypatch.undo()
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())  # so that it can be closed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_behind_the_end_of_the_work_is_no_trace(number, code):
+    source = (
+        "import os\nfrom deepaudio_cli import main as m\n"
+        f"m._leave = lambda code: os.kill(os.getpid(), {int(number)})\n"
+        "m._outcome = lambda argv: 0\nm.run([])\n"
+    )
+    line = [sys.executable, "-c", source]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "")
