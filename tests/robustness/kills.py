@@ -48,6 +48,7 @@ class Batch:
 
     def __init__(self, folder: Path, items: int, jobs: int, engine: str, ways: Sequence[str]):
         self.folder, self.jobs, self.engine, self.ways = folder, jobs, engine, ways
+        self.items = items
         self.manifest = manifest(folder, items)
         began = time.monotonic()
         code, _, errors = self.start("expected").wait(LIMIT)
@@ -81,13 +82,12 @@ def run(batch: Batch, count: int, rng: random.Random, tally: Tally, until: float
         tally.campaigns += 1
         out = f"out{tally.campaigns}"
         while True:
-            started, began = batch.start(out), time.monotonic()
+            started = batch.start(out)
             if sum(tally.kills.values()) < count and _killed(started, batch, out, rng, tally):
                 batch.check(out, tally, done=False)
                 tally.resumed += 1
                 continue
             code, _, errors = started.wait(LIMIT)
-            batch.seconds = min(batch.seconds, time.monotonic() - began)
             if code:
                 tally.differing.append(f"{out}: exit code {code}: {errors}")
             _no_orphans(started, tally)
@@ -99,12 +99,22 @@ def run(batch: Batch, count: int, rng: random.Random, tally: Tally, until: float
 
 
 def _killed(started: Started, batch: Batch, out: str, rng: random.Random, tally: Tally) -> bool:
-    """Whether it was still running at the chosen moment; then something of it was killed, and it ended."""
-    how = rng.choice(batch.ways)
-    wait = rng.uniform(0, batch.seconds)
-    until = time.monotonic() + wait
-    while time.monotonic() < until and started.child.poll() is None:
-        time.sleep(0.02)
+    """Whether it was still running at the chosen moment; then something of it was killed, and it ended.
+
+    The moment is while it starts, or a little after some number of names (of unfinished files too) have appeared in its folder, so
+    that the kills are spread over the work however busy the machine is.
+    """
+    how, names = rng.choice(batch.ways), rng.randrange(-2, 4 * batch.items)
+    until, pause = time.monotonic() + rng.uniform(0, batch.seconds), rng.uniform(0, 0.5)
+    seen = before = set(_names(batch.folder / out))
+    while started.child.poll() is None:
+        if names < 0 and time.monotonic() > until:
+            break
+        seen = seen | set(_names(batch.folder / out))
+        if 0 <= names < len(seen - before):
+            time.sleep(pause)
+            break
+        time.sleep(0.01)
     if started.child.poll() is not None:
         return False
     if how in SIGNALS:
@@ -142,6 +152,10 @@ def _killed(started: Started, batch: Batch, out: str, rng: random.Random, tally:
         tally.differing.append(f"a process killed: exit code {code}: {errors}")
     _no_orphans(started, tally)
     return True
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _no_orphans(started: Started, tally: Tally) -> None:
