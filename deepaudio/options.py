@@ -19,6 +19,7 @@ ShardForm = Literal["safetensors", "webdataset"]
 
 PRESET = "mini"
 RECOGNISER = "whisper-tiny.en"
+SAMPLE = 4  # items that an estimate dubs
 
 INSTRUCTIONS = {
     "dub": "dub the speaker",

@@ -7,7 +7,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from deepaudio.dubbing.jobs import Done
@@ -55,6 +55,7 @@ class Console:
         logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
         logging.getLogger("deepaudio").setLevel(logging.DEBUG if verbose > 1 else level)
         logging.captureWarnings(True)
+        logging.raiseExceptions = False  # of a stderr that cannot be written
         logging.getLogger("py.warnings").setLevel(logging.DEBUG if verbose > 1 else logging.ERROR)
 
     @property
@@ -68,7 +69,7 @@ class Console:
         if self._above:
             self._above(printable(text))
         elif not self.quiet:
-            _write(sys.stderr, printable(text))
+            _tell(printable(text))
 
     def result(self, fields: dict[str, Any], *lines: object) -> None:
         """The result on stdout: one JSON object under `--json`, else `lines` as they are (paths, numbers)."""
@@ -143,6 +144,12 @@ def _write(stream, text: str) -> None:
     stream.flush()
 
 
+def _tell(text: str) -> None:
+    """A line on stderr; that it cannot be written (a full disk, nobody reads it) stops no work."""
+    with suppress(OSError):
+        _write(sys.stderr, text)
+
+
 def _plain() -> ProgressCallback:
     last: dict[str, float] = {}
 
@@ -150,7 +157,7 @@ def _plain() -> ProgressCallback:
         now = time.monotonic()
         if done >= total or now - last.setdefault(what, now) >= PLAIN_EVERY:
             last[what] = now
-            _write(sys.stderr, printable(f"{what}: {done}/{total}"))
+            _tell(printable(f"{what}: {done}/{total}"))
 
     return callback
 

@@ -51,6 +51,7 @@ EXAMPLES = (
         "Many clips, two at a time; later go on where it stopped",
         "--manifest jobs.jsonl --out-dir out --jobs 2 --resume",
     ),
+    ("What they will take, from four of them", "--manifest jobs.jsonl --estimate --jobs 2"),
 )
 
 

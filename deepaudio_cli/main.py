@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deepaudio import __version__
-from deepaudio.errors import DeepAudioError, of_system
+from deepaudio.errors import DeepAudioError, ResourceError, of_system
 from deepaudio.libraries import of_library
 from deepaudio_cli.console import error_json, printable
 
@@ -79,7 +79,8 @@ def run(argv: list[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if argv is None else argv)
     _trap_signals()
     code = _outcome(argv)
-    _flush(sys.stdout)
+    if not _flush(sys.stdout) and code == 0:
+        code = ResourceError.exit_code
     _flush(sys.stderr)
     _leave(code)
 
@@ -114,10 +115,18 @@ def _outcome(argv: list[str]) -> int:
     except Terminated:
         return TERMINATED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - replaces the closed stream until exit
-        return INTERRUPTED
+        return _unread()
+    except SystemExit as left:  # Typer's own way to leave: for completion, and when nobody reads
+        closed = isinstance(left.__context__, BrokenPipeError)
+        return _unread() if closed else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
         return _unexpected(argv, error)
+
+
+def _unread() -> int:
+    """Nobody reads standard output: it is replaced until the exit."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    return INTERRUPTED
 
 
 def _options(command: Any) -> set[str]:
@@ -146,9 +155,10 @@ def _report(argv: list[str], error: dict[str, Any], code: int) -> int:
     """
     if _caught:
         return _caught[0]
-    with contextlib.suppress(BrokenPipeError):
-        if "--json" in argv:
+    if "--json" in argv:
+        with contextlib.suppress(OSError):
             print(error_json(_command(argv), error), flush=True)
+    with contextlib.suppress(OSError):
         hint = f" ({error['hint']})" if error.get("hint") else ""
         message = " ".join(str(error["message"]).split())
         line = printable(f"error: {message}{hint}")
@@ -180,8 +190,11 @@ def _trap_signals() -> None:
         signal.signal(signal.SIGHUP, terminate)
 
 
-def _flush(stream) -> None:
+def _flush(stream) -> bool:
+    """Whether everything is written that somebody reads; what is left of a stream that cannot be written is dropped."""
     try:
         stream.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError) as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return isinstance(error, (BrokenPipeError, ValueError))
+    return True

@@ -1,11 +1,10 @@
 """The table of bad inputs is whole, its tests are there, and the page is what the command would write."""
 
 import re
-from collections import Counter
 
-from tests import robustness
+from tests.robustness import page as robustness
 
-ROOT = robustness.HERE.parent
+ROOT = robustness.ROOT
 
 
 def test_all_75_cases_have_tests_that_are_there():
@@ -21,13 +20,7 @@ def test_all_75_cases_have_tests_that_are_there():
 
 def test_the_page_is_that_of_the_table():
     text = robustness.PAGE.read_text(encoding="utf-8")
-    counts = dict(re.findall(r"`([\w/.:]+)` \((\d+)\)", text))
-    passed = Counter(
-        {
-            test: int(counts[robustness.node(test).removeprefix("tests/")])
-            for test in robustness.NODES
-        }
-    )
+    passed = robustness.counts(text)
     assert all(passed.values())
     assert text == robustness.page(passed), "python -m tests.robustness"
 

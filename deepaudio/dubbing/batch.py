@@ -66,9 +66,7 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     if batch.report is not None:
         folder_to_be(batch.report.parent)
         refuse_inputs(batch.report, [batch.manifest])
-    index, count = parse_shard(batch.shard)
-    items = [_with_report(i, batch) for i in read_batch(batch.manifest, base, batch.out_dir)]
-    items = [item for number, item in enumerate(items) if number % count == index]
+    items = items_of(batch, base)
     result = Batched(total=len(items), dry_run=base.extras.dry_run)
     waiting: list[BatchItem] = []
     for item in items:
@@ -83,11 +81,19 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     if result.dry_run:
         return result
     batch.out_dir.mkdir(parents=True, exist_ok=True)
+    index, count = parse_shard(batch.shard)
     suffix = f".{index + 1}-{count}" if count > 1 else ""
     _write_failed(batch.out_dir / f"failed{suffix}.jsonl", items, result)
     if batch.report is not None:
         result.report = _write_index(batch.report, items, result)
     return result
+
+
+def items_of(batch: BatchJob, base: DubJob) -> list[BatchItem]:
+    """The items of the manifest, or of one shard of it."""
+    index, count = parse_shard(batch.shard)
+    items = read_batch(batch.manifest, base, batch.out_dir)
+    return [_with_report(item, batch) for item in items[index::count]]
 
 
 def fingerprint(job: DubJob, batch: BatchJob) -> str:
@@ -141,9 +147,25 @@ def _work(
 _LOADED: dict[tuple[str, str, str], Any] = {}  # one model a process
 
 
+def loaded(batch: BatchJob) -> Any:
+    """The model of this process, loaded at the first call."""
+    from deepaudio.inference.model import load
+
+    key = (batch.preset, batch.device, batch.dtype)
+    if key not in _LOADED:
+        _LOADED[key] = load(
+            batch.preset,
+            batch.device,
+            dtype=batch.dtype,
+            low_memory=batch.low_memory,
+            compile=batch.compile,
+        )
+    return _LOADED[key]
+
+
 def dub_one(job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     """Dub one item; its error is returned, so that the others go on."""
-    outcome = _attempt(job, batch)
+    outcome = attempt(job, batch)
     return outcome if isinstance(outcome, DeepAudioError) else None
 
 
@@ -156,7 +178,7 @@ def run_stream(
     """
     _check(base)
     for item in read_stream(stream, base, batch.out_dir):
-        outcome = item.error or _attempt(item.job, batch, progress)
+        outcome = item.error or attempt(item.job, batch, progress)
         head = {"line": item.line, "id": item.row.get("id")}
         if isinstance(outcome, DeepAudioError):
             error = plain(outcome.as_dict())
@@ -166,28 +188,20 @@ def run_stream(
             yield head | {"ok": True} | facts
 
 
-def _attempt(
+def attempt(
     job: DubJob, batch: BatchJob, progress: Progress | None = None
 ) -> Done | DeepAudioError:
+    """Dub one item with the model of this process; what was made, or the error."""
     from deepaudio.dubbing.dub import dub
-    from deepaudio.inference.model import load
 
-    key = (batch.preset, batch.device, batch.dtype)
     try:
-        if key not in _LOADED:
-            _LOADED[key] = load(
-                batch.preset,
-                batch.device,
-                dtype=batch.dtype,
-                low_memory=batch.low_memory,
-                compile=batch.compile,
-            )
+        model = loaded(batch)
         if job.output is not None:
             if job.extras.dry_run:  # makes no folder
                 job = replace(job, output=folder_to_be(job.output.parent) / job.output.name)
             else:
                 job.output.parent.mkdir(parents=True, exist_ok=True)
-        return dub(_LOADED[key], job, progress, mark={"job": fingerprint(job, batch)})
+        return dub(model, job, progress, mark={"job": fingerprint(job, batch)})
     except DeepAudioError as error:
         return error
     except Exception as error:

@@ -12,6 +12,7 @@ from deepaudio.audio.pitch import wave_pitch
 from deepaudio.dubbing import outputs, preview, soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
+from deepaudio.dubbing.likeness import likeness
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
 from deepaudio.dubbing.provenance.signing import read_credentials
 from deepaudio.dubbing.provenance.tag import speech_tag, with_comment
@@ -124,6 +125,8 @@ def _dub(
         "loudness": loudness,
         "seconds": clock.seconds,
     }
+    if extras.report:
+        facts |= likeness(result, voices, notices)
     if extras.stems:
         facts["stems"] = soundtrack.write_stems(
             extras.stems, track, result.lines, result.takes, result.sample_rate, tag

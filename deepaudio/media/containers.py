@@ -237,6 +237,8 @@ def _obstacle(info: ClipInfo, box: Container) -> str | None:
     codec = info.stream(info.video_stream).codec
     if box.video and codec not in box.video:
         return f"{box.muxer} cannot carry {codec} frames"
+    if info.format == "avi" and box is _AVI:
+        return None  # frames that were dropped leave gaps in its fixed grid, which stay
     if info.variable_frame_rate and not box.free_times and box is not _PS:
         return f"{box.muxer} cannot carry a variable frame rate"
     return None

@@ -108,13 +108,13 @@ def _by_soundfile(
 def _by_av(place: Path, stream: int | None, what: str) -> Iterator[tuple[int, np.ndarray]]:
     shown = shown_path(place)
     line = _Line(what, shown)
-    failures = 0
+    failures, stops = 0, []
     with opened(place, what) as container:
         track = _track(container, stream, what, shown)
         rate, channels = track.codec_context.sample_rate, track.codec_context.channels
         convert = av.AudioResampler(format="fltp", rate=rate)
         zero = (container.start_time or 0) / av.time_base
-        for packet in packets(container, track):
+        for packet in packets(container, track, stopped=stops.append):
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError as error:
@@ -135,6 +135,8 @@ def _by_av(place: Path, stream: int | None, what: str) -> Iterator[tuple[int, np
         raise InputError(f"{what}.undecodable", message, path=shown)
     if failures:
         log.warning("%s: %d damaged packets of sound were left out", shown, failures)
+    for reason in stops:
+        log.warning("%s: its sound ends at damaged data: %s", shown, reason)
 
 
 def _track(container, stream: int | None, what: str, shown: str):

@@ -1,7 +1,7 @@
 """Validate a file by its header, then open it with restricted formats and protocols."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -80,12 +80,23 @@ def opened(place: Path, what: str = "clip") -> av.container.InputContainer:
         raise InputError(f"{what}.unreadable", message, path=shown_path(place)) from error
 
 
-def packets(container: av.container.InputContainer, *tracks) -> Iterator[av.Packet]:
+def packets(
+    container: av.container.InputContainer,
+    *tracks,
+    stopped: Callable[[str], None] | None = None,
+) -> Iterator[av.Packet]:
     """The packets of these tracks (of all without any), to the end.
 
+    Where damaged data cannot be read any further, `stopped` is told the reason and they end; without it that is an InputError.
     A transport stream may gain streams while it is read; PyAV does not know them and stumbles when it flushes at the end.
     """
     try:
         yield from container.demux(*tracks)
     except IndexError as error:
         log.debug("a stream appeared late: %s", error)
+    except av.error.FFmpegError as error:
+        reason = error.strerror or str(error)
+        if stopped is None:
+            message = f"reading stopped at damaged data: {reason}"
+            raise InputError("clip.damaged", message, "get a whole copy") from error
+        stopped(reason)

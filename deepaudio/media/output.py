@@ -142,8 +142,7 @@ def published(
             _sync(place.parent)
     finally:
         if not keep_temp:
-            with suppress(FileNotFoundError):
-                temp.unlink()
+            _remove(temp)
 
 
 @contextmanager
@@ -191,6 +190,14 @@ def full(place: Path, free: int, needed: int) -> ResourceError:
     return ResourceError(
         "disk.full", message, "free some space or choose another folder", path=str(place)
     )
+
+
+def _remove(temp: Path) -> None:
+    """Also a folder, should another program have made one of it; what cannot go hides no other error."""
+    if temp.is_dir():
+        shutil.rmtree(temp, ignore_errors=True)
+    with suppress(OSError):
+        temp.unlink()
 
 
 def _size(path: Path) -> int:

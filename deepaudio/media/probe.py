@@ -59,7 +59,7 @@ def _streams(container, limits: Limits, place: Path) -> tuple[StreamInfo, ...]:
 def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
     kind = stream.type or "unknown"
     codec = getattr(stream, "codec_context", None)
-    tag = (getattr(codec, "codec_tag", None) or "").strip("\0")
+    tag = _tag(codec)
     rate = channels = 0
     if kind == "video" and codec is not None:
         sides = codec.width, codec.height
@@ -92,6 +92,14 @@ def _stream(stream, limits: Limits, shown: str) -> StreamInfo:
         sample_rate=rate,
         channels=channels,
     )
+
+
+def _tag(codec) -> str:
+    """The four bytes by which the container calls a codec, as far as they are letters: AAC in AVI is 0xff."""
+    try:
+        return (getattr(codec, "codec_tag", None) or "").strip("\0")
+    except UnicodeDecodeError:
+        return ""
 
 
 def _choose(container, streams, kind: str, asked: int | None, place: Path, notes: list[str]):
@@ -233,30 +241,29 @@ def _schedule(container, track, notes: list[str]) -> Schedule:
     times: list[int] = []
     length, last_dts, unordered, hidden, end = 0, None, 0, 0, 0.0
     heard: set[int] = set()
-    try:
-        for packet in packets(container):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if packet.size == 0 or packet.stream.type not in ("video", "audio"):
+    stops: list[str] = []
+    for packet in packets(container, stopped=stops.append):
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if packet.size == 0 or packet.stream.type not in ("video", "audio"):
+            continue
+        mine = packet.stream.index == track.index
+        if packet.stream.type == "audio":
+            heard.add(packet.stream.index)
+        if stamp is None:
+            if not (mine and times):
                 continue
-            mine = packet.stream.index == track.index
-            if packet.stream.type == "audio":
-                heard.add(packet.stream.index)
-            if stamp is None:
-                if not (mine and times):
-                    continue
-                stamp = times[-1] + max(length, 1)
-            end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
-            if not mine or packet.is_discard:
-                hidden += mine
-                continue
-            if not times or stamp >= max(times[-1], times[0]):
-                length = packet.duration or length
-            times.append(stamp)
-            if packet.dts is not None:
-                unordered += last_dts is not None and packet.dts < last_dts
-                last_dts = packet.dts
-    except av.error.FFmpegError as error:
-        notes.append(f"reading stopped at damaged data: {error.strerror}")
+            stamp = times[-1] + max(length, 1)
+        end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
+        if not mine or packet.is_discard:
+            hidden += mine
+            continue
+        if not times or stamp >= max(times[-1], times[0]):
+            length = packet.duration or length
+        times.append(stamp)
+        if packet.dts is not None:
+            unordered += last_dts is not None and packet.dts < last_dts
+            last_dts = packet.dts
+    notes += [f"reading stopped at damaged data: {reason}" for reason in stops]
     times.sort()
     steps = sorted(b - a for a, b in itertools.pairwise(times)) or [length]
     step = max(steps[len(steps) // 2], 1)

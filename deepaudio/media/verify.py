@@ -57,8 +57,11 @@ def verified(temp: Path, info: ClipInfo, plans: MuxPlan, seconds: float) -> Clip
             raise _bad("does not have the video of the clip")
     elif not info.n_frames - 1 <= made.n_frames <= info.n_frames + info.n_hidden + 1:
         raise _bad(f"has {made.n_frames} frames instead of {info.n_frames}")
-    _check_end(made, made.audio_stream, seconds)
-    _check_end(made, made.video_stream, made.duration)
+    try:
+        _check_end(made, made.audio_stream, seconds)
+        _check_end(made, made.video_stream, made.duration)
+    except InputError as error:
+        raise _bad(f"cannot be read to its end: {error.message}") from error
     return made
 
 

@@ -252,16 +252,8 @@ def _seek(container, track, start: float, zero: Fraction) -> None:
 
 def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
     """Frames in presentation order; None for a packet that the decoder refused."""
-    arriving = packets(container, track)
-    while True:
-        try:
-            packet = next(arriving)
-        except StopIteration:
-            return
-        except av.error.FFmpegError as error:
-            log.debug("reading stopped: %s", error)
-            yield None
-            return
+    stops: list[str] = []
+    for packet in packets(container, track, stopped=stops.append):
         try:
             images = packet.decode()
         except av.error.FFmpegError as error:
@@ -269,6 +261,9 @@ def _decoded(container, track) -> Iterator[av.VideoFrame | None]:
             yield None
             continue
         yield from images
+    for reason in stops:
+        log.debug("reading stopped: %s", reason)
+        yield None
 
 
 def _check_size(image: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:

@@ -42,7 +42,8 @@ def dub_report(
         | {"sound": sounds.uri(*reference)}
         for n, (name, reference) in enumerate((references or {}).items(), 1)
     ]
-    voices = [voice for voice in voices if voice["sound"]]
+    alike = (facts.get("likeness") or {}).get("voices", {})
+    voices = [voice | {"alike": alike.get(voice["key"])} for voice in voices if voice["sound"]]
     known = {voice["key"]: voice["id"] for voice in voices}
     lines = [dict(line) for line in facts.get("lines", ())]
     for number, line in enumerate(lines):
@@ -71,6 +72,8 @@ def dub_report(
         timeline=_timeline(lines, facts, speech, sample_rate, energy),
         lines=lines,
         voices=voices,
+        alike=any(voice["alike"] is not None for voice in voices),
+        judge=(facts.get("likeness") or {}).get("judge"),
         unheard=more,
         spectrogram=plots.spectrogram(
             speech, sample_rate, [(x["start"], x["end"], "") for x in lines]

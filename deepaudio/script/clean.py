@@ -26,6 +26,7 @@ _LINE_END = re.compile("\r\n|\r|\x85|\u2028|\u2029")
 _SUBTITLE_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,200}>|<\d[\d:.]{3,20}>")
 _OVERRIDE = re.compile(r"\{\\[^{}\n]{0,300}\}")  # of ASS, which SRT and VTT files carry as well
 _PLAIN_TAG = re.compile(r"</?(?:i|b|u|s|em|strong|font|span|br)\b[^<>\n]{0,200}>", re.IGNORECASE)
+DEEPEST = 20  # brackets in brackets
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,300}\]")
 _PARENTHESES = re.compile(r"\([^()\n]{0,300}\)")
 _SPACES = re.compile(r"\s+")
@@ -137,7 +138,10 @@ def without_sounds(text: str, row: int, subtitle: bool) -> tuple[str, list[Skipp
 
     text, songs = lyrics.split(text)
     skipped += [Skipped(row, song, "lyrics") for song in songs]
-    text = _BRACKETS.sub(leave_out("sound in brackets"), text)
+    for _ in range(DEEPEST):  # the inner ones go first
+        before, text = text, _BRACKETS.sub(leave_out("sound in brackets"), text)
+        if text == before:
+            break
     if subtitle:
         rows = []
         for part in text.split("\n"):

@@ -7,11 +7,12 @@ import typer
 
 from deepaudio.dubbing.jobs import BatchJob, Choice, DubJob, Extras, Policy
 from deepaudio.errors import UsageError
-from deepaudio.options import INSTRUCTIONS, RECOGNISER, Engine, FitOptions, MixOptions
+from deepaudio.options import INSTRUCTIONS, RECOGNISER, SAMPLE, Engine, FitOptions, MixOptions
 from deepaudio.text.languages import find_language
 from deepaudio_cli import arguments as arg
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
+from deepaudio_cli.estimate import print_estimate
 from deepaudio_cli.examples import page
 from deepaudio_cli.job_stream import STREAM, dub_stream
 
@@ -173,6 +174,21 @@ def dub(
     resume: Annotated[
         bool, opt.batch_option("--resume", help="Skip items that are finished and unchanged.")
     ] = False,
+    estimate: Annotated[
+        bool,
+        opt.batch_option(
+            "--estimate", help="Dub a few items into a temporary folder; print what all will cost."
+        ),
+    ] = False,
+    sample: Annotated[
+        int | None,
+        opt.batch_option(
+            metavar="N",
+            help=f"How many items --estimate dubs, {SAMPLE} by default.",
+            min=1,
+            max=10_000,
+        ),
+    ] = None,
     cache: Annotated[
         bool, opt.machine_option("--cache/--no-cache", help="Reuse lines that were spoken before.")
     ] = Extras.cache,
@@ -260,8 +276,12 @@ def dub(
         raise UsageError("batch.engine", "--engine ray is for --manifest")
     if address and engine != "ray":
         raise UsageError("batch.address", "--address belongs to --engine ray", "give that too")
+    if (estimate or sample) and not (estimate and manifest):
+        raise UsageError("estimate.which", "--estimate is for --manifest, --sample for --estimate")
     if clip == STREAM:
         return dub_stream(console, batch, job)
+    if estimate:
+        return print_estimate(console, batch, job, sample or SAMPLE)
     if manifest is not None:
         if out_dir is None:
             raise UsageError("batch.out_dir", "--manifest needs --out-dir DIR")

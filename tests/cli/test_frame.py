@@ -1,6 +1,7 @@
 """The frame of the command line: start-up, exit codes, JSON errors, settings, escaping, streams."""
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -213,3 +214,32 @@ def test_what_breaks_after_a_signal_is_not_a_bug():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 143 and not done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["recipes", "ls"], ["recipes", "ls", "--json"]])
+def test_a_full_output_is_one_line_and_a_closed_one_none(arguments):
+    command = [sys.executable, "-m", "deepaudio_cli", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 6 and done.stderr.startswith("error: No space left")
+    assert len(done.stderr.splitlines()) == 1
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_full_stderr_stops_no_work(monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        console = Console("dub")
+        console.say("words that nobody can keep")
+        logging.getLogger("deepaudio").warning("nor these")
+        with console.progress() as progress:
+            progress("clips", 1, 1)
+        with pytest.raises(OSError):
+            full.write("x")
+            full.flush()
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())  # so that it can be closed

@@ -4,9 +4,12 @@ import json
 import multiprocessing
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +23,8 @@ from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.media import video
 from tests.dubbing import deadly
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +165,20 @@ def test_a_signal_ends_the_workers_too(made, base, monkeypatch):
         ):  # the pool's thread joins it too
             worker.join(0.1)
         assert worker.exitcode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_the_process_that_started_them():
+    code = (
+        "import os, time\nfrom deepaudio.dubbing.engines.processes import pool\n"
+        "with pool(2, 2) as made:\n"
+        "    print(made.submit(os.getpid).result(), flush=True)\n"
+        "    made.submit(time.sleep, 600).result()\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert int(child.stdout.readline()) != child.pid
+    child.kill()
+    assert child.communicate(timeout=120)[0] == b"", "the pipe ends with the last that holds it"
 
 
 def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):

@@ -1,12 +1,15 @@
 """Damage that a container hides: no declared length, clocks that begin late, streams that come late or are empty."""
 
+import itertools
+from contextlib import contextmanager
 from dataclasses import replace
 
+import av.error
 import pytest
 import torch
 
 from deepaudio.errors import InputError, ResourceError, ToolError
-from deepaudio.media import ffmpeg
+from deepaudio.media import decode, ffmpeg, guard, verify
 from deepaudio.media import mux as muxing
 from deepaudio.media.guard import packets
 from deepaudio.media.mux import mux
@@ -114,3 +117,36 @@ def test_what_fails_with_a_damaged_picture_is_the_fault_of_the_clip(corpus, tmp_
     with pytest.raises(ResourceError):
         mux(corpus("plain.ts"), torch.zeros(24_000), 24_000, tmp_path / "o.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["flipped.ts"]
+
+
+def test_sound_that_cannot_be_read_any_further_ends_there(corpus, monkeypatch, caplog):
+    """Where the demuxer gives up, the sound before it is used and that is said; what needs the rest says what is wrong."""
+    path = corpus("plain.mkv")
+    real = guard.opened
+
+    class Broken:
+        def __init__(self, container):
+            self.container = container
+
+        def __getattr__(self, name):
+            return getattr(self.container, name)
+
+        def demux(self, *tracks):
+            yield from itertools.islice(self.container.demux(*tracks), 40)
+            raise av.error.MemoryError(12, "Cannot allocate memory", str(path))
+
+    @contextmanager
+    def opened(*given):
+        with real(*given) as container:
+            yield Broken(container)
+
+    info = probe(path)
+    monkeypatch.setattr(decode, "opened", opened)
+    with caplog.at_level("WARNING"):
+        rate, blocks = decode.read_blocks(path)
+        seconds = sum(block.shape[1] for block in blocks) / rate
+    assert 0.1 < seconds < 1.9
+    assert "its sound ends at damaged data: Cannot allocate memory" in caplog.text
+    monkeypatch.setattr(verify, "opened", opened)
+    with pytest.raises(InputError, match="reading stopped at damaged data"):
+        verify.video_digest(info)

@@ -14,6 +14,7 @@ from deepaudio.media.clip import Limits
 from deepaudio.media.probe import probe
 from deepaudio.media.sniff import kind_of
 from deepaudio.media.video import frames
+from tests.media.conftest import run
 
 MEDIA = Path(__file__).resolve().parents[2].parent / "shared" / "media"
 
@@ -294,3 +295,12 @@ def test_real_clips():
         info = probe(path)
         assert info.n_frames > 20 and info.has_audio and 10 < info.fps < 31, path.name
         assert 0.8 < info.duration < 40
+
+
+def test_a_codec_whose_tag_is_no_letters(corpus, tmp_path):
+    """AAC in AVI is called 0xff."""
+    path = tmp_path / "aac.avi"
+    run("-i", corpus("plain.avi"), "-c:v", "copy", "-c:a", "aac", path)
+    info = probe(path)
+    assert info.stream(info.audio_stream).codec == "aac"
+    assert info.stream(info.audio_stream).tag == ""

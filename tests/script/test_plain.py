@@ -149,3 +149,9 @@ def test_starts_and_ends_in_brackets_in_every_row_are_both_read():
     lines = script.read("[0:00.5-0:01.2] One goes.\n[0:01.5-0:02.2] MARA: Two goes.\n").lines
     found = [(line.start, line.end, line.speaker, line.text) for line in lines]
     assert found == [(0.5, 1.2, None, "One goes."), (1.5, 2.2, "MARA", "Two goes.")]
+
+
+def test_brackets_in_brackets_go_as_one():
+    found = script.read("[music [loud] stops] Hello.\n[[a] b [c [d]]]\n")
+    assert [line.text for line in found.lines] == ["Hello."]
+    assert found.skipped[0].text == "[loud]" and all("[" in s.text for s in found.skipped)

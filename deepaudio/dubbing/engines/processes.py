@@ -1,11 +1,14 @@
 """Processes on this machine: each loads the model once and takes its share of the cores."""
 
 import logging
+import os
 import signal
+import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from deepaudio.devices import device_of, usable_cores
@@ -18,6 +21,7 @@ from deepaudio.presets.trained import is_full_size, preset_folder
 log = logging.getLogger(__name__)
 
 MEMORY = 1.5e9  # bytes that a process with `mini` takes, and some more
+CLEAN_UP = 10.0  # seconds that a worker has for it when the process that started it is gone
 
 
 def run(
@@ -61,24 +65,36 @@ def _free_memory() -> float:
     return 1024 * float(next(found, "inf"))
 
 
+@contextmanager
+def pool(workers: int, share: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that take a `share`-th of the cores each. When we are stopped by a signal, they end their items, clean up and end as well."""
+    made = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(share,)
+    )
+    try:
+        yield made
+    except GeneratorExit:
+        raise
+    except BaseException:
+        for process in list((made._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        made.shutdown(wait=False, cancel_futures=True)
+
+
 def _pooled(
     work: Work, batch: BatchJob, waiting: list[BatchItem], jobs: int
 ) -> Generator[tuple[BatchItem, DeepAudioError | None], None, list[BatchItem]]:
-    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then.
-
-    When we are stopped by a signal, the processes end as well.
-    """
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(jobs,)
-    )
+    """Work through `waiting` until it is empty or a process is killed; returns the items that were in work then."""
     running: dict[Future, BatchItem] = {}
     lost: list[BatchItem] = []
-    try:
+    with pool(jobs, jobs) as processes:
         while running or (waiting and not lost):
             while waiting and not lost and len(running) < jobs:
                 item = waiting.pop(0)
                 try:
-                    running[pool.submit(_work, work, item.job, batch)] = item
+                    running[processes.submit(_work, work, item.job, batch)] = item
                 except BrokenProcessPool:
                     lost.append(item)
             ready, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -88,22 +104,15 @@ def _pooled(
                     lost.append(item)
                 else:
                     yield item, future.result()
-    except GeneratorExit:
-        raise
-    except BaseException:  # a signal: the processes end their items and clean up
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
     return lost
 
 
 _STOPPED: list[int] = []  # signals that came to this worker
+_AT_WORK = threading.Lock()  # held while an item is in work
 
 
 def _begin(jobs: int) -> None:
-    """A worker takes its share of the cores; a signal ends its item, and it takes no other."""
+    """A worker takes its share of the cores; a signal ends its item, and it takes no other. It does not outlive the process that started it."""
     import torch
 
     def stop(number, frame):
@@ -112,11 +121,21 @@ def _begin(jobs: int) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     torch.set_num_threads(max(1, usable_cores() // jobs))
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one (it may be killed), end the item in work, and leave."""
+    connection.wait([parent_process().sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    _AT_WORK.acquire(timeout=CLEAN_UP)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _work(work: Work, job: DubJob, batch: BatchJob) -> DeepAudioError | None:
     if _STOPPED:
         return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
-    return work(job, batch)
+    with _AT_WORK:
+        return work(job, batch)

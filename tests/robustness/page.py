@@ -1,8 +1,10 @@
-"""docs/robustness.md from a run of its tests: `python -m tests.robustness` runs every test that robustness.tsv names.
+"""docs/robustness.md from a run of its tests and from the figures of the long runs.
 
-A row of the table is: number, case, what happens, exit code, tests below this folder as FILE::NAME (without test_; * is all of a file).
+A row of cases.tsv is: number, case, what happens, exit code, tests below tests/ as FILE::NAME (without test_; * is all of a file).
+A row of runs.tsv is: the run, its command, what it did in figures, what it found.
 """
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,14 +13,23 @@ from typing import NamedTuple
 import pytest
 
 HERE = Path(__file__).parent
-TABLE = HERE / "robustness.tsv"
-PAGE = HERE.parent / "docs" / "robustness.md"
+ROOT = HERE.parents[1]
+TABLE = HERE / "cases.tsv"
+RUNS = HERE / "runs.tsv"
+PAGE = ROOT / "docs" / "robustness.md"
 HEAD = """# What happens with bad input
 
 The 75 cases in which a tool for dubbing is given something bad or is disturbed: what happens, the exit code, and the tests that show it.
 `python -m tests.robustness` runs these tests and writes this page; it is written only when all of them pass. In every case inputs and
-earlier outputs stay as they were, and no traceback is shown.
+earlier outputs stay as they were, and no traceback is shown. The long runs at the end have commands of their own.
 """
+RUNS_HEAD = """
+## Long runs
+
+Each command below does the run again and writes its row; the seed makes the same choices.
+
+| run | command | did | found |
+|--|--|--|--|"""
 
 
 class Case(NamedTuple):
@@ -32,7 +43,7 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """The rows of robustness.tsv; a heading has the number 0."""
+    """The rows of cases.tsv; a heading has the number 0."""
     found = []
     for row in TABLE.read_text(encoding="utf-8").splitlines():
         number, *cells = row.split("\t")
@@ -62,9 +73,32 @@ def page(passed: Counter[str]) -> str:
             continue
         shown = ", ".join(f"`{node(t).removeprefix('tests/')}` ({passed[t]})" for t in case.tests)
         rows.append(f"| {case.number} | {case.title} | {case.outcome} | {case.code} | {shown} |")
+    rows += [RUNS_HEAD, *(f"| {' | '.join(run)} |" for run in runs())]
     total = sum(passed[test] for test in {t for case in cases() for t in case.tests})
-    rows.append(f"\nBehind each test in brackets: how many of it ran and passed. {total} in all.")
+    rows.insert(
+        1, f"\nBehind each test in brackets: how many of it ran and passed. {total} in all."
+    )
     return "\n".join(rows) + "\n"
+
+
+def counts(text: str) -> Counter[str]:
+    """How many of every test passed, as a page says it."""
+    found = dict(re.findall(r"`([\w/.:]+)` \((\d+)\)", text))
+    return Counter({t: int(found.get(node(t).removeprefix("tests/"), 0)) for t in NODES})
+
+
+def runs() -> list[list[str]]:
+    """The rows of runs.tsv."""
+    return [row.split("\t") for row in RUNS.read_text(encoding="utf-8").splitlines()]
+
+
+def write_run(name: str, command: str, did: str, found: str) -> None:
+    """The row of a long run, in its place in runs.tsv and on the page."""
+    new = [name, command, did, found]
+    rows = [new if row[0] == name else row for row in runs()]
+    rows += [] if new in rows else [new]
+    RUNS.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    PAGE.write_text(page(counts(PAGE.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 class Counting:
@@ -86,7 +120,7 @@ class Counting:
 NODES = sorted({test for case in cases() for test in case.tests})
 
 
-def main() -> int:
+def write_page() -> int:
     """Run the tests; the page is written when all passed and none was left out."""
     counting = Counting()
     pytest.main([*map(node, NODES), "-q"], plugins=[counting])
@@ -96,7 +130,3 @@ def main() -> int:
         return 1
     PAGE.write_text(page(counting.passed), encoding="utf-8")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
