@@ -33,6 +33,9 @@ WINDOW = 70  # latents; what training saw
 OVERLAP = 20
 AT_ONCE = 16  # windows in a batch
 LARGEST_SIDE = 960  # frames are shrunk to this before they are looked at
+WAITING = (
+    3840 * 2160
+)  # pixels of a frame, of which up to sixteen are in memory as they were decoded
 SPEECH = "a person speaks"
 QUIET, SOFTNESS = (
     0.8,
@@ -70,13 +73,19 @@ class _Picture(NamedTuple):
         return self.view.pixels((side, side), mean=True).numpy()
 
 
-def pictures(info: ClipInfo, progress: Progress | None = None) -> Iterator[tuple[float, Picture]]:
-    """The frames of a clip with their times as `MotionEncoder` wants them, at most LARGEST_SIDE wide and high."""
+def pictures(
+    info: ClipInfo, progress: Progress | None = None
+) -> Iterator[tuple[float, Picture | np.ndarray]]:
+    """The frames of a clip with their times as `MotionEncoder` wants them, at most LARGEST_SIDE wide and high.
+
+    Some wait until a face is looked for in them: as they were decoded, or, if they are beyond WAITING, as pixels.
+    """
+    waits = info.width * info.height <= WAITING
     shrink, size = LARGEST_SIDE / max(info.width, info.height), None
     if shrink < 1:
         size = (round(info.width * shrink), round(info.height * shrink))
     for view in with_progress(views(info), info, progress):
-        yield view.time, _Picture(view, size)
+        yield view.time, _Picture(view, size) if waits else view.pixels(size).numpy()
 
 
 class VideoToAudio:
