@@ -14,7 +14,7 @@ Bed = Literal["keep", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
 DropTracks = Literal["none", "audio", "subtitle", "all"]  # of the clip's other tracks
 Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
-Engine = Literal["processes", "ray"]  # of a batch
+Engine = Literal["processes", "ray"]  # of a batch, and of shards
 ShardForm = Literal["safetensors", "webdataset"]
 
 PRESET = "mini"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-GROUP = 256
+GROUP = 64
 
 
 class Coefficients(NamedTuple):
@@ -75,13 +75,24 @@ class Biquad:
         whole = n // GROUP * GROUP
         groups = samples[:, :whole].reshape(channels, -1, GROUP)
         given = groups @ to_state.T
-        states = np.empty((channels, groups.shape[1], 2))
-        for index in range(groups.shape[1]):
-            states[:, index] = state
-            state = state @ next_state.T + given[:, index]
+        states = np.empty((channels, groups.shape[1] + 1, 2))
+        for channel in range(channels):
+            states[channel] = _states(state[channel], next_state, given[channel])
+        states, state = states[:, :-1], states[:, -1]
         made = (groups @ response.T + states @ from_state.T).reshape(channels, whole)
         rest, self._state = _run(self.coefficients, samples[:, whole:], state)
         return np.concatenate([made, rest], 1)
+
+
+def _states(state: np.ndarray, turn: np.ndarray, given: np.ndarray) -> list[tuple[float, float]]:
+    """The state before each group and after the last. In plain numbers, as each needs the one before."""
+    (a, b), (c, d) = turn.tolist()
+    first, second = state.tolist()
+    found = [(first, second)]
+    for more, other in given.tolist():
+        first, second = a * first + b * second + more, c * first + d * second + other
+        found.append((first, second))
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -1,14 +1,16 @@
 """Faces in a video: BlazeFace finds one, the 468-point mesh follows it (MediaPipe, Apache-2.0)."""
 
 import logging
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+import torch
+import torch.nn.functional as F
 
 from deepaudio.errors import WeightsError
 from deepaudio.libraries import needed
@@ -19,15 +21,24 @@ CROP = 192
 MIN_DETECTION = 0.5
 MIN_PRESENCE = 0.35
 RIGHT_EYE, LEFT_EYE = 33, 263
+STILL = 3  # grey levels (of 255) by which what is seen may differ and still hold no face if it held none
+
+
+class Shown(NamedTuple):
+    """A frame in which a face may be: RGB pixels [h w 3], made when asked for, and a small grey image of all of it."""
+
+    pixels: Callable[[], np.ndarray]
+    grey: np.ndarray
 
 
 class Face(NamedTuple):
     """One followed face: 468 points (x, y, z) in pixels of the frame, its crop and how sure the mesh is."""
 
     points: np.ndarray  # [468 3] float32
-    crop: np.ndarray  # [192 192 3] uint8, upright
+    crop: np.ndarray  # [192 192 3] float32 in 0 .. 255, upright
     crop_points: np.ndarray  # [468 2] points inside the crop
     presence: float
+    frame: tuple[int, int]  # width and height
 
 
 class Box(NamedTuple):
@@ -43,7 +54,7 @@ class FaceTracker:
     """Follows the largest face; looks for one again when it is lost.
 
     The frame is searched whole, with a margin (a face that fills the frame), and now and then in
-    overlapping quarters (a small face in a wide frame).
+    overlapping quarters (a small face in a wide frame), but not where it looks as it did when no face was there.
     """
 
     def __init__(self, folder: Path, tile_every: int = 12):
@@ -57,42 +68,51 @@ class FaceTracker:
         """Forget the followed face: call it before another clip."""
         self.box: Box | None = None
         self.untiled = self.tile_every
+        self.empty: dict[Box, np.ndarray] = {}
 
-    def follow(self, images: Sequence[Image.Image]) -> list[Face | None]:
-        """The face in each of the next RGB frames, None where there is none.
+    def follow(self, frames: Sequence[Shown]) -> list[Face | None]:
+        """The face in each of the next frames, None where there is none.
 
         While none is followed the last frame of the run is searched first, and the others only if it has a face: one
         that comes and goes between two last frames is not seen.
         """
-        if self.box is None and len(images) > 1:
-            self.untiled += len(images) - 1
-            if self._find(images[-1]) is None:
-                return [None] * len(images)
+        if self.box is None and len(frames) > 1:
+            self.untiled += len(frames) - 1
+            if self._find(frames[-1]) is None:
+                return [None] * len(frames)
             self.box = None
-        return [self._next(image) for image in images]
+        return [self._next(frame) for frame in frames]
 
-    def _next(self, image: Image.Image) -> Face | None:
+    def _next(self, frame: Shown) -> Face | None:
         if self.box is not None:
+            image = frame.pixels()
             face = self._measure(image, self.box)
             if face is not None:
                 self.box = _around(face.points)
                 return face
-        return self._find(image)
+        return self._find(frame)
 
-    def _find(self, image: Image.Image) -> Face | None:
+    def _find(self, frame: Shown) -> Face | None:
         """A face that is not followed yet."""
         self.untiled += 1
-        for box in self._search(image):
-            face = self._measure(image, box)
+        image = frame.pixels()
+        height, width = image.shape[:2]
+        for view in self._views(width, height):
+            seen = _part(frame.grey, view, width, height)
+            if view in self.empty and np.abs(seen - self.empty[view]).max() <= STILL:
+                continue
+            box = self._detect(image, view)
+            face = None if box is None else self._measure(image, box)
             if face is not None:  # once more from its own outline: steadier than the detector's
                 again = self._measure(image, _around(face.points)) or face
                 self.box, self.untiled = _around(again.points), self.tile_every
                 return again
+            self.empty[view] = seen
         self.box = None
         return None
 
-    def _search(self, image: Image.Image) -> Iterator[Box]:
-        width, height = image.size
+    def _views(self, width: int, height: int) -> Iterator[Box]:
+        """Square parts of a frame in which to look now."""
         side = float(max(width, height))
         whole = Box(width / 2, height / 2, side, 0.0)
         views = [whole, whole._replace(side=side * 1.6)]
@@ -105,14 +125,11 @@ class FaceTracker:
                     part / 2, height - part / 2, min(3, round(1.5 * height / part))
                 )
                 views += [Box(x, y, part, 0.0) for y in steps_y for x in steps_x]
-        for view in views:
-            found = self._detect(image, view)
-            if found is not None:
-                yield found
+        return iter(dict.fromkeys(views))  # a row of quarters may be there twice
 
-    def _detect(self, image: Image.Image, view: Box) -> Box | None:
+    def _detect(self, image: np.ndarray, view: Box) -> Box | None:
         """The best detection inside a square view, as a box turned with the eyes and 1.5 times as large."""
-        pixels = np.asarray(_cut(image, view, 128), dtype=np.float32) / 127.5 - 1.0
+        pixels = _cut(image, view, 128) / np.float32(127.5) - 1
         raw, scores = self.detector(pixels[None])
         if raw.shape[-1] == 1:
             raw, scores = scores, raw
@@ -131,11 +148,12 @@ class FaceTracker:
             angle,
         )
 
-    def _measure(self, image: Image.Image, box: Box) -> Face | None:
-        if not 8 < box.side < 8 * max(image.size):
+    def _measure(self, image: np.ndarray, box: Box) -> Face | None:
+        height, width = image.shape[:2]
+        if not 8 < box.side < 8 * max(width, height):
             return None
-        crop = np.asarray(_cut(image, box, CROP))
-        values, presence = self.mesh(crop[None].astype(np.float32) / 255)
+        crop = _cut(image, box, CROP)
+        values, presence = self.mesh(crop[None] / np.float32(255))
         if values.size == 1:
             values, presence = presence, values
         sure = float(1 / (1 + np.exp(-presence.reshape(-1)[0])))
@@ -148,7 +166,7 @@ class FaceTracker:
         points = np.stack(
             [box.x + cos * x - sin * y, box.y + sin * x + cos * y, inside[:, 2] * ratio], 1
         )
-        return Face(points.astype(np.float32), crop, inside[:, :2].copy(), sure)
+        return Face(points.astype(np.float32), crop, inside[:, :2].copy(), sure, (width, height))
 
 
 def _around(points: np.ndarray) -> Box:
@@ -162,15 +180,48 @@ def _around(points: np.ndarray) -> Box:
     return Box(float(centre[0]), float(centre[1]), 1.5 * float((high - low).max()), angle)
 
 
-def _cut(image: Image.Image, box: Box, size: int) -> Image.Image:
-    """The square `box` of the image at `size` pixels, black outside."""
-    ratio = box.side / size
-    cos, sin = np.cos(box.angle) * ratio, np.sin(box.angle) * ratio
-    x = box.x - (cos - sin) * size / 2
-    y = box.y - (sin + cos) * size / 2
-    return image.transform(
-        (size, size), Image.Transform.AFFINE, (cos, -sin, x, sin, cos, y), Image.Resampling.BILINEAR
-    )
+def _part(grey: np.ndarray, view: Box, width: int, height: int) -> np.ndarray:
+    """What a small image of a frame of that size shows of an upright view, as signed numbers."""
+    rows, columns = grey.shape
+    x, y, reach = view.x / width * columns, view.y / height * rows, view.side / 2
+    across, down = reach / width * columns, reach / height * rows
+    left, top = max(0, math.floor(x - across)), max(0, math.floor(y - down))
+    return grey[top : math.ceil(y + down), left : math.ceil(x + across)].astype(np.int16)
+
+
+def _cut(image: np.ndarray, box: Box, size: int) -> np.ndarray:
+    """The square `box` of the image [h w 3] at `size` pixels, bilinear, black outside: whole float32 in 0 .. 255."""
+    height, width = image.shape[:2]
+    cos, sin = np.cos(box.angle), np.sin(box.angle)
+    reach = (abs(cos) + abs(sin)) * box.side / 2
+    left, right, inside_x = _needed(box.x, reach, width)
+    top, bottom, inside_y = _needed(box.y, reach, height)
+    planes = torch.from_numpy(image[top:bottom, left:right].astype(np.float32))
+    # places as grid_sample counts them, -1 .. 1 over the part that is needed
+    step = (np.arange(size) + 0.5 - size / 2) * (2 * box.side / size)
+    scale_x, scale_y = 1 / (right - left), 1 / (bottom - top)
+    grid = np.empty((1, size, size, 2), np.float32)
+    begin_x, begin_y = (box.x - left) * 2 * scale_x - 1, (box.y - top) * 2 * scale_y - 1
+    np.add.outer(begin_x - sin * scale_x * step, cos * scale_x * step, out=grid[0, ..., 0])
+    np.add.outer(begin_y + cos * scale_y * step, sin * scale_y * step, out=grid[0, ..., 1])
+    found = F.grid_sample(
+        planes.permute(2, 0, 1)[None], torch.from_numpy(grid), padding_mode="border", align_corners=False
+    )  # fmt: skip
+    cut = np.empty((size, size, 3), np.float32)
+    for colour, plane in enumerate(found[0].numpy()):
+        np.floor(plane, out=cut[..., colour])
+    if not (inside_x and inside_y):
+        x = (grid[0, ..., 0] + 1) / 2 / scale_x + left
+        y = (grid[0, ..., 1] + 1) / 2 / scale_y + top
+        cut[(x < 0) | (x >= width) | (y < 0) | (y >= height)] = 0
+    return cut
+
+
+def _needed(centre: float, reach: float, side: int) -> tuple[int, int, bool]:
+    """The first and the last pixel + 1 that lie within reach, at least one, and whether nothing beyond does."""
+    first = min(max(0, math.floor(centre - reach) - 1), side - 1)
+    last = max(min(side, math.ceil(centre + reach) + 1), first + 1)
+    return first, last, reach <= centre <= side - reach
 
 
 def _anchors() -> np.ndarray:

@@ -40,24 +40,28 @@ PLACE = ("x", "y", "log_size")
 PATCH = (12, 16)  # rows and columns of the mouth's small frame
 
 
+# Pairs of points whose distances are measured.
+_SPANS = np.array(
+    [*INNER_PAIRS, (OUTER_TOP, OUTER_BOTTOM), (OUTER_RIGHT, OUTER_LEFT), (INNER_RIGHT, INNER_LEFT),
+     (NOSE, CHIN), (OUTER_TOP, 13), (14, OUTER_BOTTOM)]
+)  # fmt: skip
+
+
 def shape(face: Face) -> np.ndarray:
     """Mouth shape of one face, in the order of SHAPE: float32 [10]."""
     p = face.points
     size = max(float(np.linalg.norm(p[LEFT_EYE] - p[RIGHT_EYE])), 1e-3)
-
-    def span(a: int, b: int) -> float:
-        return float(np.linalg.norm(p[a] - p[b])) / size
-
-    ring = _upright(p)[list(INNER_RING)] / size
-    x, y = ring[:, 0], ring[:, 1]
-    area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
-    lips = _upright(p)[[13, 14, 61, 291], 1] / size
+    apart = p[_SPANS[:, 0]] - p[_SPANS[:, 1]]
+    spans = np.sqrt((apart * apart).sum(1)) / size
+    upright = _upright(p) / size
+    x, y = upright[list(INNER_RING)].T
+    area = 0.5 * abs(float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]))
+    lips = upright[[13, 14, 61, 291], 1]
     corners = float(lips[2:].mean() - lips[:2].mean())
-    aperture = float(np.mean([span(a, b) for a, b in INNER_PAIRS]))
+    inner = len(INNER_PAIRS)
     return np.array(
         [
-            aperture, span(OUTER_TOP, OUTER_BOTTOM), area, span(OUTER_RIGHT, OUTER_LEFT),
-            span(INNER_RIGHT, INNER_LEFT), span(NOSE, CHIN), span(OUTER_TOP, 13), span(14, OUTER_BOTTOM),
+            spans[:inner].mean(), spans[inner], area, *spans[inner + 1:],
             corners, _darkness(face),
         ],
         dtype=np.float32,
@@ -73,14 +77,12 @@ def pose(face: Face) -> np.ndarray:
     return np.array([across[2] / size, down[2] / size, roll], dtype=np.float32)
 
 
-def place(face: Face, width: int, height: int) -> np.ndarray:
+def place(face: Face) -> np.ndarray:
     """Where the face is: centre of the eyes over eye distance, log of eye distance over frame diagonal: [3]."""
     eyes = face.points[[RIGHT_EYE, LEFT_EYE]]
     size = max(float(np.linalg.norm(eyes[0] - eyes[1])), 1e-3)
     centre = eyes[:, :2].mean(0) / size
-    return np.array(
-        [centre[0], centre[1], np.log(size / np.hypot(width, height))], dtype=np.float32
-    )
+    return np.array([centre[0], centre[1], np.log(size / np.hypot(*face.frame))], dtype=np.float32)
 
 
 def patch(face: Face) -> np.ndarray:
@@ -93,7 +95,7 @@ def patch(face: Face) -> np.ndarray:
     y = centre[1] + np.linspace(-0.25, 0.42, 2 * rows) * size
     column = np.clip(x.round().astype(int), 0, CROP - 1)
     row = np.clip(y.round().astype(int), 0, CROP - 1)
-    grey = face.crop[row][:, column].astype(np.float32).mean(-1) / 255
+    grey = face.crop[row][:, column].mean(-1) / 255
     return grey.reshape(rows, 2, columns, 2).mean((1, 3))
 
 

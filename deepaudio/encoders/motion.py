@@ -5,10 +5,10 @@ frames are measured at their own times and the measures resampled.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from deepaudio.encoders import lips, scene_motion
-from deepaudio.encoders.face import Face, FaceTracker
+from deepaudio.encoders.face import Face, FaceTracker, Shown
 from deepaudio.errors import InputError
 
 SYNC_RATE = 24_000 / 256 / 2  # two mel frames a step, so that sound and sight share one grid
@@ -60,6 +60,18 @@ SYNC_DIM = len(SYNC_FIELDS)
 CLIP_DIM = 3 * THUMB**2 + EDGES**2
 
 
+class Picture(Protocol):
+    """A frame whose pixels are made when they are asked for; two threads may ask at once."""
+
+    def whole(self) -> np.ndarray:
+        """RGB [h w 3], as large as faces are looked for in it."""
+        ...
+
+    def small(self, side: int) -> np.ndarray:
+        """RGB [side side 3], each pixel the mean of what it covers."""
+        ...
+
+
 class Track(NamedTuple):
     """What was measured on each frame, at its own time."""
 
@@ -84,14 +96,16 @@ class MotionEncoder:
     def __init__(self, folder: Path):
         self.tracker = FaceTracker(folder)
 
-    def encode(self, frames: Iterable[tuple[float, np.ndarray]], duration: float) -> Seen:
-        """`frames` yields (seconds, (h w 3) uint8 RGB) in order of time; read once, not kept.
+    def encode(self, frames: Iterable[tuple[float, np.ndarray | Picture]], duration: float) -> Seen:
+        """`frames` yields (seconds, (h w 3) uint8 RGB or what makes it) in order of time; read once, not kept.
 
         Raises InputError when there is no frame.
         """
         return describe(self.measure(frames), duration)
 
-    def measure(self, frames: Iterable[tuple[float, np.ndarray]], faces: bool = True) -> Track:
+    def measure(
+        self, frames: Iterable[tuple[float, np.ndarray | Picture]], faces: bool = True
+    ) -> Track:
         """The measures of each frame; video faster than MAX_RATE is thinned. Without `faces` none is looked for.
 
         Faces are followed in a thread of their own while the next frames are read.
@@ -110,13 +124,14 @@ class MotionEncoder:
 
         with ThreadPoolExecutor(1) as beside:
             for run in _runs(frames):
-                images = [Image.fromarray(frame) for _, frame in run]
-                waiting.append(beside.submit(faces_in, images))
-                for (time, _), image in zip(run, images, strict=True):
-                    small, thumb = _look(image)
+                shown = []
+                for time, picture in run:
+                    whole, small, thumb = _look(picture)
                     times.append(time)
                     grey.extend(small.tobytes())
                     thumbs.extend(thumb.tobytes())
+                    shown.append(Shown(whole, small))
+                waiting.append(beside.submit(faces_in, shown))
                 collect(AHEAD)
             collect(0)
         if not times:
@@ -131,19 +146,17 @@ class MotionEncoder:
             np.frombuffer(patch, np.float32).reshape(len(times), *lips.PATCH),
         )
 
-    def _faces(self, images: Sequence[Image.Image]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _faces(self, frames: Sequence[Shown]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Presence, shape, pose and place; the patch of the mouth, of each frame."""
-        return [
-            _no_face() if face is None else _described(face, *image.size)
-            for face, image in zip(self.tracker.follow(images), images, strict=True)
-        ]
+        found = self.tracker.follow(frames)
+        return [_no_face() if face is None else _described(face) for face in found]
 
 
 def _runs(
-    frames: Iterable[tuple[float, np.ndarray]],
-) -> Iterator[list[tuple[float, np.ndarray]]]:
+    frames: Iterable[tuple[float, np.ndarray | Picture]],
+) -> Iterator[list[tuple[float, np.ndarray | Picture]]]:
     """Frames, thinned to MAX_RATE, in runs of at most RUN seconds."""
-    run: list[tuple[float, np.ndarray]] = []
+    run: list[tuple[float, np.ndarray | Picture]] = []
     last = -np.inf
     for time, frame in frames:
         if time - last < 1 / MAX_RATE - 1e-4:
@@ -157,8 +170,8 @@ def _runs(
         yield run
 
 
-def _described(face: Face, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    parts = [[face.presence], lips.shape(face), lips.pose(face), lips.place(face, width, height)]
+def _described(face: Face) -> tuple[np.ndarray, np.ndarray]:
+    parts = [[face.presence], lips.shape(face), lips.pose(face), lips.place(face)]
     return np.concatenate(parts), lips.patch(face)
 
 
@@ -185,10 +198,17 @@ def sync_times(duration: float) -> np.ndarray:
     return (2 * np.arange(max(1, round(duration * SYNC_RATE))) + 0.5) * 256 / 24_000
 
 
-def _look(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Small grey frame, and a thumbnail, both in bytes."""
+def _look(
+    picture: np.ndarray | Picture,
+) -> tuple[Callable[[], np.ndarray], np.ndarray, np.ndarray]:
+    """What makes the whole frame, a small grey one, and a thumbnail, both in bytes."""
+    if isinstance(picture, np.ndarray):
+        small, whole = scene_motion.shrink(picture), lambda: picture
+    else:
+        small, whole = picture.small(scene_motion.SIZE), picture.whole
+    image = Image.fromarray(small)
     thumb = np.asarray(image.resize((THUMB, THUMB), Image.Resampling.BOX))
-    return scene_motion.shrink(image), thumb
+    return whole, np.asarray(image.convert("L")), thumb
 
 
 def _edges(grey: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-SIZE = 48  # the frame is squeezed to SIZE x SIZE grey pixels
+SIZE = 48  # the frame is squeezed to SIZE x SIZE pixels
 GRID = 6  # cells a side for change
 FLOW = 3  # cells a side for flow
 NOISE = 0.012  # grey-level change (0 .. 1) below which a pixel counts as still: compression noise
@@ -21,9 +21,9 @@ BLOCK = 512  # frames looked at together
 THING = ("mass", "x", "y", "spread_x", "spread_y", "top", "bottom")
 
 
-def shrink(image: Image.Image) -> np.ndarray:
-    """RGB to grey uint8 [SIZE SIZE], each pixel the mean of what it covers."""
-    return np.asarray(image.convert("L").resize((SIZE, SIZE), Image.Resampling.BOX))
+def shrink(pixels: np.ndarray) -> np.ndarray:
+    """RGB [h w 3] to [SIZE SIZE 3], each pixel the mean of what it covers."""
+    return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
 def bright(grey: np.ndarray) -> np.ndarray:
@@ -124,8 +124,8 @@ def foreground(grey: np.ndarray, times: np.ndarray, cut: np.ndarray) -> np.ndarr
                 np.searchsorted(at, second + 1 + BACKGROUND, "left"),
             )
             inside = slice(*np.searchsorted(at, [second, second + 1]))
-            around = bright(shot[near])
-            background = np.median(around[:: max(1, len(around) // 40)], axis=0)
+            around = shot[near]
+            background = np.median(bright(around[:: max(1, len(around) // 40)]), axis=0)
             apart = np.abs(bright(shot[inside]) - background) - 3 * NOISE
             out[low + inside.start : low + inside.stop] = things(np.maximum(apart, 0))
     return out

@@ -1,11 +1,13 @@
 """Sound for a clip, and the energy contour that V2S takes from it (M_v2a of eq. 1-3) with a preset of `mini`'s kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -15,7 +17,7 @@ from deepaudio import checkpoint
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.audio.mel import n_frames
 from deepaudio.codecs import mel_linear
-from deepaudio.encoders.motion import CLIP_RATE, SYNC_RATE, MotionEncoder
+from deepaudio.encoders.motion import CLIP_RATE, SYNC_RATE, MotionEncoder, Picture
 from deepaudio.encoders.words import encode_words
 from deepaudio.errors import WeightsError
 from deepaudio.flow import time
@@ -23,7 +25,7 @@ from deepaudio.flow.guidance import guided
 from deepaudio.flow.solver import euler
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.probe import probe
-from deepaudio.media.video import frames_with_progress
+from deepaudio.media.video import View, views, with_progress
 from deepaudio.options import MINI_SOUND, SampleOptions
 from deepaudio.progress import Progress
 
@@ -31,6 +33,9 @@ WINDOW = 70  # latents; what training saw
 OVERLAP = 20
 AT_ONCE = 16  # windows in a batch
 LARGEST_SIDE = 960  # frames are shrunk to this before they are looked at
+WAITING = (
+    3840 * 2160
+)  # pixels of a frame, of which up to sixteen are in memory as they were decoded
 SPEECH = "a person speaks"
 QUIET, SOFTNESS = (
     0.8,
@@ -53,6 +58,34 @@ class ClipFeatures:
     clip: Float[Tensor, "g dc"]
     duration: float
     face: Float[Tensor, " f"]
+
+
+class _Picture(NamedTuple):
+    """A frame of a clip, at most so large."""
+
+    view: View
+    size: tuple[int, int] | None
+
+    def whole(self) -> np.ndarray:
+        return self.view.pixels(self.size).numpy()
+
+    def small(self, side: int) -> np.ndarray:
+        return self.view.pixels((side, side), mean=True).numpy()
+
+
+def pictures(
+    info: ClipInfo, progress: Progress | None = None
+) -> Iterator[tuple[float, Picture | np.ndarray]]:
+    """The frames of a clip with their times as `MotionEncoder` wants them, at most LARGEST_SIDE wide and high.
+
+    Some wait until a face is looked for in them: as they were decoded, or, if they are beyond WAITING, as pixels.
+    """
+    waits = info.width * info.height <= WAITING
+    shrink, size = LARGEST_SIDE / max(info.width, info.height), None
+    if shrink < 1:
+        size = (round(info.width * shrink), round(info.height * shrink))
+    for view in with_progress(views(info), info, progress):
+        yield view.time, _Picture(view, size) if waits else view.pixels(size).numpy()
 
 
 class VideoToAudio:
@@ -103,14 +136,7 @@ class VideoToAudio:
     ) -> ClipFeatures:
         """Encode every frame of a clip once. InputError for a clip that cannot be read."""
         info = probe(clip)
-        shrink = LARGEST_SIDE / max(info.width, info.height)
-        size = None
-        if shrink < 1:
-            size = (round(info.width * shrink), round(info.height * shrink))
-        images = frames_with_progress(info, progress, size=size)
-        seen = self.encoder.encode(
-            ((frame.time, frame.pixels.numpy()) for frame in images), info.duration
-        )
+        seen = self.encoder.encode(pictures(info, progress), info.duration)
         return ClipFeatures(seen.sync, seen.clip, info.duration, seen.sync[:, 0])
 
     @torch.inference_mode()

@@ -3,13 +3,15 @@
 import logging
 import math
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import av
 import av.error
 import torch
+from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -26,12 +28,49 @@ log = logging.getLogger(__name__)
 ROUNDING = Fraction(1, 1000)
 MAX_DAMAGED_SHARE = 0.05
 
+T = TypeVar("T", "Frame", "View")
+
 
 class Frame(NamedTuple):
     """A frame and the second, counted from the start of the clip, at which it is shown."""
 
     time: float
     pixels: UInt8[Tensor, "height width 3"]
+
+
+class View(NamedTuple):
+    """A decoded frame whose pixels are made when they are asked for; threads may ask at once."""
+
+    time: float
+    image: av.VideoFrame
+    scaler: "_Scaler"
+
+    def pixels(
+        self, size: tuple[int, int] | None = None, *, mean: bool = False
+    ) -> UInt8[Tensor, "height width 3"]:
+        """Upright RGB, `size` = (width, height) if resized: bicubic, or with `mean` the mean of what a pixel covers."""
+        return self.scaler.pixels(self.image, size, "AREA" if mean else "BICUBIC")
+
+
+class _Scaler:
+    """FFmpeg's scaler, set up once for each thread and size."""
+
+    def __init__(self) -> None:
+        self.own = threading.local()
+
+    def pixels(
+        self, image: av.VideoFrame, size: tuple[int, int] | None, how: str
+    ) -> UInt8[Tensor, "h w 3"]:
+        turns = round(image.rotation / 90) % 4
+        width, height = size or (None, None)
+        if turns % 2:
+            width, height = height, width
+        mine, wanted = vars(self.own), (width, height, how)
+        if wanted not in mine:
+            mine[wanted] = VideoReformatter()
+        changed = mine[wanted].reformat(image, width, height, format="rgb24", interpolation=how)
+        pixels = torch.from_numpy(changed.to_ndarray())
+        return torch.rot90(pixels, turns, (0, 1)).contiguous() if turns else pixels
 
 
 class _Moment(NamedTuple):
@@ -53,17 +92,33 @@ def frames(
     Memory does not grow with the clip. Frames that cannot be decoded are counted; more than 5 % of them raise
     InputError unless `allow_damaged`. What the caller should report is appended to `notes`, or logged without it.
     """
-    info = probe(clip, allow_damaged=allow_damaged)
+    for view in views(clip, start, duration, allow_damaged=allow_damaged, notes=notes):
+        yield Frame(view.time, view.pixels(size))
+
+
+def views(
+    clip: str | os.PathLike | ClipInfo,
+    start: float = 0.0,
+    duration: float | None = None,
+    *,
+    allow_damaged: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[View]:
+    """As `frames`, without the pixels: for those who want few of them, or the same frame at several sizes."""
+    info, scaler = probe(clip, allow_damaged=allow_damaged), _Scaler()
     for moment in _moments(info, start, duration, allow_damaged, notes):
-        yield Frame(float(moment.time), _pixels(moment.image, size))
+        yield View(float(moment.time), moment.image, scaler)
 
 
-def frames_with_progress(
-    info: ClipInfo, progress: Progress | None = None, *, size: tuple[int, int] | None = None
-) -> Iterator[Frame]:
+def frames_with_progress(info: ClipInfo, progress: Progress | None = None) -> Iterator[Frame]:
     """The frames of a clip as `frames` gives them; `progress` is called with the seconds of video read so far."""
+    return with_progress(frames(info), info, progress)
+
+
+def with_progress(shown: Iterable[T], info: ClipInfo, progress: Progress | None) -> Iterator[T]:
+    """What is `shown` of a clip, frames or views; `progress` is called with the seconds of video read so far."""
     total = math.ceil(info.duration)
-    for frame in frames(info, size=size):
+    for frame in shown:
         if progress and frame.time < total:
             progress("seconds of video", int(frame.time), total)
         yield frame
@@ -115,13 +170,14 @@ def frames_at_rates(
     moments = _moments(info, start, duration, allow_damaged, notes)
     ready: dict[tuple[int, int] | None, Tensor] = {}
     shown: av.VideoFrame | None = None
+    scaler = _Scaler()
     for which, slot, image in slots(moments, rates, start):
         if image is not shown:
             ready.clear()
             shown = image
         size = sizes[which]
         if size not in ready:
-            ready[size] = _pixels(image, size)
+            ready[size] = scaler.pixels(image, size, "BICUBIC")
         yield which, Frame(float(slot), ready[size])
 
 
@@ -215,13 +271,3 @@ def _check_size(image: av.VideoFrame, limits: Limits, info: ClipInfo) -> None:
     if max(sides) > limits.max_side or sides[0] * sides[1] > limits.max_pixels:
         message = f"{shown_path(info.path)}: a frame of {sides[0]}x{sides[1]} is beyond the limits"
         raise InputError("clip.limits", message)
-
-
-def _pixels(image: av.VideoFrame, size: tuple[int, int] | None) -> UInt8[Tensor, "h w 3"]:
-    turns = round(image.rotation / 90) % 4
-    width, height = size or (None, None)
-    if turns % 2:
-        width, height = height, width
-    changed = image.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
-    pixels = torch.from_numpy(changed.to_ndarray())
-    return torch.rot90(pixels, turns, (0, 1)).contiguous() if turns else pixels

@@ -19,8 +19,9 @@ from deepaudio.data.synthetic.clips import SHARES, SPEECH_PROMPTS, Example, loud
 from deepaudio.data.synthetic.sound import SAMPLE_RATE
 from deepaudio.encoders.motion import MotionEncoder, describe
 from deepaudio.errors import InputError, UsageError
+from deepaudio.inference.mini_v2a import pictures
 from deepaudio.media.audio import read_audio
-from deepaudio.media.video import frames
+from deepaudio.media.probe import probe
 
 log = logging.getLogger(__name__)
 FACES = Path(__file__).parent.parent / "presets" / "mini" / "face"
@@ -30,7 +31,7 @@ def grid(folder: Path, held_out: bool) -> Iterator[Example]:
     """Real lips with real speech: the clips of a GRID folder, either side of its fixed split."""
     for item in grid_items(folder, held_out):
         waveform = loud(read_audio(item.video, SAMPLE_RATE).numpy())
-        images = ((frame.time, frame.pixels.numpy()) for frame in frames(item.video))
+        images = pictures(probe(item.video))
         onsets = tuple(word[0] for word in item.extra.get("words", []))
         yield Example(item.id, "grid", images, waveform, SPEECH_PROMPTS, onsets)
 

@@ -4,7 +4,7 @@ The first eight seconds of a clip, ten for ys-24k, and up to five such windows o
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,15 +20,16 @@ from deepaudio.errors import InputError
 from deepaudio.inference import full_size
 from deepaudio.options import ShardForm
 from deepaudio.prepare import training_window as window
+from deepaudio.prepare.parallel import on_cluster
 from deepaudio.prepare.training_window import Model
 from deepaudio.presets import official
+from deepaudio.progress import Progress
 
 log = logging.getLogger(__name__)
 
 ITEMS_PER_SHARD = 1000
 
 
-@torch.inference_mode()
 def write_v2a_shards(
     out: Path,
     items: Iterable[Item],
@@ -40,25 +41,64 @@ def write_v2a_shards(
 
     Items that are too short or cannot be read are named in the log. InputError when nothing is left.
     """
-    shards, nothing = [], window.empty_prompt(model)
-    for number, part in enumerate(_groups(items, per_shard)):
-        shard = out.with_name(f"{out.name}-{number:03d}")
+    shards = []
+    for shard, part in v2a_parts(out, items, per_shard):
         if is_whole(shard):
             log.info("%s is whole", shard)
-            shards.append(shard)
+        elif not _write(part, shard, model, form):
             continue
-        group = list(_rows(part, model))
-        if not group:
-            continue
-        tensors = {f"{key}.{name}": t for key, row in group for name, t in row.items()}
-        if nothing is not None:
-            tensors[EMPTY_PROMPT] = nothing
-        write_shard(shard, [{"key": key} for key, _ in group], tensors, form)
         shards.append(shard)
+    return _some(shards, window.seconds_of(model))
+
+
+def write_v2a_on_cluster(
+    out: Path,
+    items: Iterable[Item],
+    preset: str,
+    per_shard: int = ITEMS_PER_SHARD,
+    form: ShardForm = "safetensors",
+    device: str = "auto",
+    dtype: str = "auto",
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """The same shards by the machines of a Ray cluster that share the folders, each with the encoders of `preset` in memory."""
+    model = partial(feature_model, preset, device, dtype)
+    parts = {shard: part for shard, part in v2a_parts(out, items, per_shard)}
+    todo = {shard: part for shard, part in parts.items() if not is_whole(shard)}
+    on_cluster(_Writer(model, form), todo, address, device, progress)
+    return _some([shard for shard in parts if is_whole(shard)], None)
+
+
+class _Writer:
+    """Writes shards with a model that is made at the first."""
+
+    def __init__(self, make: Callable[[], Model], form: ShardForm):
+        self.make, self.form = make, form
+        self.model: Model | None = None
+
+    def __call__(self, items: Iterable[Item], shard: Path) -> int:
+        self.model = self.model or self.make()
+        return _write(items, shard, self.model, self.form)
+
+
+@torch.inference_mode()
+def _write(items: Iterable[Item], shard: Path, model: Model, form: ShardForm) -> int:
+    """One shard, and how many rows it has; none where no item can be used."""
+    group = list(_rows(items, model))
+    if not group:
+        return 0
+    nothing = window.empty_prompt(model)
+    tensors = {f"{key}.{name}": t for key, row in group for name, t in row.items()}
+    if nothing is not None:
+        tensors[EMPTY_PROMPT] = nothing
+    return write_shard(shard, [{"key": key} for key, _ in group], tensors, form)
+
+
+def _some(shards: list[Path], seconds: float | None) -> list[Path]:
     if not shards:
-        raise InputError(
-            "manifest.empty", f"no item can be read and lasts {window.seconds_of(model)} s"
-        )
+        long = "is long enough" if seconds is None else f"lasts {seconds} s"
+        raise InputError("manifest.empty", f"no item can be read and {long}")
     return shards
 
 
@@ -70,10 +110,14 @@ def _rows(items: Iterable[Item], model: Model) -> Iterator[tuple[str, dict[str, 
             yield item.id if len(rows) == 1 else f"{item.id}_{number}", row
 
 
-def _groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    items = iter(items)
-    while group := list(islice(items, size)):
-        yield group
+def v2a_parts(
+    out: Path, items: Iterable[Item], per_shard: int
+) -> Iterator[tuple[Path, list[Item]]]:
+    """Each shard with its items."""
+    items, number = iter(items), 0
+    while group := list(islice(items, per_shard)):
+        yield out.with_name(f"{out.name}-{number:03d}"), group
+        number += 1
 
 
 def feature_model(preset: str, device: str = "auto", dtype: str = "auto") -> Model:

@@ -6,7 +6,7 @@ import torch
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.audio.prior.content import Anchors
-from deepaudio.audio.prior.draft import VoiceTraits, _steadied, draft_mel
+from deepaudio.audio.prior.draft import BASS, EDGE, SLOW, VoiceTraits, _steadied, draft_mel
 from deepaudio.audio.prior.world import RATE, World, active, analyse, pitch_of, synthesise
 
 
@@ -124,3 +124,10 @@ def test_changes_in_the_bass_are_slow_and_those_above_stay():
     )
     assert np.abs(steady[:80, bass]).max() < 2
     assert np.allclose(steady[:, rest], change[:, rest], atol=0.01)
+    kernel = np.hanning(SLOW + 2)[1:-1] / np.hanning(SLOW + 2)[1:-1].sum()
+    edges = np.pad(np.c_[change * (heard[:, None] + 1e-3), heard + 1e-3], ((SLOW // 2,) * 2, (0, 0)), "edge")  # fmt: skip
+    means = np.stack([np.convolve(column, kernel, "valid") for column in edges.T], 1)
+    slow = means[:, :-1] / means[:, -1:]
+    assert np.allclose(
+        steady, slow + (change - slow) / (1 + np.exp((BASS - hertz) / EDGE)), atol=1e-6
+    )

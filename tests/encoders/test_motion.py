@@ -11,7 +11,8 @@ from PIL import Image
 import deepaudio
 from deepaudio.data.synthetic.draw import Camera, Pen
 from deepaudio.data.synthetic.face import MOUTH_RATE, DrawnFace, Looks
-from deepaudio.encoders import motion, scene_motion
+from deepaudio.encoders import face, motion, scene_motion
+from deepaudio.encoders.face import Shown
 from deepaudio.encoders.motion import (
     FACE_FIELDS,
     SYNC_DIM,
@@ -156,6 +157,52 @@ def test_faces_looked_for_once_a_run_are_those_of_every_frame(monkeypatch):
     for a, b in zip(in_runs, one_by_one, strict=True):
         assert np.array_equal(a, b)
     assert count < 0.6 * len(searched)
+
+
+def test_a_face_is_not_looked_for_where_nothing_has_changed_and_found_where_it_comes(encoder):
+    empty = np.full((120, 160, 3), 150, np.uint8)
+    (_, faced), *_ = talking(lambda t: 0 * t, (160, 120))
+    tracker = encoder.tracker
+    tracker.reset()
+    looks = []
+    detector, tracker.detector = tracker.detector, lambda x: looks.append(1) or detector(x)
+
+    def follow(pixels):
+        looks.clear()
+        grey = np.asarray(Image.fromarray(scene_motion.shrink(pixels)).convert("L"))
+        (found,) = tracker.follow([Shown(lambda: pixels, grey)])
+        return found
+
+    try:
+        assert follow(empty) is None and len(looks) > 2
+        for _ in range(2 * tracker.tile_every):
+            assert follow(empty + 2) is None and not looks  # a little noise is no change
+        found = follow(faced)
+        assert found is not None and found.frame == (160, 120)
+        assert follow(faced) is not None and not looks  # it is followed
+    finally:
+        tracker.detector = detector
+
+
+@pytest.mark.parametrize("size", [128, 192])
+def test_a_cut_is_that_of_pillow(size):
+    """Turned, enlarged, reduced, and in part outside of the frame."""
+    rng = np.random.default_rng(0)
+    pixels = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8)).resize((96, 72))
+    )
+    for _ in range(40):
+        place = rng.uniform((-10, -10, 9, -1), (106, 82, 180, 1))
+        x, y, side, angle = place
+        cos, sin = np.cos(angle) * side / size, np.sin(angle) * side / size
+        left, top = x - (cos - sin) * size / 2, y - (sin + cos) * size / 2
+        expected = Image.fromarray(pixels).transform(
+            (size, size), Image.Transform.AFFINE, (cos, -sin, left, sin, cos, top), Image.Resampling.BILINEAR
+        )  # fmt: skip
+        apart = np.abs(face._cut(pixels, face.Box(*place), size) - np.asarray(expected))
+        assert (
+            apart > 1
+        ).mean() < 1e-4  # a pixel on the very edge of the frame is in or out by rounding
 
 
 def test_runs_are_short_and_hold_every_frame():

@@ -10,7 +10,10 @@ import torch
 import deepaudio
 from deepaudio.codecs.mel_linear import Model
 from deepaudio.encoders.motion import CLIP_DIM, SYNC_DIM
+from deepaudio.inference import mini_v2a
 from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, advance_onset, mel_energy
+from deepaudio.media.probe import probe
+from deepaudio.media.video import frames
 from deepaudio.models.v2a import mmdit
 from deepaudio.options import SampleOptions
 
@@ -59,6 +62,27 @@ def test_the_contour_is_high_where_the_mouth_speaks_and_zero_where_it_is_gone(v2
     assert energy[spoken].mean() > 5 * energy[~near].mean()
     assert not energy[time > 5.8].any()  # the ball does not speak
     assert torch.equal(energy, v2a.energy(features, SampleOptions(seed=9)))
+
+
+def test_small_images_by_ffmpeg_and_by_pillow_ask_for_the_same_energy(v2a, features):
+    """FFmpeg scales before it converts colours: what is seen differs by rounding, the contour by less than 0.01."""
+    clip = probe(EXAMPLES / "clip.mp4")
+    whole = ((frame.time, frame.pixels.numpy()) for frame in frames(clip))
+    seen = v2a.encoder.encode(whole, clip.duration)
+    assert (seen.clip - features.clip).abs().mean() < 0.01
+    assert (seen.sync - features.sync).abs().mean() < 0.01
+    other = ClipFeatures(seen.sync, seen.clip, clip.duration, seen.sync[:, 0])
+    a, b = (v2a.energy(what, OPTIONS) for what in (features, other))
+    assert (a - b).abs().mean() < 0.01 and np.corrcoef(a, b)[0, 1] > 0.999
+
+
+def test_frames_that_are_too_large_to_wait_are_drawn_at_once(monkeypatch):
+    clip = probe(EXAMPLES / "clip.mp4")
+    time, waiting = next(mini_v2a.pictures(clip))
+    monkeypatch.setattr(mini_v2a, "WAITING", clip.width * clip.height - 1)
+    again, drawn = next(mini_v2a.pictures(clip))
+    assert not isinstance(waiting, np.ndarray) and isinstance(drawn, np.ndarray)
+    assert time == again and np.array_equal(waiting.whole(), drawn)
 
 
 def test_foley_meets_the_bounces(v2a, features, truth):

@@ -1,16 +1,21 @@
 """Decoded frames: upright, at their times, at fixed rates."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from deepaudio.errors import InputError
 from deepaudio.media import ffmpeg
 from deepaudio.media.probe import probe
-from deepaudio.media.video import frames, frames_at, frames_at_rates, slots
+from deepaudio.media.video import frames, frames_at, frames_at_rates, slots, views
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples/clip.mp4"
 
 
 def chosen(times, fps):
@@ -90,6 +95,21 @@ def test_turning_agrees_with_ffmpeg(corpus, tmp_path):
     theirs = np.fromfile(raw, np.uint8).reshape(96, 64, 3).astype(int)
     ours = next(frames(corpus("rotated.mp4"))).pixels.numpy().astype(int)
     assert np.abs(theirs - ours).mean() < 3
+
+
+def test_a_view_is_drawn_at_any_size():
+    """Whole and bicubic as `frames` gives it; with `mean` each pixel the mean of what it covers, as of Pillow."""
+    frame, view = next(frames(EXAMPLE)), next(views(EXAMPLE))
+    assert view.time == frame.time and torch.equal(view.pixels(), frame.pixels)
+    assert torch.equal(view.pixels((40, 30)), next(frames(EXAMPLE, size=(40, 30))).pixels)
+    means = Image.fromarray(frame.pixels.numpy()).resize((48, 48), Image.Resampling.BOX)
+    small = view.pixels((48, 48), mean=True)
+    assert (
+        np.abs(small.numpy() - np.asarray(means, np.float32)).mean() < 2.5
+    )  # it scales before it converts colours
+    with ThreadPoolExecutor(4) as threads:  # each has a scaler of its own
+        drawn = list(threads.map(lambda n: view.pixels((48 + n % 2, 48)), range(40)))
+    assert all(torch.equal(a, b) for a, b in zip(drawn[2:], drawn, strict=False))
 
 
 def test_hidden_pictures_are_not_shown(corpus):

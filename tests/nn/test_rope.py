@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from deepaudio.nn.attention import SelfAttention
@@ -12,6 +13,18 @@ def test_known_turn():
     x = torch.tensor([1.0, 0.0, 0.0, 2.0]).reshape(1, 1, 1, 4)
     turned = rotate(x, torch.tensor([[math.pi / 2, math.pi]])).flatten()
     assert torch.allclose(turned, torch.tensor([0.0, 1.0, 0.0, -2.0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["b h n d", "b n h d", "b h d n"])
+def test_every_layout_is_turned_by_its_angles(order):
+    """Against the rotation matrix of each pair, whatever lies next to what in memory."""
+    axes = ["bhnd".index(axis) for axis in order.split() for axis in axis]
+    laid = torch.randn([[2, 3, 7, 8][axis] for axis in axes])
+    x = laid.permute([axes.index(axis) for axis in range(4)])
+    angle = torch.randn(7, 4)
+    turns = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).view(7, 4, 2, 2)
+    expected = torch.einsum("npij,bhnpj->bhnpi", turns, x.unflatten(-1, (4, 2))).flatten(-2)
+    assert torch.allclose(rotate(x, angle), expected, atol=1e-6)
 
 
 def test_frequencies():

@@ -11,11 +11,14 @@ from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.commands.prepare.app import Manifest, app
 from deepaudio_cli.commands.prepare.shards import (
+    Address,
+    EngineOf,
     Force,
     FormOf,
     Jobs,
     Of,
     Shard,
+    check_engine,
     part_of,
     refuse_existing,
     write_shards,
@@ -29,6 +32,8 @@ def v2a(
     out: Annotated[Path, typer.Argument(help="Shards to write: OUT-000, OUT-001, ...")],
     preset: Annotated[str, typer.Option(help="A full size, e.g. mm-s16k.")],
     items_per_shard: Annotated[int, typer.Option(help="Items of one shard.", min=1)] = 1000,
+    engine: EngineOf = "processes",
+    address: Address = None,
     of: Of = None,
     form: FormOf = "safetensors",
     device: opt.Device = "auto",
@@ -39,12 +44,18 @@ def v2a(
 ) -> None:
     """Shards of latents and features for v2a/mm-* and v2a/ys-24k; whole shards are kept."""
     console = Console("prepare v2a", json, verbose, quiet)
-    from deepaudio.prepare.v2a_latents import feature_model, write_v2a_shards
+    from deepaudio.prepare import v2a_latents as latents
 
+    check_engine(engine, address)
     items, out = part_of(source, out, of)
-    model = feature_model(preset, device, dtype)
     with console.progress() as progress:
-        shards = write_v2a_shards(out, counted(items, progress), model, items_per_shard, form)
+        if engine == "ray":
+            made = partial(latents.write_v2a_on_cluster, out, items, preset, items_per_shard, form)
+            shards = made(device, dtype, address, progress)
+        else:
+            model = latents.feature_model(preset, device, dtype)
+            items = counted(items, progress)
+            shards = latents.write_v2a_shards(out, items, model, items_per_shard, form)
     console.result({"shards": shards}, *shards)
 
 
@@ -95,6 +106,8 @@ def infill(
         typer.Option("--prosody", help="Measure pitch, its spread and the pace as well (slow)."),
     ] = False,
     jobs: Jobs = 1,
+    engine: EngineOf = "processes",
+    address: Address = None,
     of: Of = None,
     form: FormOf = "safetensors",
     force: Force = False,
@@ -105,7 +118,8 @@ def infill(
     """Shards of mel, token ids and energy for tts/f5-base and v2s/*."""
     from deepaudio.prepare.infill_shards import write
 
+    energies = energies and energies.absolute()  # as is the shard: workers may stand elsewhere
     settings = {"energies": energies, "with_prosody": prosody, "form": form}
-    write = partial(write, vocabulary=vocabulary, **settings)
+    write = partial(write, vocabulary=vocabulary.absolute(), **settings)
     console = Console("prepare infill", json, verbose, quiet)
-    write_shards(console, write, source, out, jobs, force, of)
+    write_shards(console, write, source, out, jobs, force, of, engine, address)

@@ -10,6 +10,8 @@ from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.commands.prepare.app import Manifest, app
 from deepaudio_cli.commands.prepare.shards import (
+    Address,
+    EngineOf,
     Force,
     Jobs,
     Of,
@@ -39,6 +41,8 @@ def speech(
         ),
     ] = False,
     jobs: Jobs = 1,
+    engine: EngineOf = "processes",
+    address: Address = None,
     of: Of = None,
     force: Force = False,
     json: opt.Json = False,
@@ -51,7 +55,7 @@ def speech(
     factors = tuple(factor or (1.0,))
     write = partial(write, factors=factors, transcribe=transcribe, eigenvoice=eigenvoice)
     console = Console("prepare speech", json, verbose, quiet)
-    write_shards(console, write, source, out, jobs, force, of)
+    write_shards(console, write, source, out, jobs, force, of, engine, address)
 
 
 @app.command("folder")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepaudio.errors import UsageError
-from deepaudio.options import ShardForm
+from deepaudio.options import Engine, ShardForm
 from deepaudio_cli.console import Console
 
 Shard = Annotated[
@@ -25,6 +25,19 @@ FormOf = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write anew what exists already.")]
 Jobs = Annotated[
     int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
+]
+EngineOf = Annotated[
+    Engine,
+    typer.Option(
+        "--engine", help="Where they run: processes of this machine, or Ray (extra: cluster)."
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Of a running Ray cluster; without it --engine ray starts one on this machine.",
+    ),
 ]
 
 
@@ -50,15 +63,30 @@ def part_of(source: Path, out: Path, of: str | None) -> tuple[list, Path]:
     return read_manifest(source)[index::count], place
 
 
+def check_engine(engine: Engine, address: str | None) -> None:
+    """UsageError for an address of no Ray."""
+    if address and engine != "ray":
+        raise UsageError("prepare.address", "--address belongs to --engine ray", "give that too")
+
+
 def write_shards(
-    console: Console, write, source: Path, out: Path, jobs: int, force: bool, of: str | None = None
+    console: Console,
+    write,
+    source: Path,
+    out: Path,
+    jobs: int,
+    force: bool,
+    of: str | None = None,
+    engine: Engine = "processes",
+    address: str | None = None,
 ) -> None:
     """A command that writes the shards of a manifest; whole ones are kept."""
     from deepaudio.prepare.parallel import write_parts
 
+    check_engine(engine, address)
     items, out = part_of(source, out, of)
     with console.progress() as progress:
-        counts = write_parts(write, items, out, jobs, progress, force)
+        counts = write_parts(write, items, out, jobs, progress, force, engine, address)
     _report(console, counts)
 
 
