@@ -26,7 +26,7 @@ earlier outputs stay as they were, and no traceback is shown. The long runs at t
 RUNS_HEAD = """
 ## Long runs
 
-Each command below does the run again and writes its row; the seed makes the same choices.
+Each command does the run again and writes its row. The machine was busy with other work all the while, which is why the runs are shorter than they are meant to be.
 
 | run | command | did | found |
 |--|--|--|--|"""
