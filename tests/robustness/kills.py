@@ -190,7 +190,9 @@ def main(arguments: list[str]) -> int:
         f"{len(tally.orphans)} orphans"
     )
     command = f"`python -m tests.robustness kills --count {asked.count} --seed {asked.seed}"
-    command += f" --jobs {asked.jobs} --items {asked.items} --engine {asked.engine}{' --signals' if asked.signals else ''}`"
+    command += f" --jobs {asked.jobs} --items {asked.items} --engine {asked.engine}"
+    command += f" --seconds {asked.seconds:.0f}" if asked.seconds < float("inf") else ""
+    command += " --signals`" if asked.signals else "`"
     print(did, found, *tally.findings, sep="\n")
     write_run(f"{'signals' if asked.signals else 'kill -9'}, {asked.engine}", command, did, found)
     return bool(tally.findings)
