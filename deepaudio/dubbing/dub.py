@@ -26,7 +26,7 @@ from deepaudio.dubbing.transcribe import transcribe
 from deepaudio.errors import QualityError, UsageError
 from deepaudio.inference.model import DeepAudio, Result
 from deepaudio.inference.plan import as_script
-from deepaudio.inference.voices import Voice, speakers_of
+from deepaudio.inference.voices import Voice
 from deepaudio.media.clip import ClipInfo, check_unchanged
 from deepaudio.media.mux import Muxed, mux
 from deepaudio.media.output import folder_to_be
@@ -37,6 +37,7 @@ from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
 from deepaudio.script import Line, Script
 from deepaudio.script.fit import Plan
+from deepaudio.script.speakers import speakers_of
 from deepaudio.text.languages import Language
 from deepaudio.waves import LazyWave
 

@@ -125,7 +125,7 @@ def estimate(
             items = [item for item in items if not is_finished(item.job, batch)]
         if not items:
             raise BatchError("estimate.nothing", "no item is left to dub", "leave --resume out")
-        chosen = [items[place] for place in evenly(len(items), sample)]
+        chosen = [items[number] for number in evenly(len(items), sample)]
         told = batch.engine == "ray" and batch.jobs is not None  # workers may be on other machines
         jobs = batch.jobs if told else processes_for(batch)
         return _measured(batch, items, chosen, jobs, place, progress)

@@ -9,10 +9,11 @@ import torch
 
 from deepaudio.errors import InputError, WeightsError
 from deepaudio.inference.model import Result
-from deepaudio.inference.voices import Voice, speakers_of
+from deepaudio.inference.voices import Voice
 from deepaudio.judges import OFFLINE, Judge, open_judge
 from deepaudio.metrics.embeddings import cosine
 from deepaudio.notices import Notices
+from deepaudio.script.speakers import voice_name
 
 JUDGE = OFFLINE["speaker"]
 
@@ -20,7 +21,7 @@ JUDGE = OFFLINE["speaker"]
 def likeness(result: Result, voices: Mapping[str, Voice], notices: Notices) -> dict[str, Any]:
     """`likeness` for the record: of each voice that speaks, the cosine between its reference and its lines one after the other; null where these are too short to tell.
 
-    Nothing without the judge; that it is there and cannot be used goes to `notices`.
+    Empty where the judge is not installed; where it is but its weights cannot be read, empty with a line in `notices`.
     """
     if importlib.util.find_spec(JUDGE) is None:
         return {}
@@ -31,7 +32,7 @@ def likeness(result: Result, voices: Mapping[str, Voice], notices: Notices) -> d
         return {}
     spoken: dict[str, list[torch.Tensor]] = {}
     for line, part in zip(result.lines, result.parts, strict=True):
-        spoken.setdefault(_voice_of(line.speaker, line.mood, voices), []).append(part)
+        spoken.setdefault(voice_name(line.speaker, line.mood, voices), []).append(part)
     found = {
         name or "*": _alike(judge, voices[name], torch.cat(parts), result.sample_rate)
         for name, parts in spoken.items()
@@ -42,13 +43,6 @@ def likeness(result: Result, voices: Mapping[str, Voice], notices: Notices) -> d
 @functools.cache
 def _judge() -> Judge:
     return open_judge(JUDGE)
-
-
-def _voice_of(speaker: str | None, mood: str | None, voices: Mapping[str, Voice]) -> str:
-    """The name in the cast of the voice that speaks a line."""
-    names = {name.casefold(): name for name in voices}
-    wanted = f"{speaker}.{mood}", speaker or "", "", *speakers_of(voices)[:1]
-    return next(names[w.casefold()] for w in wanted if w.casefold() in names)
 
 
 def _alike(judge: Judge, voice: Voice, speech: torch.Tensor, rate: int) -> float | None:

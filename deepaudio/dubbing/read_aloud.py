@@ -11,7 +11,6 @@ from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.plan import as_script
-from deepaudio.inference.voices import speakers_of
 from deepaudio.media.audio import write_wav
 from deepaudio.media.output import preflight
 from deepaudio.notices import Notices
@@ -19,6 +18,7 @@ from deepaudio.options import MixOptions
 from deepaudio.presets.identity import weights_of
 from deepaudio.progress import Progress
 from deepaudio.script import Line
+from deepaudio.script.speakers import speakers_of
 from deepaudio.waves import LazyWave
 
 SUFFIXES = (".wav",)

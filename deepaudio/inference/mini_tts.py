@@ -38,7 +38,6 @@ from deepaudio.audio.prior.shaping import (
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
 from deepaudio.data.labels import emotion_asked
-from deepaudio.devices import autocast
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.flow.guidance import guided
@@ -104,7 +103,6 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
-        self.sampling = autocast(self.device, "bfloat16" if network.config.prior else "float32")
         self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
@@ -268,8 +266,7 @@ class TextToSpeech:
             interval=options.guidance_interval,
         )
         grid = sway(linear(options.steps), options.sway)
-        with self.sampling():
-            return euler(field, on_device(begin), grid.to(self.device))[0].float()
+        return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
 def _in_hertz(pitch: Float[Tensor, " n"], middle: float | None) -> np.ndarray:

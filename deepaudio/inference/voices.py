@@ -16,7 +16,7 @@ from deepaudio.media.reference import MAX_SECONDS, load_reference
 from deepaudio.notices import Notices
 from deepaudio.presets.store import sha256_of
 from deepaudio.script import Script
-from deepaudio.script.speakers import check_speakers
+from deepaudio.script.speakers import base_of, check_speakers, speakers_of, voice_name
 
 HEARD = (
     15.0  # seconds of a voice that are listened to; several recordings have equal shares of them
@@ -118,34 +118,21 @@ def assign(
             raise InputError("voice.missing", "no reference voice", "give --ref voice.wav")
         return dict.fromkeys(roles, fallback)
     plain = speakers_of(voices)
-    meant = check_speakers(script, plain)
+    check_speakers(script, plain)
     nameless = next((line for line in script.lines if not line.speaker), None)
     if nameless is not None and fallback is None and len(plain) > 1:
         hint = "name it (NAME: text) or give --ref; voices: " + ", ".join(sorted(plain))
         raise nameless.error("voice.missing", "the line names no speaker", hint)
+    cast = dict(voices) if fallback is None else {**voices, "": fallback}
     chosen: dict[Role, Voice] = {}
     for speaker, mood in roles:
-        if not speaker:
-            chosen[speaker, mood] = fallback or voices[plain[0]]
-            continue
-        name = meant[speaker]
-        chosen[speaker, mood] = voices.get(f"{name}.{mood}", voices[name])
-        moods = [other.partition(".")[2] for other in voices if _base(other, voices) == name]
+        name = voice_name(speaker, mood, cast)
+        chosen[speaker, mood] = cast[name]
+        moods = [other.partition(".")[2] for other in voices if base_of(other, voices) == name]
         if mood and moods and mood not in moods and mood not in NO_MOOD:
             known = ", ".join(sorted(moods))
             notices.warn(f"{name} has no voice for '{mood}' ({known}): the plain one is taken")
     return chosen
-
-
-def speakers_of(voices: Mapping[str, Voice]) -> list[str]:
-    """The names of the speakers, without the one of `--ref` and without moods."""
-    return [name for name in voices if name and not _base(name, voices)]
-
-
-def _base(name: str, voices: Mapping[str, Voice]) -> str | None:
-    """MARA, where `name` is MARA.angry."""
-    base, dot, _ = name.rpartition(".")
-    return base if dot and base in voices else None
 
 
 def paced(script: Script, voices: Mapping[Role, Voice]) -> Script:

@@ -64,7 +64,7 @@ def write_v2a_on_cluster(
 ) -> list[Path]:
     """The same shards by the machines of a Ray cluster that share the folders, each with the encoders of `preset` in memory."""
     model = partial(feature_model, preset, device, dtype)
-    parts = {shard: part for shard, part in v2a_parts(out, items, per_shard)}
+    parts = dict(v2a_parts(out, items, per_shard))
     todo = {shard: part for shard, part in parts.items() if not is_whole(shard)}
     on_cluster(_Writer(model, form), todo, address, device, progress)
     return _some([shard for shard in parts if is_whole(shard)], None)

@@ -11,6 +11,7 @@ from torch import Tensor
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.reports import plots
 from deepaudio.reports.page import Sounds, beside, write_page
+from deepaudio.script.speakers import voice_name
 from deepaudio.waves import LazyWave
 
 FOLDED = ("loudness", "clip", "voices", "provenance", "weights", "seconds", "versions")
@@ -45,14 +46,17 @@ def dub_report(
     alike = (facts.get("likeness") or {}).get("voices", {})
     voices = [voice | {"alike": alike.get(voice["key"])} for voice in voices if voice["sound"]]
     known = {voice["key"]: voice["id"] for voice in voices}
+    cast = ["" if name == "*" else name for name in references or ()]
     lines = [dict(line) for line in facts.get("lines", ())]
     for number, line in enumerate(lines):
         if number < len(parts):
             line["alone"] = sounds.uri(parts[number], sample_rate)
         if mix is not None:
             line["mixed"] = sounds.uri(_around(mix, line), mix.sample_rate)
-        mood = f"{line.get('speaker')}.{line.get('mood')}"
-        line["voice"] = known.get(mood) or known.get(line.get("speaker")) or known.get("*")
+        if cast:
+            line["voice"] = known.get(
+                voice_name(line.get("speaker"), line.get("mood"), cast) or "*"
+            )
         shown = ("alone", "mixed", "voice", "text", "id")
         line["numbers"] = [(k, _shown(v)) for k, v in line.items() if k not in shown]
     sections = [

@@ -75,3 +75,23 @@ def check_speakers(script: Script, known: Collection[str]) -> dict[str, str]:
             message = f"no voice for speaker {line.speaker!r}"
             raise line.error("script.unknown_speaker", message, f"{guess}known voices: {listed}")
     return {name: folded[name.casefold()] for name in script.speakers}
+
+
+def speakers_of(cast: Collection[str]) -> list[str]:
+    """The names of the speakers in a cast, without "" (the voice of `--ref`) and without moods."""
+    return [name for name in cast if name and not base_of(name, cast)]
+
+
+def base_of(name: str, cast: Collection[str]) -> str | None:
+    """MARA, where `name` is MARA.angry."""
+    base, dot, _ = name.rpartition(".")
+    return base if dot and base in cast else None
+
+
+def voice_name(speaker: str | None, mood: str | None, cast: Collection[str]) -> str:
+    """The name in the cast of the voice that says a line, case aside; lines that name nobody are for "" or for the first speaker."""
+    plain = speakers_of(cast)
+    if not speaker or not plain:
+        return "" if "" in cast else plain[0]
+    name = next(known for known in plain if known.casefold() == speaker.casefold())
+    return f"{name}.{mood}" if f"{name}.{mood}" in cast else name

@@ -155,6 +155,18 @@ def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
     assert torch.equal(begun[4][0], MINI_FLOW.noise_scale * whole)
 
 
+def test_the_flow_computes_in_the_precision_that_is_asked_for(flow, voice, monkeypatch):
+    """Not in bfloat16 of its own accord where the processor is fast at it: the record says float32."""
+    monkeypatch.setattr("deepaudio.devices.fast_bfloat16", lambda: True)
+    seen = []
+    flow.network.proj_out.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=1))
+    with torch.autocast("cpu", torch.bfloat16):
+        flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=1))
+    assert set(seen[: len(seen) // 2]) == {torch.float32}
+    assert set(seen[len(seen) // 2 :]) == {torch.bfloat16}
+
+
 @pytest.mark.parametrize("slope", [-0.8, 0.8])
 def test_the_intonation_is_that_of_the_pitch_contour(tts, voice, slope):
     n = round(2.0 * FRAME_RATE)

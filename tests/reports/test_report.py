@@ -61,7 +61,7 @@ def page(tmp_path):
     lines = [
         line(1, 0.5, 1.0, text=EVIL, speaker=EVIL),
         line(2, 1.2, 1.9, overflow=0.31),
-        line(3, 2.0, 2.5, mood="angry"),
+        line(3, 2.0, 2.5, speaker="Mara", mood="angry"),
     ]
     facts = {
         "rule": "the video", "lines": lines, "warnings": [EVIL, "second"], "duration": 3.0,

@@ -4,7 +4,7 @@ import pytest
 
 from deepaudio import script
 from deepaudio.errors import InputError
-from deepaudio.script.speakers import check_speakers, nearest
+from deepaudio.script.speakers import check_speakers, nearest, speakers_of, voice_name
 
 
 def test_known_speakers_whatever_their_case():
@@ -29,3 +29,11 @@ def test_voices_that_differ_only_in_case_are_refused():
 def test_nearest():
     assert nearest("marra", ["Mara", "Tom"]) == "Mara"
     assert nearest("zzz", ["Mara", "Tom"]) is None
+
+
+def test_the_voice_of_a_line_whatever_the_case_of_its_speaker():
+    cast = ["", "Mara", "Mara.angry", "TOM"]
+    assert speakers_of(cast) == ["Mara", "TOM"]
+    asked = (("MARA", None), ("mara", "angry"), ("tom", "angry"), (None, "angry"), (None, None))
+    assert [voice_name(*who, cast) for who in asked] == ["Mara", "Mara.angry", "TOM", "", ""]
+    assert voice_name(None, None, cast[1:]) == "Mara" and voice_name("Mara", None, [""]) == ""
