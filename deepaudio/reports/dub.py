@@ -53,10 +53,8 @@ def dub_report(
             line["alone"] = sounds.uri(parts[number], sample_rate)
         if mix is not None:
             line["mixed"] = sounds.uri(_around(mix, line), mix.sample_rate)
-        if cast:
-            line["voice"] = known.get(
-                voice_name(line.get("speaker"), line.get("mood"), cast) or "*"
-            )
+        who = cast and voice_name(line.get("speaker"), line.get("mood"), cast)
+        line["voice"] = known.get(who or "*")
         shown = ("alone", "mixed", "voice", "text", "id")
         line["numbers"] = [(k, _shown(v)) for k, v in line.items() if k not in shown]
     sections = [
