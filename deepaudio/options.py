@@ -10,7 +10,7 @@ from deepaudio.errors import UsageError
 Quality = Literal["draft", "normal", "high"]
 QUALITIES: tuple[str, ...] = get_args(Quality)
 AudioMode = Literal["auto", "replace", "mix", "add"]
-Bed = Literal["keep", "foley", "none"]
+Bed = Literal["keep", "separate", "foley", "none"]
 LoudnessName = Literal["ebu-r128", "streaming", "podcast", "match", "off"]
 DropTracks = Literal["none", "audio", "subtitle", "all"]  # of the clip's other tracks
 Pitch = Literal["own", "original"]  # intonation: of the speech model, or of the clip's own speech
@@ -19,6 +19,7 @@ ShardForm = Literal["safetensors", "webdataset"]
 
 PRESET = "mini"
 RECOGNISER = "whisper-tiny.en"
+DUCK_DB = 15.0  # of a bed in which the clip's voice may still sound, or that was generated
 SAMPLE = 4  # items that an estimate dubs
 
 INSTRUCTIONS = {
@@ -141,10 +142,23 @@ class MixOptions:
 
     audio: AudioMode = "auto"  # replace when the clip has no sound, else mix
     bed: Bed = "keep"
-    duck_db: float = 15.0  # how far the bed steps back under a line
+    duck_db: float | None = None
+    """How far the bed steps back under a line; None: DUCK_DB, and 0 for a bed without the clip's voice."""
     loudness: LoudnessName = "ebu-r128"
     drop: DropTracks = "none"  # of the clip's other audio and subtitle tracks
 
     def __post_init__(self):
-        if not 0 <= self.duck_db <= 60:
+        if not 0 <= self.ducking <= 60:
             raise ValueError(f"duck_db must be in 0..60, got {self.duck_db}")
+
+    @property
+    def ducking(self) -> float:
+        """`duck_db`, or what stands for None."""
+        if self.duck_db is not None:
+            return self.duck_db
+        return 0.0 if self.bed == "separate" else DUCK_DB
+
+    @property
+    def separates(self) -> bool:
+        """The clip's voice is taken out of its sound; alone and as a track of its own the dub has no bed."""
+        return self.bed == "separate" and self.audio in ("auto", "mix")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepaudio.options import (
+    DUCK_DB,
     F5_TTS,
     MINI_SOUND,
     MINI_SPEECH,
@@ -184,6 +185,7 @@ Clamp = Annotated[
     ),
 ]
 Audio = Annotated[
+    DUCK_DB,
     AudioMode,
     typer.Option(
         help="replace the clip's audio, mix over it, or add a second track; "
@@ -193,12 +195,18 @@ Audio = Annotated[
 BedName = Annotated[
     Bed,
     sound_option(
-        help="What is under the lines of a mix: the clip's audio, generated foley, or none."
+        help="What is under the lines of a mix: the clip's audio, the same with its voice taken out "
+        "(extra: separate), generated foley, or none."
     ),
 ]
 Duck = Annotated[
-    float,
-    sound_option(metavar="DB", help="How much quieter the bed is under lines.", min=0, max=60),
+    float | None,
+    sound_option(
+        metavar="DB",
+        help=f"How much quieter the bed is under lines; {DUCK_DB:g}, but 0 with --bed separate.",
+        min=0,
+        max=60,
+    ),
 ]
 Loudness = Annotated[
     LoudnessName,

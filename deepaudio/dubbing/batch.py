@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from deepaudio.data.manifest import parse_shard
 from deepaudio.discover import find
 from deepaudio.dubbing.batch_manifest import BatchItem, read_batch, read_stream
-from deepaudio.dubbing.checks import cast_entries
+from deepaudio.dubbing.checks import cast_entries, check_separator
 from deepaudio.dubbing.jobs import BatchJob, Done, DubJob
 from deepaudio.dubbing.record import plain, record_path
 from deepaudio.errors import BatchError, DeepAudioError, InputError, UsageError, of_system
@@ -266,7 +266,8 @@ def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
 
 
 def _check(job: DubJob) -> None:
-    """UsageError for what belongs to a single clip."""
+    """UsageError for what belongs to a single clip, ToolError for an extra that is not installed."""
+    check_separator(job.mix)
     extras = job.extras
     single = {"-o": job.output, "--report": extras.report, "--emit-script": extras.emit_script}
     single |= {"--stems": extras.stems, "--subtitles FILE": extras.subtitles}

@@ -11,7 +11,9 @@ from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.voices import Voice
 from deepaudio.inference.voices import read_voices as read_voices_of
 from deepaudio.notices import Notices
+from deepaudio.options import MixOptions
 from deepaudio.script.voices_file import VoiceEntry, read_voices_file, text_of
+from deepaudio.separation import package_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,12 @@ def agree(model: DeepAudio, instruction: str, wanted: Direction, policy: Policy)
         )
     log.warning("%s; --force goes on", message)
     return route
+
+
+def check_separator(mix: MixOptions) -> None:
+    """ToolError with the command that installs the extra, when the bed needs a separator that is not there."""
+    if mix.separates:
+        package_folder()
 
 
 def read_voices(cast: Cast, policy: Policy, notices: Notices) -> dict[str, Voice]:

@@ -10,7 +10,7 @@ from deepaudio import __version__
 from deepaudio.audio.energy import wave_contour
 from deepaudio.audio.pitch import wave_pitch
 from deepaudio.dubbing import outputs, preview, soundtrack
-from deepaudio.dubbing.checks import agree, read_voices
+from deepaudio.dubbing.checks import agree, check_separator, read_voices
 from deepaudio.dubbing.jobs import Done, DubJob
 from deepaudio.dubbing.likeness import likeness
 from deepaudio.dubbing.line_cache import LineCache, line_cache_folder
@@ -65,6 +65,7 @@ def _dub(
     notices: Notices,
 ) -> Done:
     clock, extras = Clock(), job.extras
+    check_separator(job.mix)
     preview.check_choice(job)
     whole = probe(
         job.clip,
@@ -99,7 +100,7 @@ def _dub(
         if extras.dry_run:
             facts |= {"dry_run": True, "lines": [line.as_dict() for line in result.plan.lines]}
             return Done(output, plain(facts), outputs.plan_words(result.plan), notices)
-        bed, sampled = _bed(model, job, piece.info, original)
+        bed, sampled = _bed(model, job, piece, original, output.parent, progress)
         track = _track(job, piece, result, original, bed, notices)
         clock.lap("mix")
         tag = speech_tag(model.preset.name, voices)
@@ -125,7 +126,7 @@ def _dub(
         "lines": outputs.line_facts(result, track, notices),
         "loudness": loudness,
         "seconds": clock.seconds,
-    }
+    } | track.bed_facts()
     if extras.report:
         facts |= likeness(result, voices, notices)
     if extras.stems:
@@ -211,20 +212,27 @@ def _track(
     piece: preview.Excerpt,
     result: Result,
     original: LazyWave | None,
-    bed: LazyWave | None,
+    bed: soundtrack.Bed,
     notices: Notices,
 ) -> soundtrack.Track:
     """The speech over the bed; lines that are not to be dubbed are heard as they were."""
-    undubbed = [line for line in piece.script.lines if not line.dub and line.end is not None]
     return soundtrack.compose(
         LazyWave.of(result.waveform, result.sample_rate),
         original,
-        bed,
+        bed.sound,
         piece.info.duration,
         job.mix,
         notices,
-        [(line.start, line.end) for line in undubbed],
+        _undubbed(piece.script),
+        bed.removed,
     )
+
+
+def _undubbed(script: Script) -> list[tuple[float, float]]:
+    """Seconds of the lines that are not to be dubbed."""
+    return [
+        (line.start, line.end) for line in script.lines if not line.dub and line.end is not None
+    ]
 
 
 def _muxed(
@@ -281,19 +289,27 @@ def _refuse_overflow(plan: Plan) -> None:
 
 
 def _bed(
-    model: DeepAudio, job: DubJob, info: ClipInfo, original: LazyWave | None
-) -> tuple[LazyWave | None, Mapping[str, SampleOptions]]:
-    """The sound under the lines (kept, generated, or none), and how it was sampled."""
+    model: DeepAudio,
+    job: DubJob,
+    piece: preview.Excerpt,
+    original: LazyWave | None,
+    folder: Path,
+    progress: Progress | None,
+) -> tuple[soundtrack.Bed, Mapping[str, SampleOptions]]:
+    """The sound under the lines (kept, without its voice, generated, or none), and how it was sampled."""
+    if job.mix.separates:
+        passages, device = _undubbed(piece.script), model.device.type
+        return soundtrack.separated(original, passages, folder, device, progress), {}
     if job.mix.bed == "keep":
-        return original, {}
-    if job.mix.bed == "none":
-        return None, {}
+        return soundtrack.Bed(original), {}
+    if job.mix.bed != "foley":
+        return soundtrack.Bed(), {}
     made = model.generate(
         job.instruction,
-        info,
+        piece.info,
         prompt=job.prompt,
         negative=job.negative,
         options=job.options,
         direction="v2a",
     )
-    return LazyWave.of(made.waveform, made.sample_rate), made.sampling
+    return soundtrack.Bed(LazyWave.of(made.waveform, made.sample_rate)), made.sampling

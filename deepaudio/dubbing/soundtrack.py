@@ -18,11 +18,16 @@ from deepaudio.media.decode import read_blocks
 from deepaudio.media.output import fitting_name
 from deepaudio.notices import Notices
 from deepaudio.options import LoudnessName, MixOptions
+from deepaudio.progress import Progress
+from deepaudio.separation import spleeter
+from deepaudio.separation.windows import voice_in, without
 from deepaudio.waves import LazyWave
 
 MAX_RATE = 48_000
 PASSAGE_FADE = 0.02
 STEMS = ("dub", "bed", "mix")
+FAINT = 15.0  # dB under the rest of the sound: less is no voice that anyone would dub
+OWN = ("keep", "separate")  # beds made of the clip's own sound
 SIX = 6  # channels of 5.1: left, right, centre, low, left and right surround
 
 
@@ -36,6 +41,22 @@ class Track:
     voice: LazyWave
     bed: LazyWave | None
     gain: float
+    removed_lufs: float | None = None
+    """Loudness of the voice that was taken out of the bed."""
+
+    def bed_facts(self) -> dict[str, Any]:
+        """For the record: how a voice was taken out of the bed, where one was."""
+        if self.removed_lufs is None:
+            return {}
+        return {"bed": {"separator": spleeter.NAME, "voice_lufs": _rounded(self.removed_lufs)}}
+
+
+@dataclass(frozen=True)
+class Bed:
+    """What sounds under the lines, and the voice that was taken out of it."""
+
+    sound: LazyWave | None = None
+    removed: LazyWave | None = None
 
 
 def original_sound(info: ClipInfo, folder: Path) -> LazyWave | None:
@@ -54,7 +75,7 @@ def losses(info: ClipInfo, mode: str, options: MixOptions) -> list[str]:
     stream = info.stream(info.audio_stream)
     facts = ", ".join(filter(None, (stream.codec, stream.language, stream.title)))
     name = f"audio stream {stream.index} ({facts})"
-    if mode == "replace" or options.bed != "keep":
+    if mode == "replace" or options.bed not in OWN:
         return [f"{name} is left out; --audio add keeps it as a track"]
     if stream.channels > 2:
         folded = "stereo" if stream.channels == SIX else "mono"
@@ -64,7 +85,7 @@ def losses(info: ClipInfo, mode: str, options: MixOptions) -> list[str]:
 
 def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
     """Channels and sample rate that `compose` will give to a mono voice of that rate in this clip."""
-    if not (info.has_audio and options.bed == "keep" and options.audio in ("auto", "mix")):
+    if not (info.has_audio and options.bed in OWN and options.audio in ("auto", "mix")):
         return 1, rate
     bed = info.stream(info.audio_stream)
     channels = bed.channels if bed.channels <= 2 else 1 + (bed.channels == SIX)
@@ -79,10 +100,12 @@ def compose(
     options: MixOptions,
     notices: Notices,
     passages: Sequence[tuple[float, float]] = (),
+    removed: LazyWave | None = None,
 ) -> Track:
     """Lay `voice` over `bed` as `options` say, `duration` seconds long.
 
-    In a mix both are first brought to the same loudness, so that `duck_db` is what the bed lies under the lines.
+    In a mix both are first brought to the same loudness, so that `duck_db` is what the bed lies under the lines; over a bed out of
+    which a voice was `removed`, `voice` is as loud as that one was, and the bed stays as it is.
     Without a bed the original still sounds in `passages`, the lines that are not to be dubbed.
     """
     mode = options.audio
@@ -96,14 +119,19 @@ def compose(
     rate = max(voice.sample_rate, 0 if bed is None else min(bed.sample_rate, MAX_RATE))
     samples = round(duration * rate)
     spoken = voice.at(rate).fitted(samples)
-    ground, first = None, 0.0
+    ground, first, removed_lufs = None, 0.0, None
     mixed = spoken
     if bed is not None:
+        ground = stereo(bed).at(rate).fitted(samples)
         level = loudness.Target(loudness.TARGETS["ebu-r128"].lufs)
+        if removed is None:
+            ground = loudness.adjust(ground, level).wave
+        else:
+            removed_lufs = measure(removed.blocks(), removed.sample_rate).lufs
+            level = level_over(ground, removed_lufs, notices)
         raised = loudness.adjust(spoken, level)
         spoken, first = raised.wave, raised.gain_db
-        ground = loudness.adjust(stereo(bed).at(rate).fitted(samples), level).wave
-        ground = mix.ducked(ground, spoken, options.duck_db)
+        ground = mix.ducked(ground, spoken, options.ducking) if options.ducking else ground
         mixed = spoken + ground
     made = loudness.adjust(mixed, target)
     if made.note:
@@ -115,7 +143,37 @@ def compose(
         loudness.gained(spoken, made.gain_db),
         None if ground is None else loudness.gained(ground, made.gain_db),
         10 ** ((first + made.gain_db) / 20),
+        removed_lufs,
     )
+
+
+def separated(
+    original: LazyWave | None,
+    passages: Sequence[tuple[float, float]],
+    folder: Path,
+    device: str,
+    progress: Progress | None,
+) -> Bed:
+    """The clip's sound without its voice, except in `passages`, where it is heard as it was.
+
+    ToolError without the extra, WeightsError for weights that are not those known.
+    """
+    if original is None:
+        return Bed()
+    whole = stereo(original)
+    voice = voice_in(whole, *spleeter.load(device), folder, device, progress)
+    removed = without(voice, within(voice, passages)) if passages else voice
+    return Bed(without(whole, removed), removed)
+
+
+def level_over(bed: LazyWave, removed_lufs: float, notices: Notices) -> loudness.Target:
+    """How loud to speak in the place of a voice that was removed: as it was, but not below the bed."""
+    around = measure(bed.blocks(), bed.sample_rate).lufs
+    if removed_lufs < around - FAINT:
+        notices.warn("hardly any voice was found in the clip's sound: the bed is nearly all of it")
+    found = max(around, removed_lufs)
+    quiet = found < ABSOLUTE_GATE
+    return loudness.Target(loudness.TARGETS["ebu-r128"].lufs if quiet else found)
 
 
 def within(sound: LazyWave, passages: Sequence[tuple[float, float]]) -> LazyWave:

@@ -1,13 +1,15 @@
 """Read an official weights file into tensors: safetensors with a checked header, pickles with `weights_only=True`."""
 
+import codecs
 import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -18,14 +20,22 @@ Format = Literal["safetensors", "pickle"]
 
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
 _PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt"})
+_REBUILD = np.empty(0).__reduce__()[0]
+ARRAYS = (  # what a pickle of float arrays is made of, under the names of NumPy 1 and 2
+    *((_REBUILD, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    np.ndarray,
+    np.dtype,
+    type(np.dtype(np.float32)),
+    codecs.encode,
+)
 _ZIP, _PROTOCOL = b"PK\x03\x04", b"\x80"
 
 
-def read(source: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
+def read(source: str | Path | Mapping[str, Any], arrays: bool = False) -> Mapping[str, Any]:
     """The content of a weights file (possibly nested), or the mapping itself.
 
     Raises WeightsError when the file is absent, empty, cut, not what its name says, or a pickle that holds anything but
-    tensors and plain containers.
+    tensors and plain containers, and with `arrays` NumPy's arrays of numbers.
     """
     if isinstance(source, Mapping):
         return source
@@ -38,7 +48,7 @@ def read(source: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
             raise WeightsError(
                 "weights.corrupt", f"{path.name}: {error}", path=str(path)
             ) from error
-    return _read_pickle(path)
+    return _read_pickle(path, ARRAYS if arrays else [])
 
 
 def file_format(path: Path) -> Format:
@@ -115,14 +125,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _read_pickle(path: Path) -> Mapping[str, Any]:
+def _read_pickle(path: Path, allowed: Sequence[Any]) -> Mapping[str, Any]:
     mapped = zipfile.is_zipfile(path)  # the old torch format cannot be mapped
     with path.open("rb") as file:
         if file.read(len(_ZIP)) == _ZIP and not mapped:
             message = f"{path.name}: its end is missing: the file is incomplete"
             raise WeightsError("weights.corrupt", message, "fetch it again", path=str(path))
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with torch.serialization.safe_globals([*allowed]):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "weights.unsafe_pickle",

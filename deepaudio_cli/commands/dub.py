@@ -298,9 +298,11 @@ def dub(
         done.raise_for_failures()
         return
     arg.look_for(clip, job.cast)
+    from deepaudio.dubbing.checks import check_separator
     from deepaudio.dubbing.dub import dub as make
     from deepaudio.inference.model import load
 
+    check_separator(job.mix)
     with console.progress() as progress:
         done = make(
             load(preset, device, dtype=dtype, low_memory=low_memory, compile=compile), job, progress
