@@ -185,7 +185,6 @@ Clamp = Annotated[
     ),
 ]
 Audio = Annotated[
-    DUCK_DB,
     AudioMode,
     typer.Option(
         help="replace the clip's audio, mix over it, or add a second track; "

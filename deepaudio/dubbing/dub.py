@@ -126,7 +126,7 @@ def _dub(
         "lines": outputs.line_facts(result, track, notices),
         "loudness": loudness,
         "seconds": clock.seconds,
-    } | track.bed_facts()
+    } | track.bed_facts(job.mix)
     if extras.report:
         facts |= likeness(result, voices, notices)
     if extras.stems:

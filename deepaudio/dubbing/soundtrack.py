@@ -44,11 +44,14 @@ class Track:
     removed_lufs: float | None = None
     """Loudness of the voice that was taken out of the bed."""
 
-    def bed_facts(self) -> dict[str, Any]:
-        """For the record: how a voice was taken out of the bed, where one was."""
-        if self.removed_lufs is None:
+    def bed_facts(self, options: MixOptions) -> dict[str, Any]:
+        """For the record: what the bed is, how far it steps back, and how a voice was taken out of it."""
+        if self.bed is None:
             return {}
-        return {"bed": {"separator": spleeter.NAME, "voice_lufs": _rounded(self.removed_lufs)}}
+        facts: dict[str, Any] = {"source": options.bed, "duck_db": options.ducking}
+        if self.removed_lufs is not None:
+            facts |= {"separator": spleeter.NAME, "voice_lufs": _rounded(self.removed_lufs)}
+        return {"bed": facts}
 
 
 @dataclass(frozen=True)

