@@ -5,13 +5,14 @@ import json
 import pickle
 import struct
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from deepaudio import upstream
 from deepaudio.errors import UsageError, WeightsError
-from deepaudio.upstream import kinds
+from deepaudio.upstream import kinds, source
 
 DIT = {"dim": 32, "depth": 1, "heads": 2, "dim_head": 16, "text_num_embeds": 20, "text_dim": 16}
 MMAUDIO = {
@@ -320,3 +321,11 @@ def test_unknown_kind_and_variant_name_the_nearest():
     assert "did you mean 'f5-v" in caught.value.hint
     with pytest.raises(UsageError, match=r"no variant 'small_16'"):
         upstream.load("mmaudio", {}, "small_16")
+
+
+def test_arrays_are_read_only_where_they_are_asked_for(tmp_path):
+    torch.save({"weight": np.arange(6, dtype=np.float32).reshape(2, 3)}, tmp_path / "a.ckpt")
+    found = source.read(tmp_path / "a.ckpt", arrays=True)
+    assert found["weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(WeightsError, match="more than tensors"):
+        source.read(tmp_path / "a.ckpt")
