@@ -78,6 +78,8 @@ class EngineDefaults:
     guidance_scale: float = 2.0
     sway: float = 0.0
     noise_scale: float = 1.0
+    take_noise_scale: float = 1.0
+    """That of a line's takes from the second on, which are to differ."""
 
     def fill(self, options: SampleOptions) -> SampleOptions:
         """The values that are used: no None is left. UsageError for fewer steps than the engine can take."""
@@ -95,18 +97,13 @@ class EngineDefaults:
 
 
 MINI_SOUND = EngineDefaults()
-# the flow of mini's speech starts at a mel that is nearly right: draft is that mel, and guidance makes the rest
-# of the way worse (docs/mini.md)
+# draft is the mel prior that the flow is conditioned on; noise at its start costs words and quality (docs/mini.md)
 MINI_SPEECH = EngineDefaults(
-    MappingProxyType({"draft": 0, "normal": 1, "high": 4}), guidance_scale=1.0, sway=-1.0
-)
-# a flow of mini's speech that starts at noise: its steps and its guidance are heard, and full noise costs words and
-# quality (docs/mini.md)
-MINI_FLOW = EngineDefaults(
-    MappingProxyType({"draft": 4, "normal": 8, "high": 16}),
+    MappingProxyType({"draft": 0, "normal": 8, "high": 16}),
     guidance_scale=1.5,
     sway=-1.0,
-    noise_scale=0.3,
+    noise_scale=0.0,
+    take_noise_scale=0.3,
 )
 # the published guidance; F5-TTS counts its strength of 2 from the conditional side, YingSound likewise
 MMAUDIO = EngineDefaults(guidance_scale=4.5)

@@ -20,13 +20,20 @@ def sampling(
     seed: int,
     emotion: str | None = None,
     interval: tuple[float, float] = SampleOptions.guidance_interval,
+    noise_scale: float | None = None,
 ) -> SampleOptions:
     """The frozen options from the flags. UsageError for an interval that is none."""
     if not 0 <= interval[0] <= interval[1] <= 1:
         message = f"--guidance-interval {interval[0]} {interval[1]} is not FROM TO within 0 to 1"
         raise UsageError("options.guidance_interval", message, "e.g. --guidance-interval 0.1 0.8")
     return SampleOptions(
-        steps, guidance, seed, quality=quality, emotion=emotion or "", guidance_interval=interval
+        steps,
+        guidance,
+        seed,
+        quality=quality,
+        emotion=emotion or "",
+        guidance_interval=interval,
+        noise_scale=noise_scale,
     )
 
 

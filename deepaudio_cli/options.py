@@ -167,6 +167,16 @@ Emotion = Annotated[
     voices_option(help="How it is said: a label that the speech network was trained with."),
 ]
 Seed = Annotated[int, machine_option(help="Seed of the noise: same seed, same sound.", min=0)]
+NoiseScale = Annotated[
+    float | None,
+    machine_option(
+        help="Factor on the noise at which a flow begins; less varies less. By default "
+        f"{MINI_SOUND.noise_scale:g}, for speech of mini {MINI_SPEECH.noise_scale:g} "
+        f"(from the second take of a line on {MINI_SPEECH.take_noise_scale:g}).",
+        min=0,
+        max=2,
+    ),
+]
 
 # --- how it fits and mixes
 MinSpeed = Annotated[float, timing_option(help="Slowest pace of a line.", min=0.5, max=1.0)]

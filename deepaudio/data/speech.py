@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,6 @@ from deepaudio.audio.pitch import median_pitch, octaves
 from deepaudio.audio.prior.content import PITCH, VOICING, pitch_level
 from deepaudio.audio.prior.shaping import (
     active_frames,
-    blend_envelope,
     follow_energy,
     subtract_noise,
 )
@@ -44,9 +43,6 @@ class SpeechData:
     energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
     energies: str | None = None  # safetensors of contours by key that take the place of the real
     follows: float = 0.0  # share of the targets whose prior has been given the level of the energy
-    target: Literal["smooth", "full"] = (
-        "smooth"  # the timbre of the recording on the prior, or all of it
-    )
     frames: int = 0  # of every batch, prompt and target together, as one shape is compiled once; 0: as they come
     colour: float = 0.0  # deviation in nepers of another microphone: random smooth curves added to all of a pair
 
@@ -90,9 +86,7 @@ _FRAMES = ("mel", "prior", "content", "energy", "pitch")
 
 
 class SpeechShards:
-    """All shards in memory, without the steady noise of recordings; draws in-context pairs.
-
-    A `smooth` target is the prior with the timbre of the recording, a `full` one the recording without its silent ends.
+    """All shards in memory, recordings without their steady noise and silent ends; draws in-context pairs.
 
     Raises InputError for a missing shard, and for an emotion that is not one of `emotions` where there are any.
     """
@@ -103,10 +97,9 @@ class SpeechShards:
         if data.energies:
             hint = "deepaudio prepare energies writes it; data.energies=null takes each recording's own"
             predicted = tensors_in(Path(data.energies), "predicted energies", hint)
-        full = data.target == "full"
         self.sources = [
             [
-                _trimmed(entry) if full else entry
+                _trimmed(entry)
                 for place in _places(name)
                 for entry in _read(place, predicted, emotions)
             ]
@@ -151,7 +144,7 @@ class SpeechShards:
         prior = target.prior
         if float(torch.rand((), generator=rng)) < self.data.follows:
             prior = follow_energy(prior, energy)
-        mel = target.mel if self.data.target == "full" else blend_envelope(target.mel, prior)
+        mel = target.mel
         if self.data.colour:
             curve = _colour(mel.shape[1], self.data.colour, rng)
             prompt = prompt._replace(mel=prompt.mel + curve)

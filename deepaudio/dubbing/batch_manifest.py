@@ -19,7 +19,12 @@ MAX_LINE = 1 << 20
 FILES = ("clip", "script", "ref")
 JOB_WORDS = ("instruction", "prompt", "negative", "language")
 WORDS = ("id", "text", "ref_text", "output", *JOB_WORDS)
-SAMPLING = {"steps": "steps", "guidance": "guidance_scale", "seed": "seed"}
+SAMPLING = {
+    "steps": "steps",
+    "guidance": "guidance_scale",
+    "seed": "seed",
+    "noise_scale": "noise_scale",
+}
 FIT = {"min_speed": "min_speed", "max_speed": "max_speed", "pause": "pause"}
 MIX = {"audio": AudioMode, "bed": Bed, "loudness": LoudnessName}
 IGNORED = ("error",)  # so that failed.jsonl can be fed back

@@ -21,9 +21,10 @@ from deepaudio.audio.mel import standardize
 from deepaudio.data.manifest import Item, read_manifest
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.data.validation import validation_items
+from deepaudio.devices import dtype_of
 from deepaudio.errors import DeepAudioError
 from deepaudio.flow.objective import flow_matching_loss
-from deepaudio.flow.path import interpolate, noisy_start
+from deepaudio.flow.path import interpolate
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio, write_wav
@@ -43,8 +44,7 @@ JUDGE_RATE = 16_000
 @torch.inference_mode()
 def flow_loss(network: dit.Model, shards: Sequence[str]) -> dict[str, float]:
     """Mean flow loss without energy at each of TIMES, and over them; the pairs and the noise are always the same ones."""
-    target = "full" if network.config.prior else "smooth"
-    data = SpeechShards(SpeechData(tuple(shards), batch_items=ITEMS, frames=FRAMES, target=target))
+    data = SpeechShards(SpeechData(tuple(shards), batch_items=ITEMS, frames=FRAMES))
     rng = torch.Generator().manual_seed(0)
     sums, weight = torch.zeros(len(TIMES)), 0.0
     for _ in range(BATCHES):
@@ -59,20 +59,16 @@ def flow_loss(network: dit.Model, shards: Sequence[str]) -> dict[str, float]:
 
 
 def _errors(network: dit.Model, batch: SpeechBatch, noise: Tensor, time: float):
-    prior, x1, content = standardize(batch.prior), standardize(batch.mel), batch.content
-    if network.config.prior:
-        x0, content = noise, torch.cat([content, prior], -1)
-    else:
-        x0 = noisy_start(prior, noise)
+    x1 = standardize(batch.mel)
     cond = network.encode(
-        content=content,
+        content=torch.cat([batch.content, standardize(batch.prior)], -1),
         content_mask=batch.target,
         cond=x1 * batch.prompt[..., None],
         cond_mask=batch.prompt,
         mask=batch.prompt | batch.target,
     )
     t = torch.full((len(x1),), time)
-    sample = interpolate(x0, x1, t)
+    sample = interpolate(noise, x1, t)
     return flow_matching_loss(network(sample.x_t, t, cond), sample.v, batch.target)
 
 
@@ -107,7 +103,9 @@ def heard(
 
 def validate(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     """The row of a model folder."""
-    tts = TextToSpeech.load(preset_folder(given.preset), trained={"tts": folder})
+    preset, trained = preset_folder(given.preset), {"tts": folder}
+    dtype = dtype_of("auto", torch.device("cpu"), full_size=True)  # as the product takes it
+    tts = TextToSpeech.load(preset, trained=trained, dtype=dtype)
     asked = SampleOptions(given.steps, guidance_scale=given.guidance, noise_scale=given.noise_scale)
     options = tts.defaults.fill(asked)
     progress = folder.parent / "progress.json"

@@ -256,7 +256,8 @@ def sample(
         energy=None if energy is None else energy[None, :, None],
         emotion=None if emotion is None else emotion.to(noise.device),
     )
-    null = None if options.guidance_scale == 1 else network.null(encoded)
+    learned = network.at_scale if network.config.guidance else None
+    null = None if learned or options.guidance_scale == 1 else network.null(encoded)
     grid = time.sway(time.epss(options.steps), options.sway)
     field = guided(
         network,
@@ -266,6 +267,7 @@ def sample(
         cond.dtype,
         interval=options.guidance_interval,
         together=noise.is_cuda,
+        learned=learned,
     )
     mel = euler(field, noise[None], grid)[0]
     return torch.where(known[:, None], cond, mel)

@@ -119,6 +119,8 @@ def _take(
     first, count = round((line.start - tts.margin) * FRAME_RATE), round(asked * FRAME_RATE)
     known = knowledge.part(first, max(1, count))
     own = replace(options, seed=line_seed(options.seed, line, number))
+    if number > 1 and own.noise_scale is None:
+        own = replace(own, noise_scale=tts.defaults.take_noise_scale)
     key = line_key(line, voice, known, own)
     part = kept.get(key) if kept else None
     fresh = part is None

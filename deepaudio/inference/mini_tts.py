@@ -29,30 +29,22 @@ from deepaudio.audio.prior.draft import (
     resynthesised,
 )
 from deepaudio.audio.prior.phone_times import EDGE, SENTENCE_PAUSE, pieces_of, place, seconds_of
-from deepaudio.audio.prior.shaping import (
-    blend_envelope,
-    follow_energy,
-    match_spectrum,
-    subtract_noise,
-)
+from deepaudio.audio.prior.shaping import edges_heard, follow_energy, match_spectrum, subtract_noise
 from deepaudio.audio.prior.world import PERIOD, pitch_between
 from deepaudio.audio.timing import active_span
 from deepaudio.data.labels import emotion_asked
 from deepaudio.encoders.content import ContentEncoder
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, WeightsError
 from deepaudio.flow.guidance import guided
-from deepaudio.flow.path import noisy_start
 from deepaudio.flow.solver import euler
 from deepaudio.flow.time import linear, sway
 from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
-from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
+from deepaudio.options import MINI_SPEECH, SampleOptions
 
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
-STEADY = 21  # mel frames over which the timbre that the flow adds is averaged: words stay as sharp as the prior
-SHARE = 0.4  # how much of it is taken
 MAX_HEARD, MAX_REFERENCE = (
     15.0,
     6.0,
@@ -85,8 +77,8 @@ class _Recording:
 class TextToSpeech:
     """The speech module of `mini`: content encoder, DiT and vocoder. Make it with `load`.
 
-    The network's config says where its flow starts: at a mel prior of the line, of which it corrects the slow part, or (`prior`)
-    at noise, with the prior as a condition; then all of the mel is the flow's.
+    Its flow goes from noise to the whole mel; a mel prior of the line (`draft_mel`) is one of the conditions, and what is heard where
+    no step is taken.
     """
 
     sample_rate = SAMPLE_RATE
@@ -99,11 +91,18 @@ class TextToSpeech:
         vocoder: torch.nn.Module,
         timbre_encoder: TimbreEncoder,
         device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ):
         self.device = torch.device(device)
         self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
-        self.defaults = MINI_FLOW if network.config.prior else MINI_SPEECH
+        if not network.config.prior:
+            raise WeightsError(
+                "weights.prior",
+                "this speech network takes no mel prior",
+                hint="deepaudio train tts/mini makes one that does",
+            )
+        self.dtype = dtype
         self.vocoder = vocoder.eval().to(self.device)
         content = ContentEncoder()
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
@@ -117,10 +116,11 @@ class TextToSpeech:
         device: torch.device | str = "cpu",
         trained: Mapping[str, Path] = MappingProxyType({}),
         vocoder: torch.nn.Module | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> "TextToSpeech":
         """The module from the folders tts, vocoder and voice of `preset`, or from those in `trained` by these names.
 
-        A `vocoder` that is in memory already is used instead of its folder. WeightsError for missing or wrong weights.
+        A `vocoder` that is in memory already is used instead of its folder; the flow computes in `dtype`. WeightsError for missing or wrong weights.
         """
         folders = {role: preset / role for role in ("tts", "vocoder", "voice")} | dict(trained)
         network = checkpoint.load_network(folders["tts"], "tts/dit")
@@ -129,6 +129,7 @@ class TextToSpeech:
             vocoder or checkpoint.load_network(folders["vocoder"], VOCODER),
             checkpoint.load_network(folders["voice"], "eigenvoice").timbre,
             device,
+            dtype,
         )
 
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
@@ -206,6 +207,7 @@ class TextToSpeech:
         if options.steps:
             content = lay(whole, anchors, n, timbre.middle)
             spoken_mel = self._refined(drawn, content, voice, knowledge, options)
+            spoken_mel = edges_heard(spoken_mel, drawn)
         spoken_mel = match_spectrum(spoken_mel, unstandardize(mel))
         waveform = self.vocoder(spoken_mel[None].to(self.device))[0]
         return F.pad(waveform, (0, max(0, samples - len(waveform))))[:samples].cpu()
@@ -213,7 +215,7 @@ class TextToSpeech:
     def _refined(
         self, drawn: Tensor, content: Tensor, voice, knowledge: Knowledge, options: SampleOptions
     ) -> Float[Tensor, "n c"]:
-        """The drawn mel (n c) with part of the timbre that the flow adds to it, or the mel of a flow from noise."""
+        """The mel (n c) of the flow, for which the drawn one is the prior."""
         mel, own_energy, _ = voice
         n_ref, n = len(mel), len(drawn)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
@@ -232,17 +234,10 @@ class TextToSpeech:
         noise = options.noise_scale * torch.randn(
             n_ref + n, mel.shape[1], generator=torch.Generator().manual_seed(options.seed)
         )
-        guess = torch.cat([mel, standardize(drawn)])
-        if self.network.config.prior:
-            content, begin = torch.cat([content, guess], -1), noise
-        else:
-            begin = noisy_start(guess, noise)
+        content = torch.cat([content, torch.cat([mel, standardize(drawn)])], -1)
         contours = contour[:, None], intonation[:, None]
-        generated = self._sample(begin, content, spoken, cond, contours, options)
-        spoken_mel = unstandardize(generated[n_ref:]).cpu()
-        if self.network.config.prior:
-            return spoken_mel
-        return blend_envelope(spoken_mel, drawn, width=STEADY, share=SHARE)
+        generated = self._sample(noise, content, spoken, cond, contours, options)
+        return unstandardize(generated[n_ref:]).cpu()
 
     def _sample(self, begin, content, spoken, cond, contours, options: SampleOptions) -> Tensor:
         energy, pitch = contours
@@ -257,16 +252,22 @@ class TextToSpeech:
             pitch=on_device(pitch).float() if self.network.config.pitch else None,
             emotion=None if emotion is None else emotion.to(self.device),
         )
-        null = None if options.guidance_scale == 1 else self.network.null(conditions)
+        learned = self.network.at_scale if self.network.config.guidance else None
+        null = None
+        if learned is None and options.guidance_scale != 1:
+            null = self.network.null(conditions)
         field = guided(
             lambda x, t, c: self.network(x, torch.as_tensor(t, device=self.device), c),
             conditions,
             null,
             options.guidance_scale,
             interval=options.guidance_interval,
+            learned=learned,
         )
         grid = sway(linear(options.steps), options.sway)
-        return euler(field, on_device(begin), grid.to(self.device))[0].float()
+        half = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
+            return euler(field, on_device(begin), grid.to(self.device))[0].float()
 
 
 def _in_hertz(pitch: Float[Tensor, " n"], middle: float | None) -> np.ndarray:

@@ -97,14 +97,24 @@ class DeepAudio:
         """The precision in which networks compute."""
         return dtype_of(self._dtype, self.device, is_full_size(self.preset))
 
+    @cached_property
+    def flow_dtype(self) -> torch.dtype:
+        """That of the flow of speech: `auto` is as for the full sizes."""
+        return dtype_of(self._dtype, self.device, full_size=True)
+
     @property
     def precision(self) -> dict[str, str]:
-        """Device and precision in words, for a record."""
-        return {"device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
+        """Device and precision in words, for a record; `flow_dtype` where it is not that of the rest."""
+        words = {"device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
+        if self.flow_dtype != self.dtype:
+            words["flow_dtype"] = str(self.flow_dtype).removeprefix("torch.")
+        return words
 
     @cached_property
     def _parts(self) -> Parts:
-        return load_parts(self.preset, self.device, self.dtype, self.low_memory, self.compile)
+        return load_parts(
+            self.preset, self.device, self.dtype, self.flow_dtype, self.low_memory, self.compile
+        )
 
     @cached_property
     def gate(self) -> Gate:

@@ -21,6 +21,7 @@ class FolderParts:
 
     folder: Path
     device: torch.device
+    flow_dtype: torch.dtype = torch.float32
     trained: Mapping[str, Path] = field(default_factory=dict)
     compile: bool = False
 
@@ -32,7 +33,9 @@ class FolderParts:
     @cached_property
     def tts(self) -> TextToSpeech:
         """M_tts with its codec."""
-        made = TextToSpeech.load(self.folder, self.device, self.trained, self._vocoder)
+        made = TextToSpeech.load(
+            self.folder, self.device, self.trained, self._vocoder, self.flow_dtype
+        )
         if self.compile:
             made.network.compile(dynamic=True)
         return made
@@ -59,17 +62,19 @@ def load_parts(
     preset: Path,
     device: torch.device,
     dtype: torch.dtype,
+    flow_dtype: torch.dtype | None = None,
     low_memory: bool = False,
     compile: bool = False,
 ) -> Parts:
     """The parts of a preset as `trained.preset_folder` gives it; nothing is read before it is used.
 
+    `flow_dtype` is that of the flow of speech in a preset of `mini`'s kind, by default `dtype`; a full size has one for all.
     A trained run has its own network in one part; the others are those of the preset that its config.json names.
     """
     run = trained.read(preset)
     base, parts = (trained.preset_folder(run.preset), run.parts) if run else (preset, {})
     if str(base) not in official.PRESETS:
-        return FolderParts(base, device, parts, compile)
+        return FolderParts(base, device, flow_dtype or dtype, parts, compile)
     from deepaudio.inference import full_size  # its encoders are slow to import
 
     return full_size.load(base.name, device, dtype, low_memory, trained=parts, compile=compile)

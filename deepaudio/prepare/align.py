@@ -45,7 +45,8 @@ class Aligner:
         """
         words = _words(utterance)
         if self._decoder is None or len(self._known) > 3000:
-            self._decoder = self._sphinx.Decoder(lm=None, loglevel="FATAL")
+            # its search for the best path of a lattice fails on one recording in six whose text is right
+            self._decoder = self._sphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
             self._known = {}
         names = [self._name(" ".join(ARPABET[p.symbol[0]] for p in word)) for word in words]
         pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2").tobytes()

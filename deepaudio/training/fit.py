@@ -53,7 +53,7 @@ class Stage(Protocol):
     an epoch kept inside the iterator would be lost. One with `draw(batch, rng)`, all that its loss leaves to chance, gets that in
     place of the generator, is fed ahead of time and may train in several processes (`feed`). A stage that has more to keep
     (a place in an epoch, further optimisers) has `state()` / `restore(state)`; one with several optimisers (the vocoder's discriminators) also
-    `step(batch, rng, lr) -> dict[str, float]` that does one whole update.
+    `step(batch, rng, lr) -> dict[str, float]` that does one whole update. A frozen network that gives targets is `guide.model`.
     """
 
     model: nn.Module
@@ -120,6 +120,9 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> 
         recompute(stage.model)
     if recipe.compile:
         compiled(stage.model)
+        guide = getattr(stage, "guide", None)
+        if guide is not None:
+            compiled(guide.model)
     rng = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed + ranks.rank)
     own_step = getattr(stage, "step", None)

@@ -117,6 +117,9 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
     if recipe.lora and not recipe.init_from:
         message = f"{where}: lora tunes weights that are there: init_from is missing"
         raise InputError("recipe.lora", message, "init_from=FOLDER or a preset", key="init_from")
+    if recipe.model.get("guidance") and not recipe.init_from:
+        message = f"{where}: guidance is learned from a network that was trained without: init_from is missing"
+        raise InputError("recipe.guidance", message, "init_from=FOLDER", key="init_from")
     if recipe.stage == "v2s" and not recipe.init_from:
         _only_tried(recipe, where)
     return recipe

@@ -199,6 +199,7 @@ def dub(
     guidance: opt.Guidance = None,
     guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
+    noise_scale: opt.NoiseScale = None,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     low_memory: opt.LowMemory = False,
@@ -230,7 +231,9 @@ def dub(
         negative=negative,
         video_stream=video_stream,
         audio_stream=audio_stream,
-        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
+        options=arg.sampling(
+            steps, quality, guidance, seed, emotion, guidance_interval, noise_scale
+        ),
         fit=FitOptions(min_speed, max_speed, pause, clamp),
         pitch=pitch,
         language=language,

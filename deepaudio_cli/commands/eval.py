@@ -71,6 +71,7 @@ def eval(
     steps: opt.Steps = None,
     guidance: opt.Guidance = None,
     seed: opt.Seed = opt.SAMPLING.seed,
+    noise_scale: opt.NoiseScale = None,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
     offline: opt.Offline = False,
@@ -106,7 +107,7 @@ def eval(
         device=str(device_of(device)),
         resume=not no_resume,
     )
-    sampling = arg.sampling(steps, quality, guidance, seed)
+    sampling = arg.sampling(steps, quality, guidance, seed, noise_scale=noise_scale)
     with console.progress() as progress:
         systems = systems_of(rows, items, task, out, sampling, device, dtype, progress)
         summary = evaluate(items, systems, options, out, progress)

@@ -33,6 +33,7 @@ def tts(
     guidance: opt.Guidance = None,
     guidance_interval: opt.GuidanceInterval = opt.SAMPLING.guidance_interval,
     seed: opt.Seed = opt.SAMPLING.seed,
+    noise_scale: opt.NoiseScale = None,
     emotion: opt.Emotion = None,
     loudness: opt.Loudness = opt.MIX.loudness,
     consent: opt.Consent = False,
@@ -63,7 +64,9 @@ def tts(
         output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
         instruction=instruction,
         speed=speed,
-        options=arg.sampling(steps, quality, guidance, seed, emotion, guidance_interval),
+        options=arg.sampling(
+            steps, quality, guidance, seed, emotion, guidance_interval, noise_scale
+        ),
         fit=FitOptions(pause=pause),
         loudness=loudness,
         policy=Policy(require_consent, consent, force),

@@ -12,13 +12,13 @@ from deepaudio.audio.mel import log_mel
 from deepaudio.audio.pitch import median_pitch, octaves, pitch_track
 from deepaudio.audio.prior.content import DIM
 from deepaudio.audio.prior.draft import VoiceTraits
-from deepaudio.errors import InputError, UsageError
+from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
 from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.models.tts import dit
-from deepaudio.options import MINI_FLOW, MINI_SPEECH, SampleOptions
+from deepaudio.options import MINI_SPEECH, SampleOptions
 from deepaudio.presets.trained import preset_folder
 
 pytestmark = pytest.mark.slow
@@ -58,10 +58,13 @@ def test_natural_duration_grows_with_the_text(tts):
 
 
 def test_same_seed_same_bits_and_another_seed_another_sound(tts, voice):
-    first = tts.speak(LINE, voice, options=OPTIONS)
-    assert torch.equal(first, tts.speak(LINE, voice, options=OPTIONS))
-    other = tts.speak(LINE, voice, options=SampleOptions(steps=2, guidance_scale=1.0, seed=4))
-    assert not torch.equal(first, other)
+    noisy = replace(OPTIONS, noise_scale=0.3)
+    first = tts.speak(LINE, voice, options=noisy)
+    assert torch.equal(first, tts.speak(LINE, voice, options=noisy))
+    assert not torch.equal(first, tts.speak(LINE, voice, options=replace(noisy, seed=4)))
+    still = tts.speak(LINE, voice, options=OPTIONS)
+    assert not torch.equal(first, still), "by default it begins without noise"
+    assert torch.equal(still, tts.speak(LINE, voice, options=replace(OPTIONS, seed=4)))
 
 
 def test_steps_quality_and_guidance_act(tts, voice):
@@ -70,13 +73,15 @@ def test_steps_quality_and_guidance_act(tts, voice):
         for name, given in {
             "draft": {"quality": "draft"},
             "normal": {},
-            "one step": {"steps": 1},
             "high": {"quality": "high"},
-            "guided": {"guidance_scale": 2.0},
+            "one step": {"steps": 1},
+            "unguided": {"guidance_scale": 1.0},
+            "the prior": {"steps": 0},
+            "eight steps": {"steps": 8, "guidance_scale": MINI_SPEECH.guidance_scale},
         }.items()
     }
-    assert torch.equal(spoken["normal"], spoken["one step"])
-    del spoken["one step"]
+    assert torch.equal(spoken["draft"], spoken.pop("the prior"))
+    assert torch.equal(spoken["normal"], spoken.pop("eight steps"))
     names = list(spoken)
     for i, name in enumerate(names):
         for other in names[i + 1 :]:
@@ -116,26 +121,19 @@ def flow(tts):
     return TextToSpeech(dit.Model(config), tts.vocoder, tts.timbre_encoder)
 
 
-def test_the_flow_that_starts_at_noise_ends_at_the_guess_when_it_knows_nothing(tts, flow, voice):
-    assert (tts.defaults, flow.defaults) == (MINI_SPEECH, MINI_FLOW)
-    options = SampleOptions(steps=24, guidance_scale=1.0)
-    said, wanted = (
-        log_mel(one.speak(LINE, voice, duration=2.0, options=options)[None])[0]
-        for one in (flow, tts)
+def test_a_flow_that_knows_nothing_ends_at_the_prior(flow, voice):
+    said, prior = (
+        log_mel(flow.speak(LINE, voice, duration=2.0, options=options)[None])[0]
+        for options in (SampleOptions(steps=24, guidance_scale=1.0), SampleOptions(steps=0))
     )
-    alike = torch.corrcoef(torch.stack([said.flatten(), wanted.flatten()]))[0, 1]
-    assert len(said) == len(wanted) and alike > 0.9
+    alike = torch.corrcoef(torch.stack([said.flatten(), prior.flatten()]))[0, 1]
+    assert len(said) == len(prior) and alike > 0.9
 
 
-def test_steps_quality_and_guidance_are_heard_where_the_flow_starts_at_noise(flow, voice):
-    def said(**options):
-        return flow.speak(LINE, voice, duration=2.0, options=SampleOptions(**options))
-
-    usual = said()
-    assert torch.equal(usual, said(steps=8, guidance_scale=MINI_FLOW.guidance_scale))
-    assert torch.equal(said(quality="draft"), said(steps=4))
-    assert not torch.equal(usual, said(quality="draft"))
-    assert not torch.equal(usual, said(guidance_scale=1.0))
+def test_a_network_without_a_prior_is_refused(tts):
+    config = replace(dit.Config.tiny(), content_dim=DIM, energy=True)
+    with pytest.raises(WeightsError, match="takes no mel prior"):
+        TextToSpeech(dit.Model(config), tts.vocoder, tts.timbre_encoder)
 
 
 def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
@@ -149,10 +147,10 @@ def test_the_flow_begins_at_a_share_of_the_noise(flow, voice, monkeypatch):
 
     assert torch.equal(said(noise_scale=0.0), said(noise_scale=0.0, seed=1))
     assert not torch.equal(said(noise_scale=1.0), said(noise_scale=1.0, seed=1))
-    assert torch.equal(said(), said(noise_scale=MINI_FLOW.noise_scale))
+    assert torch.equal(said(), said(noise_scale=MINI_SPEECH.noise_scale))
     whole = torch.randn(begun[2].shape[1:], generator=torch.Generator().manual_seed(0))
     assert not begun[0].any() and torch.equal(begun[2][0], whole)
-    assert torch.equal(begun[4][0], MINI_FLOW.noise_scale * whole)
+    assert torch.equal(begun[4][0], MINI_SPEECH.noise_scale * whole)
 
 
 def test_the_flow_computes_in_the_precision_that_is_asked_for(flow, voice, monkeypatch):
@@ -160,11 +158,11 @@ def test_the_flow_computes_in_the_precision_that_is_asked_for(flow, voice, monke
     monkeypatch.setattr("deepaudio.devices.fast_bfloat16", lambda: True)
     seen = []
     flow.network.proj_out.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
-    flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=1))
-    with torch.autocast("cpu", torch.bfloat16):
-        flow.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=1))
-    assert set(seen[: len(seen) // 2]) == {torch.float32}
-    assert set(seen[len(seen) // 2 :]) == {torch.bfloat16}
+    half = TextToSpeech(flow.network, flow.vocoder, flow.timbre_encoder, dtype=torch.bfloat16)
+    for speech, dtype in ((flow, torch.float32), (half, torch.bfloat16)):
+        seen.clear()
+        speech.speak(LINE, voice, duration=1.0, options=SampleOptions(steps=1))
+        assert set(seen) == {dtype}
 
 
 @pytest.mark.parametrize("slope", [-0.8, 0.8])

@@ -120,3 +120,14 @@ def test_folders_that_say_nothing_or_nonsense_are_refused(tmp_path):
 def test_speech_and_sound_share_one_vocoder():
     parts = load_parts(preset_folder("mini"), CPU, torch.float32)
     assert parts.v2a.vocoder is parts.tts.vocoder
+
+
+def test_the_flow_of_speech_computes_in_the_precision_that_was_asked_for(monkeypatch):
+    """`auto` is bfloat16 where the processor multiplies in it, and the record says so."""
+    monkeypatch.setattr("deepaudio.devices.fast_bfloat16", lambda: True)
+    auto, exact = deepaudio.load("mini", "cpu"), deepaudio.load("mini", "cpu", dtype="float32")
+    assert auto.tts.dtype == torch.bfloat16 and exact.tts.dtype == torch.float32
+    assert auto.precision == {"device": "cpu", "dtype": "float32", "flow_dtype": "bfloat16"}
+    assert exact.precision == {"device": "cpu", "dtype": "float32"}
+    monkeypatch.setattr("deepaudio.devices.fast_bfloat16", lambda: False)
+    assert "flow_dtype" not in deepaudio.load("mini", "cpu").precision

@@ -25,15 +25,15 @@ FULL_V2A = {
     "mm-l44k": 1_030_002_168,
     "ys-24k": 710_952_640,
 }
-OURS = ("mini", "mini-flow", "smoke", "finetune")  # the others are the sizes of the paper
+OURS = ("mini", "mini-guided", "smoke", "finetune")  # the others are the sizes of the paper
 SMOKE = ("mof", "tts", "v2a", "v2s", "vocoder", "voice")
 EXPECTED = {
     *(f"{stage}/{name}" for stage in SMOKE for name in ("mini", "smoke")),
     *(f"{stage}/{name}" for stage in ("v2a", "v2s") for name in FULL_V2A),
     *(f"v2s/{name}-released" for name in FULL_V2A),
     "v2s/finetune",
+    "v2s/mini-guided",
     "tts/f5-base",
-    "tts/mini-flow",
     "v2a/contrastive-smoke",
     "mof/flan-t5",
 }

@@ -193,7 +193,7 @@ def test_the_loss_learns_both_in_pairs_and_draws_nothing_when_off(tmp_path):
     def made(**more):
         content = {
             "stage": "tts", "output": str(tmp_path), "steps": 1, "data": {"shards": ["synthetic"], "batch_items": 2},
-            "model": {**SIZES, "content_dim": 92, "text_mask_padding": True, "regression": True, **more},
+            "model": {**SIZES, "content_dim": 192, "prior": True, "text_mask_padding": True, "regression": True, **more},
         }  # fmt: skip
         return tts.build(parse(content, "test"))
 

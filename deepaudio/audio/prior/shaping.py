@@ -1,10 +1,8 @@
-"""Log-mel shaping: active frames, noise subtracted, envelopes blended, spectra matched, levels along an energy contour."""
+"""Log-mel shaping: active frames, noise subtracted, spectra matched, levels along an energy contour."""
 
 import math
-from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -37,33 +35,6 @@ def match_spectrum(
     return mel + share * (change - change.mean())
 
 
-def blend_envelope(
-    mel: Float[Tensor, "n c"],
-    prior: Float[Tensor, "n c"],
-    smoothness: int = 24,
-    width: int = 7,
-    share: float = 1.0,
-) -> Float[Tensor, "n c"]:
-    """`prior` plus `share` of the smooth part of what `mel` adds to it: `smoothness` cepstra over `width` frames.
-
-    Harmonics and breath stay those of the prior, which is clean; the timbre becomes that of `mel`.
-    """
-    rows = _cosines(mel.shape[1], smoothness)
-    change = (mel - prior) @ rows.T @ rows
-    kernel = torch.hann_window(width + 2)[1:-1]
-    padded = F.pad(change.T[:, None], (width // 2, width // 2), mode="replicate")
-    return prior + share * F.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
-
-
-@lru_cache(maxsize=4)
-def _cosines(n_mels: int, count: int) -> Tensor:
-    """(count n_mels) orthonormal DCT-II rows: what they keep of a log-mel frame is its envelope."""
-    place = (torch.arange(n_mels) + 0.5) * math.pi / n_mels
-    rows = torch.cos(torch.arange(count)[:, None] * place) * math.sqrt(2 / n_mels)
-    rows[0] /= math.sqrt(2)
-    return rows
-
-
 def follow_energy(
     mel: Float[Tensor, "n c"], energy: Float[Tensor, " n"], share: float = 0.6, limit: float = 1.0
 ) -> Float[Tensor, "n c"]:
@@ -77,3 +48,20 @@ def follow_energy(
     moved = mel.clone()
     moved[here] = mel[here] + (share * ratio).clamp(-limit, limit)[:, None]
     return moved
+
+
+def edges_heard(
+    mel: Float[Tensor, "n c"], prior: Float[Tensor, "n c"], width: int = 10, limit: float = 3.0
+) -> Float[Tensor, "n c"]:
+    """`mel` whose first and last `width` frames of speech are no quieter than those of `prior`, by at most `limit` nepers.
+
+    A flow lets the first and the last sound of a line fade, which would then begin later or end sooner than it was planned.
+    """
+    spoken = active_frames(prior).nonzero()[:, 0]
+    if not len(spoken):
+        return mel
+    place = torch.arange(len(mel))
+    near = (place >= spoken[0]) & (place <= spoken[-1])
+    near &= (place < spoken[0] + width) | (place > spoken[-1] - width)
+    louder = (prior.exp().mean(1) / mel.exp().mean(1)).log().clamp(0, limit)
+    return mel + (near * louder)[:, None]

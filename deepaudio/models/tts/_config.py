@@ -40,6 +40,9 @@ class Config:
     pitch: bool = False  # a second contour beside the energy: octaves above the median, 0 unvoiced
     emotions: tuple[str, ...] = ()  # labels that an utterance may have
     prosody: bool = False  # numbers of an utterance (`deepaudio.audio.prosody`)
+    guidance: float | None = (
+        None  # largest scale of guidance, from 1 on an input: one evaluation a step
+    )
 
     def __post_init__(self) -> None:
         positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
@@ -54,6 +57,9 @@ class Config:
                 f"heads x dim_head = {self.heads} x {self.dim_head} = {self.heads * self.dim_head} "
                 f"is not dim = {self.dim}",
             )
+        if self.guidance is not None and not self.guidance > 1:
+            message = f"guidance = {self.guidance:g} must be more than 1, the scale that is off"
+            raise UsageError("config.guidance", message)
         if self.dim % 16:
             raise UsageError("config.groups", f"dim = {self.dim} is not a multiple of 16 groups")
         if self.dim_head % 2:

@@ -1,4 +1,4 @@
-"""What enters the DiT: text or content embedding, input projection, reference summary, emotion and prosody."""
+"""What enters the DiT: text or content embedding, input projection, reference summary, emotion and prosody, scale of guidance."""
 
 import torch
 import torch.nn.functional as F
@@ -191,3 +191,19 @@ class StyleEmbedding(nn.Module):
         if prosody is not None:
             total = total + self.prosody(prosody.to(self.prosody.weight.dtype))
         return total
+
+
+class GuidanceEmbedding(nn.Module):
+    """The scale of guidance to a vector beside the time embedding; it starts at zero, so a network with it equals the one without.
+
+    Meng et al. 2023 (arXiv 2210.03142), section 3.1, who embed the scale as the time is embedded.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(1, dim), nn.SiLU(), nn.Linear(dim, dim))
+        nn.init.zeros_(self.mlp[-1].weight)
+        nn.init.zeros_(self.mlp[-1].bias)
+
+    def forward(self, scale: Float[Tensor, " b"]) -> Float[Tensor, "b d"]:
+        return self.mlp(scale[:, None].to(self.mlp[0].weight.dtype))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from deepaudio.errors import InputError, UsageError
 from deepaudio.models.tts._config import Config
 from deepaudio.models.tts._embedding import (
+    GuidanceEmbedding,
     InputEmbedding,
     ReferenceSummary,
     StyleEmbedding,
@@ -43,6 +44,7 @@ class Conditions(NamedTuple):
     wanted: Tensor | None = None  # (b n) frames that are to be generated
     pitch: Tensor | None = None  # (b n 1)
     style: Tensor | None = None  # (b dim) of emotion and prosody
+    guidance: Tensor | None = None  # (b dim) of its scale, see `Model.at_scale`
 
 
 class Block(nn.Module):
@@ -92,6 +94,7 @@ class Model(nn.Module):
         n_prosody = N_PROSODY if c.prosody else 0
         has_style = c.emotions or c.prosody
         self.style_embed = StyleEmbedding(len(c.emotions), n_prosody, c.dim) if has_style else None
+        self.guidance_embed = GuidanceEmbedding(c.dim) if c.guidance else None
         if c.zero_init:
             outputs = [block.attn_norm.linear for block in self.transformer_blocks]
             for linear in (*outputs, self.norm_out.linear, self.proj_out):
@@ -192,8 +195,28 @@ class Model(nn.Module):
         summary = None if cond.summary is None else torch.zeros_like(cond.summary)
         prior = None if cond.prior is None else torch.zeros_like(cond.prior)
         return cond._replace(
-            audio=torch.zeros_like(cond.audio), text=text, summary=summary, prior=prior, style=None
+            audio=torch.zeros_like(cond.audio),
+            text=text,
+            summary=summary,
+            prior=prior,
+            style=None,
+            guidance=None,
         )
+
+    def at_scale(self, cond: Conditions, scale: float | Float[Tensor, " b"]) -> Conditions:
+        """The conditions for a velocity that is guided at `scale`, one value or one per item, by one evaluation.
+
+        UsageError for a network whose config has no `guidance`, and for one value outside 1..guidance.
+        """
+        if self.config.guidance is None:
+            raise UsageError("config.guidance", "this network takes no scale of guidance")
+        if not isinstance(scale, Tensor):
+            most = self.config.guidance
+            if not 1 <= scale <= most:
+                message = f"this network has learned guidance from 1 to {most:g}, not {scale:g}"
+                raise UsageError("options.guidance", message)
+            scale = cond.audio.new_full((len(cond.audio),), scale)
+        return cond._replace(guidance=self.guidance_embed(scale))
 
     def forward(
         self, x_t: Float[Tensor, "b n c"], t: Float[Tensor, "..."], cond: Conditions
@@ -208,8 +231,9 @@ class Model(nn.Module):
         emb = self.time_embed(t.expand(x_t.shape[0]))
         if cond.summary is not None:
             emb = emb + cond.summary
-        if cond.style is not None:
-            emb = emb + cond.style
+        for vector in (cond.style, cond.guidance):
+            if vector is not None:
+                emb = emb + vector
         x, mask = self.input_embed(x_t, cond.audio, cond.text, cond.energy, cond.mask, cond.pitch)
         skip = x
         angle = self.rotary_embed(x.shape[1])

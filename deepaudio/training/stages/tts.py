@@ -1,7 +1,6 @@
 """Stage 2, M_tts (eq. 7): conditional flow matching of the mel after an in-context reference.
 
-The flow of `mini` starts at a mel prior of the line (`deepaudio.audio.prior.draft`) with a little noise; with `model.prior` it starts at
-noise alone, as in the paper, and the prior is one more condition.
+The flow of `mini` starts at noise, as in the paper; a mel prior of the line (`deepaudio.audio.prior.draft`) is one more condition.
 """
 
 from collections.abc import Iterator
@@ -16,17 +15,18 @@ from deepaudio.config import build as build_config
 from deepaudio.data.infill import InfillData
 from deepaudio.data.speech import SpeechBatch, SpeechData, SpeechShards
 from deepaudio.discover import find, name_of_network
+from deepaudio.errors import UsageError
 from deepaudio.flow.draws import Rng, rand, randn
 from deepaudio.flow.objective import flow_matching_loss
-from deepaudio.flow.path import interpolate, noisy_start
+from deepaudio.flow.path import interpolate
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages._infill import Drawn, InfillStage, style
+from deepaudio.training.stages._infill import Drawn, Guide, InfillStage, at_scales, scales, style
 from deepaudio.training.start import initialise, with_sizes
 
 # what a stage may add to the network that it starts from; all of it starts at zero
-NEW = ("input_embed.proj_energy.", "input_embed.proj_pitch.", "style_embed.")
+NEW = ("input_embed.proj_energy.", "input_embed.proj_pitch.", "style_embed.", "guidance_embed.")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,13 @@ class SpeechStage:
     def __init__(self, recipe: Recipe):
         self.model, self.config, self.objective = _network(recipe)
         self.network = name_of_network(self.model)
-        target = "full" if self.config.prior else "smooth"  # what this flow can learn
-        self.data = build_config(SpeechData, {"target": target} | dict(recipe.data), "data")
+        if not self.config.prior:
+            message = "prompts with a mel prior need a network that takes it"
+            raise UsageError(
+                "config.prior", message, hint="set model.prior=true, or data.infill=true"
+            )
+        self.data = build_config(SpeechData, dict(recipe.data), "data")
+        self.guide = Guide(self.model) if self.config.guidance else None
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
         shards = SpeechShards(self.data, self.config.emotions)
@@ -69,38 +74,41 @@ class SpeechStage:
         given = style(batch, self.config, o, drop_all, rng)
         t = {"uniform": uniform, "logit_normal": logit_normal}[o.time](b, rng)
         x0 = randn(batch.mel.shape, rng)
-        return Drawn(drop_audio, drop_text, keep_energy, keep_pitch, given, t, x0)
+        scale = scales(self.config, drop_all, rng)
+        return Drawn(drop_audio, drop_text, keep_energy, keep_pitch, given, t, x0, scale)
 
     def loss(self, batch: SpeechBatch, rng: Rng | Drawn) -> Loss:
         o, device = self.objective, next(self.model.parameters()).device
         chance = rng if isinstance(rng, Drawn) else self.draw(batch, rng)
-        t, noise = chance.t.to(device), chance.x0.to(device)
+        t, x0 = chance.t.to(device), chance.x0.to(device)
         drop_text, pitch = chance.drop_text.to(device), None
         if self.config.pitch:
             pitch = (batch.pitch * chance.keep_pitch[:, None, None]).to(device)
         batch = SpeechBatch(*(value.to(device) for value in batch))
-        prior, x1, content = standardize(batch.prior), standardize(batch.mel), batch.content
-        if self.config.prior:
-            x0, content = noise, torch.cat([content, prior], -1)
-        else:
-            x0 = noisy_start(prior, noise)
-        cond = self.model.encode(
-            content=content,
-            content_mask=batch.target,
-            cond=x1 * batch.prompt[..., None],
-            cond_mask=batch.prompt,
-            energy=batch.energy * chance.keep_energy.to(device)[:, None, None]
+        x1 = standardize(batch.mel)
+        content = torch.cat([batch.content, standardize(batch.prior)], -1)
+        given = {name: value.to(device) for name, value in chance.style.items()} | {
+            "content": content,
+            "content_mask": batch.target,
+            "cond": x1 * batch.prompt[..., None],
+            "cond_mask": batch.prompt,
+            "energy": batch.energy * chance.keep_energy.to(device)[:, None, None]
             if self.config.energy
             else None,
-            pitch=pitch,
-            **{name: value.to(device) for name, value in chance.style.items()},
-            mask=batch.prompt | batch.target,
-            drop_audio=chance.drop_audio.to(device),
-            drop_text=drop_text,
-        )
+            "pitch": pitch,
+            "mask": batch.prompt | batch.target,
+            "drop_audio": chance.drop_audio.to(device),
+            "drop_text": drop_text,
+        }
+        cond = self.model.encode(**given)
         sample = interpolate(x0, x1, t)
+        wanted = sample.v
+        if self.guide is not None:
+            scale = chance.scale.to(device)
+            cond = at_scales(self.model, cond, scale)
+            wanted = wanted + self.guide.added(sample, t, scale, given)
         v = self.model(sample.x_t, t, cond)
-        total, weight = flow_matching_loss(v.float(), sample.v, batch.target)
+        total, weight = flow_matching_loss(v.float(), wanted, batch.target)
         parts = {"flow": float(total.detach() / weight)}
         if self.config.regression:
             heard = batch.target & ~drop_text[:, None]

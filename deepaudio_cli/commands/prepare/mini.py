@@ -49,7 +49,7 @@ def speech(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Speech shards for tts/mini, tts/mini-flow and v2s/mini, or for voice/mini (extra align)."""
+    """Speech shards for tts/mini and v2s/mini, or for voice/mini (extra align)."""
     from deepaudio.prepare.speech import write
 
     factors = tuple(factor or (1.0,))
