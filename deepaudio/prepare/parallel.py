@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,18 @@ from deepaudio.progress import Progress, counted
 
 log = logging.getLogger(__name__)
 Write = Callable[[Iterable[Item], Path], int]
+
+
+class WithModel:
+    """`write(items, place, model)` as a `Write`: every process makes the model for itself, when it writes its first part."""
+
+    def __init__(self, make: Callable[[], Any], write: Callable[[Iterable[Item], Path, Any], int]):
+        self.make, self.write = make, write
+        self.model: Any = None
+
+    def __call__(self, items: Iterable[Item], place: Path) -> int:
+        self.model = self.make() if self.model is None else self.model
+        return self.write(items, place, self.model)
 
 
 @dataclass
@@ -42,22 +55,24 @@ def write_parts(
     force: bool = False,
     engine: Engine = "processes",
     address: str | None = None,
+    device: str = "cpu",
+    whole: Callable[[Path], bool] = is_whole,
 ) -> dict[str, int | None]:
     """`write(items, out)`, or with several `jobs` OUT-0, OUT-1, ... of every jobs-th item, at the same time.
 
     With the engine ray these are written by the machines of a cluster that share the folders, and are the same.
 
-    The entries of each shard by its name; None for one that was whole already and is kept, unless `force`. `write` must be picklable, each
-    process has one thread. An error of one process is raised when the others have ended: their shards stay.
+    The entries of each shard by its name; None for one that was `whole` already and is kept, unless `force`. `write` must be picklable, each
+    process has one thread; with a `device` that may be a GPU each worker of a cluster has one where there are some. An error of one process is raised when the others have ended: their shards stay.
     """
     if not items:
         raise InputError("manifest.empty", "the manifest has no items", "is it the right one?")
     places = [out] if jobs == 1 else [out.with_name(f"{out.name}-{n}") for n in range(jobs)]
-    found: dict[str, int | None] = {str(p): None for p in places if is_whole(p) and not force}
+    found: dict[str, int | None] = {str(p): None for p in places if whole(p) and not force}
     todo = {p: list(items[n :: len(places)]) for n, p in enumerate(places) if str(p) not in found}
     todo = {place: part for place, part in todo.items() if part}
     if engine == "ray":
-        return found | on_cluster(write, todo, address, "cpu", progress)
+        return found | on_cluster(write, todo, address, device, progress)
     if jobs == 1:
         return found | {
             str(place): write(counted(part, progress), place) for place, part in todo.items()

@@ -4,7 +4,7 @@ The first eight seconds of a clip, ten for ys-24k, and up to five such windows o
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from deepaudio.errors import InputError
 from deepaudio.inference import full_size
 from deepaudio.options import ShardForm
 from deepaudio.prepare import training_window as window
-from deepaudio.prepare.parallel import on_cluster
+from deepaudio.prepare.parallel import WithModel, on_cluster
 from deepaudio.prepare.training_window import Model
 from deepaudio.presets import official
 from deepaudio.progress import Progress
@@ -63,23 +63,11 @@ def write_v2a_on_cluster(
     progress: Progress | None = None,
 ) -> list[Path]:
     """The same shards by the machines of a Ray cluster that share the folders, each with the encoders of `preset` in memory."""
-    model = partial(feature_model, preset, device, dtype)
+    write = WithModel(partial(feature_model, preset, device, dtype), partial(_write, form=form))
     parts = dict(v2a_parts(out, items, per_shard))
     todo = {shard: part for shard, part in parts.items() if not is_whole(shard)}
-    on_cluster(_Writer(model, form), todo, address, device, progress)
+    on_cluster(write, todo, address, device, progress)
     return _some([shard for shard in parts if is_whole(shard)], None)
-
-
-class _Writer:
-    """Writes shards with a model that is made at the first."""
-
-    def __init__(self, make: Callable[[], Model], form: ShardForm):
-        self.make, self.form = make, form
-        self.model: Model | None = None
-
-    def __call__(self, items: Iterable[Item], shard: Path) -> int:
-        self.model = self.model or self.make()
-        return _write(items, shard, self.model, self.form)
 
 
 @torch.inference_mode()

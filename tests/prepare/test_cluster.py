@@ -4,19 +4,25 @@ import json
 import logging
 import os
 import signal
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from deepaudio.data.manifest import Item, read_manifest
 from deepaudio.data.shards import is_whole, write_shard
 from deepaudio.errors import InputError, ResourceError, ToolError
 from deepaudio.inference import full_size
+from deepaudio.inference.model import load
+from deepaudio.media import ffmpeg
 from deepaudio.prepare import infill_shards, parallel
 from deepaudio.prepare import v2a_latents as latents
+from deepaudio.prepare.energies import write_energies
+from deepaudio.presets.trained import embedded
 from deepaudio.text.f5_tokenizer import VOCABULARY_LINES
 
 pytestmark = pytest.mark.slow
@@ -83,6 +89,40 @@ def test_shards_of_a_cluster_are_those_of_one_process(ray_here, tmp_path, comman
     expected = latents.write_v2a_shards(tmp_path / "here", items, model, 1)
     assert [p.name for p in made] == ["v2a-000", "v2a-002"]  # the second item is too short
     assert files(*made) == files(*expected)
+
+
+def test_energies_of_a_cluster_are_those_of_one_process(
+    ray_here, tmp_path, command, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # where no worker stands
+    Path("preset").symlink_to(embedded()["mini"])
+    example = Path(__file__).parents[2] / "examples/clip.mp4"
+    for start, name in enumerate("abc"):
+        # fmt: off
+        subprocess.run([ffmpeg.executable(), "-v", "error", "-ss", str(start / 2), "-i", str(example), "-t", "0.6", "-an", f"{name}.mp4"],
+                       check=True)
+        # fmt: on
+    Path("d.mp4").write_bytes(b"no video")
+    rows = [{"id": name, "video": f"{name}.mp4"} for name in "abcd"]
+    Path("items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    given = ("prepare", "energies", "items.jsonl", "out", "--preset", "preset", "--device", "cpu", "--jobs", 2, "--engine", "ray")  # fmt: skip
+    assert command(*given) == 0
+    said = capsys.readouterr().err
+    assert "left out d:" in said and "2 entries in out-0.safetensors" in said
+    model = load("mini", "cpu").v2a
+    for n, part in enumerate((items := read_manifest(Path("items.jsonl")))[k::2] for k in range(2)):
+        write_energies(Path(f"one-{n}.safetensors"), part, model)
+    assert len(items) == 4
+    made = [Path(f"out-{n}.safetensors").read_bytes() for n in range(2)]
+    assert made == [Path(f"one-{n}.safetensors").read_bytes() for n in range(2)]
+    contours = load_file("out-0.safetensors") | load_file("out-1.safetensors")
+    assert sorted(contours) == ["a", "b", "c"] and not torch.equal(contours["a"], contours["b"])
+
+    Path("out-1.safetensors").unlink()
+    assert command(*given) == 0
+    said = capsys.readouterr().err
+    assert "out-0.safetensors is whole already" in said and "1 entries in" in said
+    assert Path("out-1.safetensors").read_bytes() == made[1]
 
 
 def test_a_bad_part_and_a_dead_worker_leave_the_others(ray_here, tmp_path, caplog):

@@ -20,7 +20,7 @@ from deepaudio_cli.commands.prepare.shards import (
     Shard,
     check_engine,
     part_of,
-    refuse_existing,
+    report,
     write_shards,
 )
 from deepaudio_cli.console import Console
@@ -62,9 +62,17 @@ def v2a(
 @app.command("energies")
 def energies(
     source: Manifest,
-    out: Annotated[Path, typer.Argument(help="Contours by id: a .safetensors file.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            help="Contours by id: OUT.safetensors, or with --jobs OUT-0.safetensors, ..."
+        ),
+    ],
     preset: opt.Preset = PRESET,
     steps: Annotated[int | None, typer.Option(help="Steps of a full size's flow.", min=1)] = None,
+    jobs: Jobs = 1,
+    engine: EngineOf = "processes",
+    address: Address = None,
     of: Of = None,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "auto",
@@ -75,19 +83,15 @@ def energies(
 ) -> None:
     """Energy contours that a preset's M_v2a predicts, for V2S tuning (v2s/*)."""
     console = Console("prepare energies", json, verbose, quiet)
-    from deepaudio.inference.model import load
     from deepaudio.options import SampleOptions
-    from deepaudio.prepare.energies import write_energies
+    from deepaudio.prepare.energies import SUFFIX, write_files_of_energies
 
-    items, out = part_of(source, out.with_name(out.name.removesuffix(".safetensors")), of)
-    out = out.with_name(f"{out.name}.safetensors")
-    refuse_existing(out, force)
-    model = load(preset, device, dtype=dtype)
+    check_engine(engine, address)
+    items, out = part_of(source, out.with_name(out.name.removesuffix(SUFFIX)), of)
+    made = partial(write_files_of_energies, out, items, preset, SampleOptions(steps=steps))
     with console.progress() as progress:
-        options = SampleOptions(steps=steps)
-        count = write_energies(out, counted(items, progress), model.v2a, options)
-    console.say(f"{count} contours")
-    console.result({"output": out, "contours": count}, out)
+        counts = made(jobs, engine, address, device, dtype, force, progress)
+    report(console, counts)
 
 
 @app.command("infill")

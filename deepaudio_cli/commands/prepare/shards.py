@@ -51,7 +51,7 @@ def write_one(console: Console, out: Path, force: bool, write) -> None:
     from deepaudio.data.shards import is_whole
 
     count = write() if force or not is_whole(out) else None
-    _report(console, {str(out): count})
+    report(console, {str(out): count})
 
 
 def part_of(source: Path, out: Path, of: str | None) -> tuple[list, Path]:
@@ -87,10 +87,11 @@ def write_shards(
     items, out = part_of(source, out, of)
     with console.progress() as progress:
         counts = write_parts(write, items, out, jobs, progress, force, engine, address)
-    _report(console, counts)
+    report(console, counts)
 
 
-def _report(console: Console, counts: dict[str, int | None]) -> None:
+def report(console: Console, counts: dict[str, int | None]) -> None:
+    """Says what was written and what was kept: the entries of each shard, or None, by its name."""
     for place, count in counts.items():
         console.say(
             f"{place} is whole already, --force writes it anew"
