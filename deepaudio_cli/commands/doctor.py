@@ -13,6 +13,7 @@ import typer
 from deepaudio import __version__
 from deepaudio.errors import DeepAudioError, ToolError
 from deepaudio.libraries import installed, needed, optional, requirements, unfit
+from deepaudio.separation import PACKAGE as SEPARATOR
 from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console, printable
 
@@ -47,6 +48,7 @@ LOADED = (  # those that come with compiled code, which may not fit this machine
     "hibari.tts",
 )
 JUDGES = ("faster-whisper", "resemblyzer", "speechmos")
+EXTRAS = {"judges": JUDGES, "separate": (SEPARATOR,)}
 LOW_DISK = 1 << 30
 
 
@@ -71,7 +73,7 @@ def doctor(
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": _packages(faults),
-        "judges": {name: installed(name) for name in JUDGES},
+        **{extra: {name: installed(name) for name in names} for extra, names in EXTRAS.items()},
         "ffmpeg": _ffmpeg(faults),
         "device": _device(faults),
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
@@ -144,8 +146,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"deepaudio {facts['deepaudio']}, python {facts['python']}, {sys.platform}"]
     lines += [f"{name} {version or 'missing'}" for name, version in facts["packages"].items()]
     lines += [
-        f"{name} {version or 'not installed (extra: judges)'}"
-        for name, version in facts["judges"].items()
+        f"{name} {version}"
+        if version
+        else f"{name} not installed (pip install 'deepaudio[{extra}]')"
+        for extra in EXTRAS
+        for name, version in facts[extra].items()
     ]
     lines.append(
         f"ffmpeg {facts['ffmpeg']['path'] or 'missing'}: {facts['ffmpeg']['version'] or ''}"

