@@ -19,7 +19,7 @@ RUNS = HERE / "runs.tsv"
 PAGE = ROOT / "docs" / "robustness.md"
 HEAD = """# What happens with bad input
 
-The 75 cases in which a tool for dubbing is given something bad or is disturbed: what happens, the exit code, and the tests that show it.
+The 77 cases in which a tool for dubbing is given something bad or is disturbed: what happens, the exit code, and the tests that show it.
 `python -m tests.robustness` runs these tests and writes this page; it is written only when all of them pass. In every case inputs and
 earlier outputs stay as they were, and no traceback is shown. The long runs at the end have commands of their own.
 """
