@@ -105,7 +105,7 @@ def test_training_learns_what_two_evaluations_give(tmp_path):
     shard = toy(tmp_path, True, False)
     (tmp_path / "first").mkdir()
     first = recipe(tmp_path / "first", shard, emotions=["angry", "calm"])
-    with pytest.raises(InputError, match="guidance is learned .* init_from is missing"):
+    with pytest.raises(InputError, match=r"guidance is learned .* init_from is missing"):
         recipe(tmp_path, shard, emotions=["angry", "calm"], guidance=3.0)
     begun = fit(tts.build(first), first).model
     sizes = first.model | {"guidance": 3.0}
