@@ -27,20 +27,21 @@ def test_following_moves_the_level_towards_the_contour():
     assert torch.equal(follow_energy(mel, torch.zeros(200)), mel)
 
 
-def test_first_and_last_sounds_are_as_loud_as_those_of_the_prior_and_the_rest_is_left():
+def test_first_and_last_sounds_are_heard_where_those_of_the_prior_are_and_the_rest_is_left():
     prior = torch.full((100, 100), -12.0)
     prior[20:80] = -2.0
+    prior[20:24] = -5.0
     faded = prior.clone()
-    faded[20:24] -= 2.0
-    faded[70:80] -= 2.0
-    faded[50] -= 2.0
-    made = edges_heard(faded, prior)
-    assert torch.allclose(made[20:50], prior[20:50]) and torch.allclose(made[51:80], prior[51:80])
-    assert torch.equal(made[50], faded[50]) and torch.equal(made[:20], faded[:20])
-    assert torch.equal(edges_heard(prior + 1, prior), prior + 1), "nothing gets quieter"
-    far = prior.clone()
-    far[75:80] = -12.0
-    assert torch.allclose(edges_heard(far, prior)[75:80], torch.tensor(-9.0)), "by 3 nepers at most"
+    faded[20:24] -= 4.0  # heard in the prior, not any more
+    faded[75:80] -= 5.0
+    faded[50] -= 5.0
+    made = edges_heard(faded, prior, depth=3.6)
+    assert torch.allclose(made[20:24], torch.tensor(-5.6))
+    assert torch.allclose(made[75:80], torch.tensor(-5.6))
+    assert torch.equal(made[24:75], faded[24:75]) and torch.equal(made[:20], faded[:20])
+    assert torch.equal(edges_heard(prior, prior), prior), "what is heard stays as it is"
+    silence = torch.full((10, 100), -12.0)
+    assert edges_heard(silence, silence).shape == (10, 100)
 
 
 def test_active_span_and_silence():

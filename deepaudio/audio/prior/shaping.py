@@ -51,9 +51,9 @@ def follow_energy(
 
 
 def edges_heard(
-    mel: Float[Tensor, "n c"], prior: Float[Tensor, "n c"], width: int = 10, limit: float = 3.0
+    mel: Float[Tensor, "n c"], prior: Float[Tensor, "n c"], width: int = 10, depth: float = 3.6
 ) -> Float[Tensor, "n c"]:
-    """`mel` whose first and last `width` frames of speech are no quieter than those of `prior`, by at most `limit` nepers.
+    """`mel` whose first and last `width` frames of speech are within `depth` nepers of its loudest frame where those of `prior` are.
 
     A flow lets the first and the last sound of a line fade, which would then begin later or end sooner than it was planned.
     """
@@ -63,5 +63,8 @@ def edges_heard(
     place = torch.arange(len(mel))
     near = (place >= spoken[0]) & (place <= spoken[-1])
     near &= (place < spoken[0] + width) | (place > spoken[-1] - width)
-    louder = (prior.exp().mean(1) / mel.exp().mean(1)).log().clamp(0, limit)
-    return mel + (near * louder)[:, None]
+    level, wanted = (x.exp().mean(1).log() for x in (mel, prior))
+    lift = (
+        torch.minimum(wanted - wanted.max(), torch.tensor(-depth)) - (level - level.max())
+    ).clamp(min=0)
+    return mel + (near * lift)[:, None]
