@@ -99,7 +99,7 @@ class EngineDefaults:
 MINI_SOUND = EngineDefaults()
 # draft is the mel prior that the flow is conditioned on; noise at its start costs words and quality (docs/mini.md)
 MINI_SPEECH = EngineDefaults(
-    MappingProxyType({"draft": 0, "normal": 8, "high": 16}),
+    MappingProxyType({"draft": 0, "normal": 4, "high": 8}),
     guidance_scale=1.5,
     sway=-1.0,
     noise_scale=0.0,
