@@ -58,8 +58,7 @@ class Guide:
     """
 
     def __init__(self, model: nn.Module):
-        last = model.guidance_embed.mlp[-1].weight  # it begins at zero
-        learned = not last.is_meta and bool(last.any())
+        learned = bool(model.guidance_embed.mlp[-1].weight.any())
         self.model = model if learned else copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
