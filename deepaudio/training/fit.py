@@ -121,7 +121,7 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> 
     if recipe.compile:
         compiled(stage.model)
         guide = getattr(stage, "guide", None)
-        if guide is not None and guide.model is not stage.model:
+        if guide is not None:
             compiled(guide.model)
     rng = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed + ranks.rank)

@@ -51,15 +51,13 @@ def scales(config: Any, drop_all: Tensor, rng: Rng) -> Tensor | None:
 
 
 class Guide:
-    """The network from which what guidance adds to a velocity is learned: the one that a run begins with, frozen.
+    """The network that a run began with, frozen: what guidance adds to a velocity is learned from it.
 
-    One that gives its own targets is in a loop that grows while it cannot yet tell the scales apart. One that has learned them
-    already is its own guide, so that it can be tuned to something new.
+    A network that gave its own targets would be in a loop that grows while it cannot yet tell the scales apart.
     """
 
     def __init__(self, model: nn.Module):
-        learned = bool(model.guidance_embed.mlp[-1].weight.any())
-        self.model = model if learned else copy.deepcopy(model).eval().requires_grad_(False)
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
     def added(
