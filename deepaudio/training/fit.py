@@ -141,6 +141,7 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> 
     ):
         if ranks.first:
             saves.note_call(folder, step, recipe, ranks, called)
+        watch.resumed(step, losses, amp, ema)
         skipped = 0
         while step < recipe.steps:
             lr = schedule.rate(step, recipe.optim)

@@ -81,7 +81,7 @@ def test_the_help_names_every_script_format_and_the_steps_of_each_quality():
     words = " ".join(done.stdout.replace("│", " ").split())
     for kind in formats():
         assert re.search(rf"\b{kind}\b", words, re.IGNORECASE), kind
-    assert "draft 0, normal 8, high 16 for speech of mini" in words
+    assert "draft 0, normal 4, high 8 for speech of mini" in words
 
 
 def test_dub_script_with_speakers(run, silent_clip, voice, tmp_path):

@@ -12,9 +12,9 @@ from deepaudio.discover import find
 from deepaudio.training import recipe as recipes
 from deepaudio.training.fit import fit
 
-KILLS, STEPS = 20, 200
+KILLS, STEPS, LOG_EVERY = 20, 200, 3
 PAIRS = [
-    "device=cpu", "dtype=float32", f"steps={STEPS}", "save_every=2", "log_every=3", "ema=0.9", 
+    "device=cpu", "dtype=float32", f"steps={STEPS}", "save_every=2", f"log_every={LOG_EVERY}", "ema=0.9", 
     "model.dropout=0.1", "model.dim=32", "model.heads=1", "model.depth=1", "watch.tensorboard=false", "watch.keep_last=2",
     "watch.validation.data.shards=[synthetic]", "watch.validation.every=20", "watch.validation.batches=1",
 ]  # fmt: skip
@@ -72,4 +72,5 @@ def test_twenty_kills_change_no_bit(tmp_path):
     assert not [name for name in one if not torch.equal(one[name], two[name])]
     assert {row["step"] for row in figures} >= {row["step"] for row in others}
     last = {row["step"]: row for row in others}
-    assert all(last[row["step"]] == row for row in figures[-3:])
+    settled = max(began) + LOG_EVERY  # the first line of a call is the mean of fewer steps
+    assert all(last[row["step"]] == row for row in figures if row["step"] > settled)

@@ -20,6 +20,7 @@ from deepaudio.training.watch import metrics
 from deepaudio.training.watch.held_out import TIMES
 from deepaudio.training.watch.losses import AT_LEAST, Losses
 from deepaudio.training.watch.runs import find_runs, read_run
+from deepaudio.training.watch.watcher import Watcher
 
 VALIDATION = ["watch.validation.data.shards=[synthetic]", "watch.validation.every=4"]
 
@@ -123,6 +124,22 @@ def test_the_best_and_the_last_models_are_kept(tmp_path, monkeypatch):
     again = trained("mof/smoke", tmp_path / "b", "steps=12")
     best, then = (load_file(x / "model.safetensors") for x in (run.folder / "best", again.model))
     assert all(torch.equal(best[key], then[key]) for key in best)
+
+
+def test_a_validation_that_a_kill_left_out_is_made_up_for(tmp_path, monkeypatch):
+    """The run ends between its save and the validation of it, which had the best model."""
+    pairs = [*VALIDATION, "steps=8", "save_every=4", "optim.lr=3e-2"]
+    trained("tts/smoke", tmp_path / "whole", *pairs)
+    with monkeypatch.context() as patched, pytest.raises(Interrupt):
+        patched.setattr(
+            Watcher, "_validate", lambda *given: interrupted_at(4)(SimpleNamespace(step=4))
+        )
+        trained("tts/smoke", tmp_path / "cut", *pairs)
+    assert not rows(tmp_path / "cut", "validation")
+    trained("tts/smoke", tmp_path / "cut", *pairs)
+    assert rows(tmp_path / "cut", "validation") == rows(tmp_path / "whole", "validation")
+    one, two = (load_file(tmp_path / n / "best" / "model.safetensors") for n in ("whole", "cut"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_figures_of_updates_that_were_lost_are_taken_out(tmp_path):

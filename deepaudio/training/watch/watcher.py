@@ -50,6 +50,7 @@ class Watcher:
             with ranks.first_goes_ahead(), torch.random.fork_rng():
                 self.held_out = HeldOut(recipe, stage)
         seen = [row for row in metrics.rows(folder) if row["step"] <= step]
+        self.validated = {row["step"] for row in seen if "validation" in row}
         validations = [row["validation"] for row in seen if "validation" in row]
         self.best = min(validations, default=None)
         self.last_validation = validations[-1] if validations else None
@@ -73,6 +74,12 @@ class Watcher:
             self._due(step, part)
             for part in (self.recipe.watch.validation, self.recipe.watch.samples)
         )
+
+    def resumed(self, step: int, losses: Callable, amp: Any, ema: Ema | None) -> None:
+        """The validation of the save from which a run goes on, where the call before ended in between."""
+        if step and self._due(step, self.recipe.watch.validation) and step not in self.validated:
+            self._validate(step, losses, amp, ema)
+            self.validation, self.is_best = None, False  # no line of its own
 
     def saved(self, step: int, losses: Callable, amp: Any, ema: Ema | None) -> None:
         """What follows a save: the model is kept, validated, heard."""
@@ -133,9 +140,9 @@ class Watcher:
             self.best = self.validation
         if not self.ranks.first:
             return
-        self._write(step, values)
         if self.is_best and self.recipe.watch.keep_best:
             keep(self.folder / "model", self.folder / BEST)
+        self._write(step, values)  # last: it says that this was done
 
     def _sample(self, step: int) -> None:
         """A failure does not end the run: it is said."""
