@@ -150,7 +150,7 @@ Guidance = Annotated[
     float | None,
     machine_option(
         help="Guidance scale; 1 is off. By default each network's own: "
-        f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini.",
+        f"{MINI_SOUND.guidance_scale:g} for audio and {MINI_SPEECH.guidance_scale:g} for speech of mini, which takes 1 to 3.",
         min=0,
         max=50,
     ),
