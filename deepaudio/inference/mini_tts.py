@@ -82,7 +82,6 @@ class TextToSpeech:
     """
 
     sample_rate = SAMPLE_RATE
-    defaults = MINI_SPEECH
     margin = EDGE
 
     def __init__(
@@ -96,6 +95,7 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
+        self.defaults = MINI_SPEECH.guided_at(network.config.default_guidance)
         if not network.config.prior:
             raise WeightsError(
                 "weights.prior",
