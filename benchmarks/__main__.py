@@ -2,6 +2,7 @@
 
     python -m benchmarks [--only gate tts spoken voices v2s foley speed] [--limit N] [--out runs/bench]
     python -m benchmarks --only dubs pairs [--limit N] [--out runs/table]
+    python -m benchmarks --only own                 (M_tts tuned on one's own recordings; extra `align`)
 
 Every table is one that `deepaudio eval` makes; this only lays out the sets, adds the few figures
 that are no metric (nearest voice, speed) and compares with the goals. Needs the judges extra; the
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import paper_tables, sets, spoken
+from benchmarks import own_voice, paper_tables, sets, spoken
 from deepaudio.data.corpora.v2c import with_setting
 from deepaudio.data.manifest import Item, write_manifest
 from deepaudio.errors import DeepAudioError
@@ -36,7 +37,7 @@ from deepaudio.reports import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("gate", "tts", "spoken", "voices", "v2s", "foley", "speed")
-MORE_PARTS = ("dubs", "pairs")  # only when asked for
+MORE_PARTS = ("dubs", "pairs", "own")  # only when asked for
 V2S_METRICS = (
     "wer", "wer_pooled", "speaker_similarity", "prompt_similarity", "mcd", "mcd_sl", "mos",
     "energy_correlation", "energy_lag", "start_error", "end_error", "length_error",
@@ -199,6 +200,10 @@ class Bench:
     def pairs(self) -> None:
         """Synthesised against real utterances."""
         paper_tables.pairs(self)
+
+    def own(self) -> None:
+        """The preset tuned on a minute of each of three voices."""
+        own_voice.measure(self)
 
     def _edges(self, items: list[Item], system) -> tuple[float | None, float | None]:
         """Mean start and end errors, both spans found by the same detector; None if one is missing."""

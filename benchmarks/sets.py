@@ -6,11 +6,13 @@ and never shipped.
 """
 
 import csv
+import re
 from pathlib import Path
 
 from deepaudio.data.corpora.grid import grid_items
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
+from deepaudio.media.audio import read_audio
 
 SENTENCES = (
     "The kettle is on, and the bread came out of the oven ten minutes ago.",
@@ -105,6 +107,7 @@ VOICES = {
 SENTENCES_A_VOICE = 5
 PAIRS, REAL, SYNTHESISED = "gt_vs_tts_libritts", "_ground-truth", "_synthesized"
 GRID_CLIPS = 30
+RATE = 16_000
 
 
 def voice_items(media: Path) -> list[Item]:
@@ -125,6 +128,19 @@ def voice_items(media: Path) -> list[Item]:
             )
         )
     return items
+
+
+def recordings_of(media: Path, voice: str, shortest: float = 3.0) -> list[Item]:
+    """Recordings of `shortest` seconds and more whose text is known, of a voice of which there are several; by name."""
+    prompt = VOICES[voice][0]
+    pattern = re.sub(r"[-_]?\d+(?=\.\w+$)", "*", prompt)
+    words = _transcripts(media)
+    items = [
+        Item(id=path.stem, audio=str(path), text=words.get(str(path.relative_to(media))), speaker=voice)
+        for path in sorted(media.glob(pattern))
+        if len(read_audio(path, RATE)) >= shortest * RATE
+    ]
+    return [item for item in items if item.text]
 
 
 def sentence_items(voice: Path, voice_text: str | None = None) -> list[Item]:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ from deepaudio.models.mof.knowledge import EMPTY, Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_SPEECH, SampleOptions
 
+log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
@@ -265,9 +267,15 @@ class TextToSpeech:
             learned=learned,
         )
         grid = sway(linear(options.steps), options.sway)
+        begin, grid = on_device(begin), grid.to(self.device)
         half = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
-            return euler(field, on_device(begin), grid.to(self.device))[0].float()
+            made = euler(field, begin, grid)[0].float()
+        if half and not made.isfinite().all():
+            log.warning("half precision failed in the flow of speech: computed again in float32")
+            with torch.autocast(self.device.type, enabled=False):
+                made = euler(field, begin, grid)[0].float()
+        return made
 
 
 def _in_hertz(pitch: Float[Tensor, " n"], middle: float | None) -> np.ndarray:

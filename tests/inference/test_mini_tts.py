@@ -121,6 +121,21 @@ def flow(tts):
     return TextToSpeech(dit.Model(config), tts.vocoder, tts.timbre_encoder)
 
 
+def test_half_precision_that_fails_is_computed_again_in_float32(flow, voice, monkeypatch, caplog):
+    options = SampleOptions(steps=2, guidance_scale=1.0)
+    whole = flow.speak(LINE, voice, duration=2.0, options=options)
+    forward = dit.Model.forward
+
+    def failing(network, x_t, t, cond):
+        velocity = forward(network, x_t, t, cond)
+        return velocity * float("nan") if torch.is_autocast_enabled("cpu") else velocity
+
+    monkeypatch.setattr(dit.Model, "forward", failing)
+    half = TextToSpeech(flow.network, flow.vocoder, flow.timbre_encoder, dtype=torch.bfloat16)
+    assert torch.equal(half.speak(LINE, voice, duration=2.0, options=options), whole)
+    assert "computed again in float32" in caplog.text
+
+
 def test_a_flow_that_knows_nothing_ends_at_the_prior(flow, voice):
     said, prior = (
         log_mel(flow.speak(LINE, voice, duration=2.0, options=options)[None])[0]
