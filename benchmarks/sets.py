@@ -136,7 +136,12 @@ def recordings_of(media: Path, voice: str, shortest: float = 3.0) -> list[Item]:
     pattern = re.sub(r"[-_]?\d+(?=\.\w+$)", "*", prompt)
     words = _transcripts(media)
     items = [
-        Item(id=path.stem, audio=str(path), text=words.get(str(path.relative_to(media))), speaker=voice)
+        Item(
+            id=path.stem,
+            audio=str(path),
+            text=words.get(str(path.relative_to(media))),
+            speaker=voice,
+        )
         for path in sorted(media.glob(pattern))
         if len(read_audio(path, RATE)) >= shortest * RATE
     ]
