@@ -76,7 +76,7 @@ def write_script(place: Path, lines: list[tuple[float, float, str]]) -> Path:
         "txt": "\n".join(text for _, _, text in lines),
         "srt": cues[","],
         "vtt": f"WEBVTT\n\n{cues['.']}",
-        "json": json.dumps({"schema": 1, "lines": rows}),
+        "json": json.dumps({"lines": rows}),
     }[kind]
     place.write_text(text + "\n", encoding="utf-8")
     return place

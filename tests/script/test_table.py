@@ -62,7 +62,8 @@ def test_bad_csv_names_row_and_column(text, words):
     ("text", "words"),
     [
         ('{"schema": 2, "lines": []}', "/schema: is 2"),
-        ('{"lines": []}', "/schema: is None"),
+        ('{"schema": null, "lines": []}', "/schema: is None"),
+        ('{"line": []}', "/lines: a list"),
         ('{"schema": 1}', "/lines: a list"),
         ('{"schema": 1, "lines": [{"text": "a"}, 5]}', "/lines/1: an object"),
         ('{"schema": 1, "lines": [{"text": "a", "start": NaN}]}', "NaN is not a number"),
@@ -121,6 +122,12 @@ def test_emitted_json_is_plain_json_with_all_fields():
         "id": "1", "start": 1.235, "end": None, "speaker": None, "text": "Hi", "language": None,
         "speed": 1.0, "instruction": None, "dub": True, "mood": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ['{"lines": [{"text": "Hi."}]}', '[{"text": "Hi."}]'])
+def test_json_by_hand_needs_no_version(text):
+    (line,) = script.read(text).lines
+    assert line.text == "Hi."
 
 
 def test_lst():

@@ -75,12 +75,13 @@ def parse_csv(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
 
 
 def parse_json(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
-    """`{"schema": 1, "lines": [{"text": ..., "start": ...}, ...]}`, or only the list; as `emit` writes it."""
+    """`{"schema": 1, "lines": [{"text": ..., "start": ...}, ...]}` as `emit` writes it; without `schema`, or only the list, as people write it."""
     document = load_json(text)
     rows, pointer = document, ""
     if isinstance(document, dict):
-        if document.get("schema") != SCHEMA or isinstance(document.get("schema"), bool):
-            message = f"/schema: is {document.get('schema')!r}; this version reads {SCHEMA}"
+        version = document.get("schema", SCHEMA)
+        if version != SCHEMA or isinstance(version, bool):
+            message = f"/schema: is {version!r}; this version reads {SCHEMA}"
             raise InputError("script.json", message, pointer="/schema")
         rows, pointer = document.get("lines"), "/lines"
     if not isinstance(rows, list):
