@@ -15,6 +15,8 @@ import time
 from itertools import chain
 from pathlib import Path
 
+import pysubs2
+
 from benchmarks import sets
 from deepaudio.judges import open_judge
 from deepaudio.media.audio import read_audio
@@ -51,34 +53,24 @@ def script(seconds: float, number: int, sentences: list[str]) -> list[tuple[floa
     return [(*span, text) for span, text in zip(times, texts, strict=True)]
 
 
-def stamp(seconds: float, mark: str) -> str:
-    """Time of a subtitle, with `mark` before the milliseconds."""
-    whole = round(seconds * 1000)
-    return f"{whole // 3_600_000:02d}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}{mark}{whole % 1000:03d}"
-
-
 def write_script(place: Path, lines: list[tuple[float, float, str]]) -> Path:
     """The lines in the format of the suffix; plain text has no times."""
-    kind = place.suffix.removeprefix(".")
-    cues = {
-        mark: "\n\n".join(
-            f"{n}\n{stamp(start, mark)} --> {stamp(end, mark)}\n{text}"
-            for n, (start, end, text) in enumerate(lines, 1)
-        )
-        for mark in ",."
-    }
-    if kind == "csv":
-        with place.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows([("start", "end", "text"), *lines])
-        return place
     rows = [{"start": start, "end": end, "text": text} for start, end, text in lines]
-    text = {
-        "txt": "\n".join(text for _, _, text in lines),
-        "srt": cues[","],
-        "vtt": f"WEBVTT\n\n{cues['.']}",
-        "json": json.dumps({"lines": rows}),
-    }[kind]
-    place.write_text(text + "\n", encoding="utf-8")
+    if place.suffix in (".srt", ".vtt"):
+        cues = pysubs2.SSAFile()
+        cues.events = [
+            pysubs2.SSAEvent(pysubs2.make_time(s=a), pysubs2.make_time(s=b), t) for a, b, t in lines
+        ]
+        cues.save(str(place))
+    elif place.suffix == ".csv":
+        with place.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, ("start", "end", "text"))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif place.suffix == ".json":
+        place.write_text(json.dumps({"lines": rows}), encoding="utf-8")
+    else:
+        place.write_text("".join(f"{row['text']}\n" for row in rows), encoding="utf-8")
     return place
 
 
@@ -88,13 +80,15 @@ def manifest(media: Path, out: Path, count: int) -> list[dict]:
     sentences, jobs = list(sets.SENTENCES), []
     (out / "scripts").mkdir(parents=True, exist_ok=True)
     for number, (kind, path) in enumerate(clips(media, count)):
-        lines = script(probe(path, allow_damaged=True).duration, number, sentences)
+        seconds = probe(path, allow_damaged=True).duration
+        lines = script(seconds, number, sentences)
         place = out / "scripts" / f"{number:02d}.{FORMATS[number % len(FORMATS)]}"
         voice = voices[VOICES[number % len(VOICES)]]
         job = {"id": f"{number:02d}-{kind}", "clip": str(path), "ref": voice.audio}
         job |= {"script": str(write_script(place, lines))}
         job |= {"audio": "mix" if kind == "foley" else "replace"}
-        jobs.append({"job": job, "kind": kind, "text": " ".join(text for _, _, text in lines)})
+        text = " ".join(text for _, _, text in lines)
+        jobs.append({"job": job, "kind": kind, "text": text, "seconds": seconds})
     rows = "".join(json.dumps(each["job"]) + "\n" for each in jobs)
     (out / "jobs.jsonl").write_text(rows, encoding="utf-8")
     return jobs
@@ -116,7 +110,7 @@ def main() -> int:
     started = time.monotonic()
     done = subprocess.run(line)
     took = time.monotonic() - started
-    seconds = sum(probe(each["job"]["clip"], allow_damaged=True).duration for each in jobs)
+    seconds = sum(each["seconds"] for each in jobs)
     print(f"\n{len(jobs)} clips, {seconds / 60:.1f} min of them, in {took / 60:.1f} min")
     print("exit code", done.returncode, "\n\n| kind | dubbed | WER | DNSMOS |\n|---|---|---|---|")
     transcribe, quality = open_judge("whisper-base"), open_judge("dnsmos")
@@ -132,7 +126,10 @@ def main() -> int:
             heard.append(transcribe(sound, RATE))
             texts.append(each["text"])
             scores.append(quality(sound, RATE)["overall"])
-        mean = sum(scores) / max(1, len(scores))
+        if not heard:
+            print(f"| {kind} | 0 of {len(own)} | | |")
+            continue
+        mean = sum(scores) / len(scores)
         rate = 100 * wer_pooled(texts, heard)
         print(f"| {kind} | {len(heard)} of {len(own)} | {rate:.1f} % | {mean:.2f} |", flush=True)
     return done.returncode

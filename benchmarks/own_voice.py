@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import sets
 from deepaudio.data.manifest import Item
+from deepaudio.errors import InputError
 from deepaudio.evaluation.predict import predict
 from deepaudio.inference.model import load
 from deepaudio.media.audio import read_audio
@@ -91,7 +92,10 @@ def _heard(bench, items: list[Item], system, kept_out: list[Path]) -> list[dict[
     real = [speaker(read_audio(path, 16000), 16000) for path in kept_out]
     rows = []
     for item in items:
-        sound = read_audio(system.output(item), 16000)
+        output = system.output(item)
+        if output is None:
+            raise InputError("own.missing", f"{system.name} said nothing for {item.id}")
+        sound = read_audio(output, 16000)
         own = speaker(sound, 16000)
         found = count(item.text, transcribe(sound, 16000))
         rows.append(
