@@ -1,6 +1,7 @@
 """Every error a user can cause or meet, with its exit code (behaviour.md, section 1)."""
 
 import errno
+import os
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
@@ -107,3 +108,17 @@ BACKSLASHES = (
     "in JSON a backslash is written twice, C:\\\\clips\\\\a.mp4; slashes work too: C:/clips/a.mp4"
 )
 """Hint for a Windows path in a manifest or script."""
+
+
+def check_name(name: str, code: str, where: str, **more: object) -> None:
+    """InputError where no file can have this name: a NUL, or half of a character (a lone surrogate that stands for no byte)."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        wrong = f"half of a character, U+{ord(name[error.start]):04X}"
+    else:
+        if "\0" not in name:
+            return
+        wrong = "NUL"
+    hint = "write its name again"
+    raise InputError(code, f"{where} holds {wrong}, which no name of a file has", hint, **more)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deepaudio.errors import BACKSLASHES, InputError, UsageError
+from deepaudio.errors import BACKSLASHES, InputError, UsageError, check_name
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -52,7 +52,7 @@ NAMES = tuple(entry.name for entry in fields(Item))
 def read_manifest(path: Path) -> list[Item]:
     """Items of a JSONL manifest; relative paths are taken from the manifest's folder.
 
-    InputError (with the line) for a missing or empty file, bad JSON, unknown keys, repeated ids.
+    InputError (with the line) for a missing or empty file, bad JSON, unknown keys, values of another type, names that no file has, repeated ids.
     """
     path = Path(path)
     if not path.is_file():
@@ -85,7 +85,8 @@ def write_manifest(path: Path, items: Iterable[Item]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     partial = path.with_name(path.name + ".part")
-    with partial.open("w", encoding="utf-8") as stream:
+    # bytes of a file name that are no text are written as JSON writes them, \udcff
+    with partial.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         for item in items:
             row = {name: value for name, value in asdict(item).items() if value not in (None, {})}
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -159,6 +160,13 @@ def _parse(line: str, number: int, path: Path) -> Item:
             line=number,
         )
     row["id"] = str(row["id"])
+    for key, value in row.items():
+        kind, word = (dict, "an object") if key == "extra" else (str, "text")
+        if not isinstance(value, kind) and (value is not None or key == "extra"):
+            message = f"{path.name}:{number}: '{key}' is not {word}"
+            raise InputError("manifest.value", message, line=number)
+        if key in ("id", *PATH_FIELDS) and value is not None:
+            check_name(value, "manifest.path", f"{path.name}:{number}: '{key}'", line=number)
     return Item(**row)
 
 

@@ -10,13 +10,14 @@ from typing import Any, BinaryIO, get_args
 
 from deepaudio.discover import suggest
 from deepaudio.dubbing.jobs import Cast, DubJob
-from deepaudio.errors import BACKSLASHES, DeepAudioError, InputError
+from deepaudio.errors import BACKSLASHES, DeepAudioError, InputError, check_name
 from deepaudio.media.output import beside
 from deepaudio.options import AudioMode, Bed, LoudnessName
 from deepaudio.text.languages import find_language
 
 MAX_LINE = 1 << 20
 FILES = ("clip", "script", "ref")
+NAMES = (*FILES, "id", "output")  # what a file is called by
 JOB_WORDS = ("instruction", "prompt", "negative", "language")
 WORDS = ("id", "text", "ref_text", "output", *JOB_WORDS)
 SAMPLING = {
@@ -134,6 +135,7 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
             )
         if key in (*FILES, *WORDS) and not isinstance(value, str):
             raise InputError("manifest.row", f"line {number}: '{key}' is not text", line=number)
+    named = {key: row[key] for key in NAMES if key in row}
     made = dict(row)
     for key in FILES:
         if key in row:
@@ -146,7 +148,10 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
             raise InputError(
                 "manifest.row", f"line {number}: 'voices' is not name: file", line=number
             )
+        named |= {f"voices.{name}": file for name, file in row["voices"].items()}
         made["voices"] = {name: os.path.join(folder, file) for name, file in row["voices"].items()}
+    for key, value in named.items():
+        check_name(value, "manifest.path", f"line {number}: '{key}'", line=number)
     return made
 
 
@@ -250,7 +255,7 @@ def _output(item: BatchItem, out_dir: Path, common: Path) -> Path:
 def _inside(name: str, number: int) -> Path:
     """A relative path that stays below the output folder."""
     path = Path(name)
-    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
+    if path.is_absolute() or ".." in path.parts or not path.name:
         message = f"line {number}: {name!r} does not lie below the output folder"
         raise InputError("manifest.output", message, line=number)
     return path

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepaudio.dubbing.batch import attempt, is_finished, items_of, loaded
 from deepaudio.dubbing.batch_manifest import BatchItem
-from deepaudio.dubbing.engines.processes import pool, processes_for
+from deepaudio.dubbing.engines.processes import in_worker, pool, processes_for
 from deepaudio.dubbing.jobs import BatchJob, DubJob
 from deepaudio.dubbing.record import plain
 from deepaudio.errors import BatchError, DeepAudioError, ResourceError
@@ -188,7 +188,7 @@ def _outcome(
     workers: ProcessPoolExecutor, job: DubJob, batch: BatchJob
 ) -> dict[str, Any] | DeepAudioError:
     try:
-        return workers.submit(_work, job, batch).result()
+        return workers.submit(in_worker, _work, job, batch).result()
     except BrokenProcessPool as error:
         message = f"{job.clip}: its process was killed; out of memory?"
         raise ResourceError("batch.killed", message) from error

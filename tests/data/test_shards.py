@@ -14,6 +14,7 @@ from deepaudio.audio.mel import n_frames
 from deepaudio.audio.prosody import prosody
 from deepaudio.data import infill, offsets, smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
+from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.data.shards import read_shard, rows_of, shared_in, write_shard
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
@@ -333,3 +334,10 @@ def test_a_bad_recording_is_named_and_left_out_and_parts_are_made_apart(tmp_path
     assert sorted(both.rows.tolist()) == [[47, 0, 0], [47, 0, 1], [47, 1, 0]]
     assert command(*arguments, "--shard", "3/2") == 2
     assert "is not I/N" in capsys.readouterr().err
+
+
+def test_a_manifest_keeps_bytes_of_a_name_that_are_no_text(tmp_path):
+    items = [Item(id="a\udcff", audio=str(tmp_path / "a\udcff.wav"), text="Café.")]
+    write_manifest(tmp_path / "m.jsonl", items)
+    assert read_manifest(tmp_path / "m.jsonl") == items
+    assert "Café" in (tmp_path / "m.jsonl").read_text(encoding="utf-8")

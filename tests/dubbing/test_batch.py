@@ -1,12 +1,15 @@
 """Batches: bad rows fail alone, finished items are kept, outputs never collide, shards share the work."""
 
+import io
 import json
 import multiprocessing
+import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +20,7 @@ import torch
 from deepaudio.data.manifest import parse_shard
 from deepaudio.dubbing import batch as batches
 from deepaudio.dubbing.batch import run_batch
-from deepaudio.dubbing.batch_manifest import read_batch
+from deepaudio.dubbing.batch_manifest import read_batch, read_stream
 from deepaudio.dubbing.engines import processes
 from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
@@ -181,9 +184,26 @@ def test_workers_do_not_outlive_the_process_that_started_them():
     assert child.communicate(timeout=120)[0] == b"", "the pipe ends with the last that holds it"
 
 
-def test_a_stopped_worker_takes_no_other_item(base, monkeypatch):
-    monkeypatch.setattr(processes, "_STOPPED", [signal.SIGTERM])
-    assert processes._work(batches.dub_one, base, None).code == "batch.stopped"
+@pytest.mark.slow
+def test_a_worker_at_work_ends_when_an_idle_one_is_killed(tmp_path):
+    """The idle one holds the lock of the queue of items, and takes it with it."""
+    with processes.pool(2, 2) as made:
+        long = made.submit(processes.in_worker, deadly.long, tmp_path / "begun", None)
+        idle = made.submit(os.getpid).result(60)
+        _wait_for((tmp_path / "begun").is_file)
+        workers = list(made._processes.values())
+        os.kill(idle, signal.SIGKILL)
+        with pytest.raises(BrokenProcessPool):
+            long.result(60)
+        _wait_for(lambda: not any(worker.is_alive() for worker in workers))
+    assert (tmp_path / "begun.cleaned").is_file()
+
+
+def _wait_for(reached, seconds=60):
+    until = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_rehearsal_writes_nothing_and_says_so(made, base, silent_clip, tmp_path):
@@ -250,6 +270,30 @@ def test_a_windows_path_gets_a_hint_about_backslashes(clip, base, tmp_path):
     path.write_text(f'{{"clip": {clip}, "text": "Hello."}}\n')
     (item,) = read_batch(path, base, tmp_path / "out")
     assert "line 1" in item.error.message and "written twice" in item.error.hint
+
+
+@pytest.mark.parametrize("key", ["clip", "script", "ref", "voices", "id", "output"])
+@pytest.mark.parametrize(("name", "what"), [("a\ud800.x", "U+D800"), ("a\0.x", "NUL")])
+def test_a_name_that_no_file_has_fails_its_line_alone(key, name, what, silent_clip, base, tmp_path):
+    row = {"clip": str(silent_clip), "id": "a"} | ({} if key == "script" else {"text": "Hello."})
+    row[key] = {"ANN": name} if key == "voices" else name
+    fine = {"clip": str(silent_clip), "text": "Hello.", "id": "b"}
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps(fine) + "\n")
+    bad, good = read_batch(path, base, tmp_path / "out")
+    assert bad.error.code == "manifest.path" and good.job is not None
+    assert f"line 1: '{key}" in bad.error.message
+    if "NUL" not in what or key not in ("clip", "script", "ref"):  # there it may be a backslash
+        assert what in bad.error.message
+    bad, good = read_stream(io.BytesIO(path.read_bytes()), base, None)
+    assert bad.error.code == "manifest.path" and good.job is not None
+
+
+def test_bytes_that_are_no_text_may_be_in_a_name(silent_clip, base, tmp_path):
+    path, clip = tmp_path / "jobs.jsonl", silent_clip.with_name("clip-\udcff.mp4")
+    path.write_text(json.dumps({"clip": str(clip), "text": "Hello."}) + "\n")
+    (item,) = read_batch(path, base, tmp_path / "out")
+    assert item.job.clip == clip
 
 
 @pytest.mark.parametrize(

@@ -357,6 +357,10 @@ def test_bad_manifests_are_one_clear_error(tmp_path):
         '{"text": "a"}': "no 'id'",
         '{"id": "a", "txt": "b"}': "unknown key 'txt'",
         '{"id": "../a"}': "bad id",
+        '{"id": "a", "text": 5}': "'text' is not text",
+        '{"id": "a", "extra": null}': "'extra' is not an object",
+        '{"id": "a", "audio": "\\ud800.wav"}': "half of a character, U+D800",
+        '{"id": "a\\u0000"}': "'id' holds NUL",
         '{"id": "a"}\n{"id": "a"}': "repeats line 1",
     }
     for content, message in cases.items():

@@ -4,12 +4,13 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from typing import TypeVar
 
 from deepaudio.devices import device_of, usable_cores
 from deepaudio.dubbing.batch_manifest import BatchItem
@@ -19,6 +20,7 @@ from deepaudio.errors import DeepAudioError, ResourceError
 from deepaudio.presets.trained import is_full_size, preset_folder
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MEMORY = 1.5e9  # bytes that a process with `mini` takes, and some more
 CLEAN_UP = 10.0  # seconds that a worker has for it when the process that started it is gone
@@ -94,7 +96,7 @@ def _pooled(
             while waiting and not lost and len(running) < jobs:
                 item = waiting.pop(0)
                 try:
-                    running[processes.submit(_work, work, item.job, batch)] = item
+                    running[processes.submit(in_worker, work, item.job, batch)] = item
                 except BrokenProcessPool:
                     lost.append(item)
             ready, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -112,11 +114,13 @@ _AT_WORK = threading.Lock()  # held while an item is in work
 
 
 def _begin(jobs: int) -> None:
-    """A worker takes its share of the cores; a signal ends its item, and it takes no other. It does not outlive the process that started it."""
+    """A worker takes its share of the cores; a signal ends its item and the worker. It does not outlive the process that started it."""
     import torch
 
     def stop(number, frame):
         _STOPPED.append(number)
+        if not _AT_WORK.locked():
+            os._exit(128 + number)
         raise SystemExit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -134,8 +138,14 @@ def _end_with_parent() -> None:
     os._exit(128 + signal.SIGTERM)
 
 
-def _work(work: Work, job: DubJob, batch: BatchJob) -> DeepAudioError | None:
-    if _STOPPED:
-        return ResourceError("batch.stopped", f"{job.clip}: stopped before its turn")
-    with _AT_WORK:
-        return work(job, batch)
+def in_worker(work: Callable[[DubJob, BatchJob], T], job: DubJob, batch: BatchJob) -> T:
+    """`work(job, batch)`, in a worker of a `pool`. Stopped by a signal it cleans up, and the worker leaves at once.
+
+    The executor would catch the exception and wait for the next item: for ever, when the worker that held the lock of the queue was killed.
+    """
+    try:
+        with _AT_WORK:
+            return work(job, batch)
+    finally:
+        if _STOPPED:
+            os._exit(128 + _STOPPED[0])
