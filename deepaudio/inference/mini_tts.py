@@ -47,10 +47,8 @@ log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
-MAX_HEARD, MAX_REFERENCE = (
-    15.0,
-    6.0,
-)  # seconds of a reference that give the timbre, and the context of the flow
+MAX_HEARD = 15.0  # seconds of a reference that give the timbre
+MAX_REFERENCE = 3.5  # seconds of it that the flow sees: the longest in its training
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +170,7 @@ class TextToSpeech:
         return torch.cat(made)
 
     def _heard(self, recording: _Recording) -> tuple[Tensor, Tensor, VoiceTraits]:
-        """Standardised mel (n c), energy (n) and voice of the reference without its silent ends."""
+        """Standardised mel (n c), energy (n) and voice of the reference without its silent ends, MAX_HEARD seconds at most."""
         reference = recording.reference
         waveform = AF.resample(
             reference.waveform.float().reshape(-1), reference.sample_rate, SAMPLE_RATE
@@ -183,8 +181,8 @@ class TextToSpeech:
         waveform = waveform[first * HOP : (last + 4) * HOP]
         if len(waveform) < SAMPLE_RATE // 4:
             raise InputError("reference.too_short", "less than 0.25 s of sound in the reference")
-        voice = VoiceTraits.of(waveform[: round(MAX_HEARD * SAMPLE_RATE)], self.timbre_encoder)
-        waveform = waveform[: round(MAX_REFERENCE * FRAME_RATE) * HOP]
+        waveform = waveform[: round(MAX_HEARD * SAMPLE_RATE)]
+        voice = VoiceTraits.of(waveform, self.timbre_encoder)
         n = n_frames(len(waveform))
         return (
             standardize(subtract_noise(log_mel(waveform[None])[0])),
@@ -219,6 +217,7 @@ class TextToSpeech:
     ) -> Float[Tensor, "n c"]:
         """The mel (n c) of the flow, for which the drawn one is the prior."""
         mel, own_energy, _ = voice
+        mel = mel[: round(MAX_REFERENCE * FRAME_RATE)]
         n_ref, n = len(mel), len(drawn)
         content = torch.cat([torch.zeros(n_ref, content.shape[1]), content])
         spoken = torch.arange(n_ref + n) >= n_ref

@@ -23,7 +23,7 @@ from deepaudio.dubbing.batch_manifest import read_batch
 from deepaudio.dubbing.checks import read_voices
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras, Policy
-from deepaudio.errors import DeepAudioError
+from deepaudio.errors import DeepAudioError, of_system
 from deepaudio.inference.model import DeepAudio
 from deepaudio.media import ffmpeg
 from deepaudio.media.probe import probe
@@ -279,8 +279,9 @@ def one(room: Room, seed: int, number: int) -> dict[str, object]:
         if error.code == "internal" or ("\n" in error.message.strip() and kind == "script"):
             finding = f"{error.code}: {error.message}"
     except Exception as error:  # noqa: BLE001 - that is what is looked for
-        outcome = finding = f"{type(error).__name__}: {error}"[:300]
-        finding += "\n" + "".join(traceback.format_exception(error)[-8:])
+        outcome = f"{type(error).__name__}: {error}"[:300]
+        if of_system(error) is None:  # else the command line says it in one line
+            finding = outcome + "\n" + "".join(traceback.format_exception(error)[-8:])
     room.watched = False
     try:
         room.check()
