@@ -160,6 +160,8 @@ def _parse(line: str, number: int, path: Path) -> Item:
             line=number,
         )
     row["id"] = str(row["id"])
+    if isinstance(row.get("speaker"), int):
+        row["speaker"] = str(row["speaker"])  # corpora number them
     for key, value in row.items():
         kind, word = (dict, "an object") if key == "extra" else (str, "text")
         if not isinstance(value, kind) and (value is not None or key == "extra"):
