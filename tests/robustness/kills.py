@@ -5,6 +5,7 @@ With `--signals` the first process is sent SIGINT or SIGTERM instead, and leaves
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -24,6 +25,7 @@ GRACE = 120.0  # seconds in which what is left of a killed run must end by itsel
 LIMIT = 900.0
 KILLS = ("all", "all", "all", "first", "first", "one")
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+FAILED = "failed.jsonl"
 
 
 @dataclass
@@ -36,6 +38,9 @@ class Tally:
     orphans: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    failed: set[str] = field(
+        default_factory=set
+    )  # batches, and errors of clips that one killed process cost
     slowest_end: float = 0.0
 
     @property
@@ -63,12 +68,18 @@ class Batch:
         return Started(line, self.folder / f"cache-{out}", self.jobs)
 
     def check(self, out: str, tally: Tally, done: bool) -> None:
-        """Every file under a final name is that of the undisturbed run; after the end all of them, and nothing else."""
+        """Every file under a final name is that of the undisturbed run; after the end all of them, and nothing else.
+
+        Before, there may be the list of clips that failed: a killed ffmpeg is the end of its clip.
+        """
         try:
             found = digests(self.folder / out)
         except ValueError as error:
             tally.partial.append(f"{out}: a record is cut: {error}")
             return
+        if not done and found.pop(FAILED, None):
+            rows = (self.folder / out / FAILED).read_text(encoding="utf-8").splitlines()
+            tally.failed |= {f"{out}: {json.loads(row)['error']['message']}" for row in rows}
         for name, digest in found.items():
             if self.expected.get(name) != digest:
                 (tally.differing if done else tally.partial).append(f"{out}: {name}")
@@ -95,7 +106,9 @@ def run(batch: Batch, count: int, rng: random.Random, tally: Tally, until: float
             break
         shutil.rmtree(batch.folder / out, ignore_errors=True)
         shutil.rmtree(batch.folder / f"cache-{out}", ignore_errors=True)
-        print(f"{sum(tally.kills.values())} kills, {tally.campaigns} batches, {tally.findings}")
+        print(
+            f"{sum(tally.kills.values())} kills, {tally.campaigns} batches, {tally.findings}, failed: {tally.failed}"
+        )
 
 
 def _killed(started: Started, batch: Batch, out: str, rng: random.Random, tally: Tally) -> bool:
@@ -184,7 +197,8 @@ def main(arguments: list[str]) -> int:
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
     kind = "signals" if asked.signals else "kills"
     did = f"{sum(tally.kills.values())} {kind} ({kills}), each resumed; {tally.campaigns} batches of {asked.items}"
-    did += f" clips; what was left of a killed run ended within {tally.slowest_end:.1f} s"
+    did += f" clips, {len(tally.failed)} of which failed with a process of theirs until resumed; "
+    did += f"what was left of a killed run ended within {tally.slowest_end:.1f} s"
     found = (
         f"{len(tally.differing)} differing files, {len(tally.partial)} truncated files under a final name, "
         f"{len(tally.orphans)} orphans"
@@ -193,6 +207,6 @@ def main(arguments: list[str]) -> int:
     command += f" --jobs {asked.jobs} --items {asked.items} --engine {asked.engine}"
     command += f" --seconds {asked.seconds:.0f}" if asked.seconds < float("inf") else ""
     command += " --signals`" if asked.signals else "`"
-    print(did, found, *tally.findings, sep="\n")
+    print(did, found, *tally.findings, *tally.failed, sep="\n")
     write_run(f"{'signals' if asked.signals else 'kill -9'}, {asked.engine}", command, did, found)
     return bool(tally.findings)
