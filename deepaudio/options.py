@@ -160,6 +160,11 @@ class MixOptions:
         return 0.0 if self.bed == "separate" else DUCK_DB
 
     @property
+    def has_bed(self) -> bool:
+        """Something may sound under the dub; alone and as a track of its own it has no bed."""
+        return self.audio in ("auto", "mix")
+
+    @property
     def separates(self) -> bool:
-        """The clip's voice is taken out of its sound; alone and as a track of its own the dub has no bed."""
-        return self.bed == "separate" and self.audio in ("auto", "mix")
+        """The clip's voice is taken out of its sound."""
+        return self.bed == "separate" and self.has_bed

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from deepaudio.dubbing.jobs import Cast, Choice, Part
+from deepaudio.dubbing.jobs import BatchJob, Cast, Choice, DubJob, Part
 from deepaudio.errors import InputError, UsageError
 from deepaudio.options import Quality, SampleOptions
 from deepaudio.script.formats.times import parse_clock
@@ -107,6 +107,24 @@ def subtitles(wanted: list[str] | None) -> tuple[Path | None, bool]:
         message = f"--subtitles names {len(files)} files; one and '{TRACK}' are possible"
         raise UsageError("subtitles.twice", message)
     return (files[0] if files else None), TRACK in (wanted or [])
+
+
+def refuse_batch_flags(batch: BatchJob) -> None:
+    """UsageError for what belongs to a manifest alone."""
+    alone = {"--jobs": batch.jobs, "--shard": batch.shard, "--resume": batch.resume}
+    alone |= {"--stop-at-first": not batch.keep_going, "--engine ray": batch.engine == "ray"}
+    for flag, given in alone.items():
+        if given:
+            raise UsageError("batch.flag", f"{flag} is for --manifest JOBS.jsonl")
+
+
+def refuse_without_effect(batch: BatchJob, job: DubJob) -> None:
+    """UsageError for what says nothing of a single clip."""
+    if batch.out_dir is not None:
+        raise UsageError("batch.out_dir", "--out-dir is for many clips", "-o FILE names one output")
+    if (job.prompt or job.negative) and job.mix.bed != "foley":
+        flag = "--prompt" if job.prompt else "--negative"
+        raise UsageError("dub.prompt", f"{flag} belongs to --bed foley", "give that too")
 
 
 def look_for(clip: Path | None, voices: Cast | None = None) -> None:

@@ -6,19 +6,14 @@ from pathlib import Path
 import typer
 
 from deepaudio.dubbing.jobs import BatchJob, DubJob
-from deepaudio.errors import BatchError, UsageError
+from deepaudio.errors import BatchError
 from deepaudio_cli.console import Console
 
 STREAM = Path("-")
 
 
 def dub_stream(console: Console, batch: BatchJob, base: DubJob) -> None:
-    """Dub until the input ends; exit code 7 when a job failed. UsageError for what belongs to a manifest alone."""
-    plain = BatchJob(None, None)
-    alone = {"--jobs": batch.jobs != plain.jobs, "--shard": batch.shard, "--resume": batch.resume}
-    for flag, given in (alone | {"--stop-at-first": not batch.keep_going}).items():
-        if given:
-            raise UsageError("stream.flag", f"{flag} is for --manifest, not for jobs from '-'")
+    """Dub until the input ends; exit code 7 when a job failed."""
     from deepaudio.dubbing.batch import run_stream
 
     failed = 0

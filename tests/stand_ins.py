@@ -37,6 +37,9 @@ class StandInVoice:
     def unspoken(self, text):
         return [c for c in text if c == "\u2603"]
 
+    def check(self, options, follows_pitch=False):
+        self.checked = options, follows_pitch
+
     def natural_duration(self, text, references=()):
         return 0.2 + 0.05 * len(text)
 

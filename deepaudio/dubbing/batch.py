@@ -72,8 +72,8 @@ def run_batch(batch: BatchJob, base: DubJob, progress: Progress | None = None) -
     for item in items:
         if item.error is not None:
             _fail(result, item, item.error)
-        elif batch.resume and is_finished(item.job, batch):
-            result.kept.append(item.job.output)
+        elif batch.resume and (there := finished(item.job, batch)):
+            result.kept.append(there)
         else:
             waiting.append(item)
     if not (result.failed and not batch.keep_going):
@@ -108,17 +108,20 @@ def fingerprint(job: DubJob, batch: BatchJob) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def is_finished(job: DubJob, batch: BatchJob) -> bool:
-    """The output is there, and its record says it was made from just this job."""
+def finished(job: DubJob, batch: BatchJob) -> Path | None:
+    """The output, where it is there and its record says that it was made from just this job: as asked for, or as `.mkv`, which can carry any video."""
     try:
-        record = json.loads(record_path(job.output).read_text(encoding="utf-8"))
-        return job.output.is_file() and record.get("job") == fingerprint(job, batch)
-    except (
-        OSError,
-        ValueError,
-        InputError,
-    ):  # what is wrong with its voices is said when it is dubbed
-        return False
+        wanted = fingerprint(job, batch)
+    except (OSError, InputError):  # what is wrong with its voices is said when it is dubbed
+        return None
+    for place in (job.output, job.output.with_suffix(".mkv")):
+        try:
+            record = json.loads(record_path(place).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if place.is_file() and isinstance(record, dict) and record.get("job") == wanted:
+            return place
+    return None
 
 
 def _state(path: Path) -> list[Any]:
@@ -135,7 +138,11 @@ def _work(
     outcomes = find("deepaudio.dubbing.engines", batch.engine).run(dub_one, items, batch)
     for number, (item, error) in enumerate(outcomes, 1):
         if error is None:
-            (result.planned if result.dry_run else result.done).append(item.job.output)
+            place = item.job.output
+            if result.dry_run:
+                result.planned.append(place)
+            else:
+                result.done.append(finished(item.job, batch) or place)
         else:
             _fail(result, item, error)
         if progress:
@@ -246,7 +253,6 @@ def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     errors = {failure["line"]: failure["error"]["message"] for failure in result.failed}
-    done = {str(place) for place in result.done}
     rows = []
     for item in items:
         name = str(item.row.get("id") or Path(str(item.row.get("clip", "?"))).name)
@@ -255,11 +261,12 @@ def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
             rows.append(row | {"state": "failed", "error": errors[item.line]})
             continue
         wanted = item.job.output
-        output = next((p for p in (wanted, wanted.with_suffix(".mkv")) if p.is_file()), None)
+        places = (wanted, wanted.with_suffix(".mkv"))
+        output = next((p for p in places if p in (*result.done, *result.kept)), None)
         if output is None:
             continue  # not begun, after --stop-at-first
         page = _page_of(wanted)
-        row |= {"state": "done" if str(wanted) in done else "kept", "output": output}
+        row |= {"state": "done" if output in result.done else "kept", "output": output}
         row |= {"record": json.loads(record_path(output).read_text(encoding="utf-8"))}
         rows.append(row | {"report": page if page.is_file() else None})
     return batch_report(path, rows)

@@ -26,7 +26,8 @@ SAMPLING = {
     "seed": "seed",
     "noise_scale": "noise_scale",
 }
-FIT = {"min_speed": "min_speed", "max_speed": "max_speed", "pause": "pause"}
+WHOLE = ("steps", "seed")
+FIT = ("min_speed", "max_speed")
 MIX = {"audio": AudioMode, "bed": Bed, "loudness": LoudnessName}
 IGNORED = ("error",)  # so that failed.jsonl can be fed back
 KNOWN = (*FILES, "voices", *WORDS, *SAMPLING, *FIT, *MIX, *IGNORED)
@@ -55,9 +56,11 @@ def read_batch(path: Path, base: DubJob, out_dir: Path) -> list[BatchItem]:
 def read_stream(stream: BinaryIO, base: DubJob, out_dir: Path | None) -> Iterator[BatchItem]:
     """The items of a stream of lines, yielded as they arrive; relative paths start at the working folder.
 
-    They are written below `out_dir` as those of a manifest, or without it to their `output`, else beside their clips.
+    They are written below `out_dir` as those of a manifest, or without it to their `output`, else beside their clips. A later job
+    may write over the output of an earlier one if it has the same `id` or names the `output`; else it fails.
     """
     here, number = Path("-").absolute(), 0
+    written: dict[str, BatchItem] = {}
     while content := stream.readline(MAX_LINE + 1):
         number += 1
         if len(content) > MAX_LINE and not content.endswith(b"\n"):
@@ -73,6 +76,7 @@ def read_stream(stream: BinaryIO, base: DubJob, out_dir: Path | None) -> Iterato
         if item.job is not None:
             try:
                 output = _streamed(item, out_dir)
+                _refuse_repeated(item, output or beside(item.job.clip, "dub"), written)
                 item = replace(item, job=replace(item.job, output=output))
             except InputError as error:
                 item = replace(item, job=None, error=error)
@@ -83,6 +87,20 @@ def _streamed(item: BatchItem, out_dir: Path | None) -> Path | None:
     if out_dir is not None:
         return _output(item, out_dir, item.job.clip.parent)
     return Path(item.row["output"]) if "output" in item.row else None
+
+
+def _refuse_repeated(item: BatchItem, output: Path, written: dict[str, BatchItem]) -> None:
+    """InputError where the output is that of a job before which this one was not asked to replace; `written` holds the jobs by output."""
+    before = written.setdefault(_folded(output.absolute()), item)
+    mine, theirs = item.row.get("id"), before.row.get("id")
+    if before is not item and "output" not in item.row and (mine is None or mine != theirs):
+        message = f"lines {before.line} and {item.line} would both write {output}"
+        raise InputError("manifest.collision", message, "give them the same 'id', or an 'output'")
+
+
+def _folded(path: Path) -> str:
+    """Equal for two names that some file system takes for one."""
+    return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -113,7 +131,8 @@ def _item(number: int, text: str, path: Path, base: DubJob) -> BatchItem:
         )
         return BatchItem(number, {"line": text[:200]}, error=wrong)
     try:
-        row = _absolute(row, path.parent.absolute(), number)
+        given, row = row, _absolute(row, path.parent.absolute())
+        _check(given, row, number)
         return BatchItem(number, row, job=_job(row, base, number))
     except (DeepAudioError, ValueError) as error:
         if not isinstance(error, DeepAudioError):
@@ -125,8 +144,20 @@ def _no_constant(name: str):
     raise ValueError(f"{name} is not JSON")
 
 
-def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
-    """The row with known keys, words where words belong, and absolute paths."""
+def _absolute(row: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The row with its paths made absolute, whatever else it holds: so it can stand in another manifest."""
+
+    def there(path: Any) -> Any:
+        return os.path.join(folder, path) if isinstance(path, str) else path
+
+    made = row | {key: there(row[key]) for key in FILES if key in row}
+    if isinstance(row.get("voices"), dict):
+        made["voices"] = {name: there(file) for name, file in row["voices"].items()}
+    return made
+
+
+def _check(row: dict[str, Any], made: dict[str, Any], number: int) -> None:
+    """InputError unless the row has known keys, words where words belong, and names that files can have; `made` has the paths that they become."""
     for key, value in row.items():
         if key not in KNOWN:
             message = f"line {number}: unknown key '{key}'"
@@ -136,10 +167,8 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
         if key in (*FILES, *WORDS) and not isinstance(value, str):
             raise InputError("manifest.row", f"line {number}: '{key}' is not text", line=number)
     named = {key: row[key] for key in NAMES if key in row}
-    made = dict(row)
     for key in FILES:
         if key in row:
-            made[key] = os.path.join(folder, row[key])
             _check_backslashes(key, row[key], made[key], number)
     if "voices" in row:
         if not isinstance(row["voices"], dict) or not all(
@@ -149,10 +178,8 @@ def _absolute(row: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
                 "manifest.row", f"line {number}: 'voices' is not name: file", line=number
             )
         named |= {f"voices.{name}": file for name, file in row["voices"].items()}
-        made["voices"] = {name: os.path.join(folder, file) for name, file in row["voices"].items()}
     for key, value in named.items():
         check_name(value, "manifest.path", f"line {number}: '{key}'", line=number)
-    return made
 
 
 def _check_backslashes(key: str, given: str, path: str, number: int) -> None:
@@ -177,11 +204,6 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     if (script is None) == (text is None) and not unscripted:
         message = f"line {number}: give either 'script' or 'text'"
         raise InputError("manifest.row", message, line=number)
-    cast = base.cast
-    if "ref" in row or "voices" in row:
-        ref = Path(row["ref"]) if "ref" in row else None
-        named = tuple((name, Path(file)) for name, file in row.get("voices", {}).items())
-        cast = Cast(ref, row.get("ref_text"), named)
     for key, choices in MIX.items():
         if key in row and row[key] not in get_args(choices):
             hint = "one of " + ", ".join(get_args(choices))
@@ -191,6 +213,9 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     for key in (*SAMPLING, *FIT):
         if key in row and (isinstance(row[key], bool) or not isinstance(row[key], (int, float))):
             raise InputError("manifest.row", f"line {number}: '{key}' is not a number", line=number)
+        if key in WHOLE and isinstance(row.get(key), float):
+            message = f"line {number}: '{key}' is not a whole number"
+            raise InputError("manifest.row", message, line=number)
     if "language" in row:
         find_language(row["language"])
     words = {key: row[key] for key in JOB_WORDS if key in row}
@@ -199,12 +224,27 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
         clip=Path(row["clip"]),
         script=script,
         text=text,
-        cast=cast,
+        cast=_cast(row, base.cast, number),
         options=replace(base.options, **{v: row[k] for k, v in SAMPLING.items() if k in row}),
-        fit=replace(base.fit, **{v: row[k] for k, v in FIT.items() if k in row}),
+        fit=replace(base.fit, **{k: row[k] for k in FIT if k in row}),
         mix=replace(base.mix, **{k: row[k] for k in MIX if k in row}),
         **words,
     )
+
+
+def _cast(row: dict[str, Any], cast: Cast, number: int) -> Cast:
+    """The voices with what the row says of them; the words of a recording belong to that one alone."""
+    if "ref" in row:
+        cast = replace(cast, ref=Path(row["ref"]), ref_text=None)
+    if "ref_text" in row:
+        if cast.ref is None:
+            message = f"line {number}: 'ref_text' belongs to a 'ref'"
+            raise InputError("manifest.row", message, line=number)
+        cast = replace(cast, ref_text=row["ref_text"])
+    if "voices" in row:
+        named = tuple((name, Path(file)) for name, file in row["voices"].items())
+        cast = replace(cast, named=named)
+    return cast
 
 
 def _with_outputs(items: list[BatchItem], out_dir: Path) -> list[BatchItem]:
@@ -223,7 +263,7 @@ def _with_outputs(items: list[BatchItem], out_dir: Path) -> list[BatchItem]:
         except InputError as error:
             made.append(replace(item, job=None, error=error))
             continue
-        key = unicodedata.normalize("NFC", str(output)).casefold()
+        key = _folded(output)
         if key in seen:
             message = f"lines {seen[key]} and {item.line} would both write {output}"
             raise InputError("manifest.collision", message, "give them an 'id' or an 'output'")

@@ -166,6 +166,7 @@ def _script(
         return transcribe(sound, info.duration, job.recogniser, model.device.type, progress)
     return as_script(
         job.script if job.script is not None else job.text,
+        literal=job.script is None,
         speakers=speakers_of(voices),
         duration=info.duration,
         clamp=job.fit.clamp,
@@ -302,7 +303,7 @@ def _bed(
         return soundtrack.separated(original, passages, folder, device, progress), {}
     if job.mix.bed == "keep":
         return soundtrack.Bed(original), {}
-    if job.mix.bed != "foley":
+    if job.mix.bed != "foley" or not job.mix.has_bed:
         return soundtrack.Bed(), {}
     made = model.generate(
         job.instruction,

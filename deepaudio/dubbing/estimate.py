@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deepaudio.dubbing.batch import attempt, is_finished, items_of, loaded
+from deepaudio.dubbing.batch import attempt, finished, items_of, loaded
 from deepaudio.dubbing.batch_manifest import BatchItem
 from deepaudio.dubbing.engines.processes import in_worker, pool, processes_for
 from deepaudio.dubbing.jobs import BatchJob, DubJob
@@ -122,7 +122,7 @@ def estimate(
         batch = replace(batch, out_dir=batch.out_dir or place / "out")
         items = [item for item in items_of(batch, base) if item.error is None]
         if batch.resume:
-            items = [item for item in items if not is_finished(item.job, batch)]
+            items = [item for item in items if not finished(item.job, batch)]
         if not items:
             raise BatchError("estimate.nothing", "no item is left to dub", "leave --resume out")
         chosen = [items[number] for number in evenly(len(items), sample)]

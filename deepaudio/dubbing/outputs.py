@@ -1,5 +1,7 @@
 """What a dub writes beside the video: checked before the work, written after it, and said in words."""
 
+import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,22 @@ import torch
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.jobs import DubJob
 from deepaudio.dubbing.provenance.signing import check_suffix as check_signable
+from deepaudio.dubbing.record import record_path
 from deepaudio.errors import UsageError
 from deepaudio.inference.model import Result
 from deepaudio.inference.voices import Voice
 from deepaudio.media import containers
 from deepaudio.media.clip import ClipInfo
 from deepaudio.media.mux import encoder_for, space_for
-from deepaudio.media.output import beside, folder_to_be, preflight, refuse_inputs, write_bytes
+from deepaudio.media.output import (
+    beside,
+    folder_to_be,
+    preflight,
+    refuse_inputs,
+    refuse_inside,
+    write_bytes,
+)
+from deepaudio.media.sniff import shown_path
 from deepaudio.notices import Notices
 from deepaudio.presets.store import sha256_of
 from deepaudio.script import Line, Script
@@ -36,13 +47,6 @@ def checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) ->
     output = job.output or beside(info.path, "preview" if job.is_preview else "dub")
     if extras.subtitles is not None:
         check_suffix(extras.subtitles.suffix)
-    for extra in (extras.report, extras.emit_script, extras.subtitles):
-        if extra is not None:
-            preflight(extra, [*given, output])
-    if extras.stems is not None:
-        folder_to_be(extras.stems)
-        for name in soundtrack.STEMS:
-            refuse_inputs(extras.stems / f"{name}.wav", given)
     channels, rate = soundtrack.form(info, job.mix, VOICE_RATE)
     needed = space_for(info, channels, round(info.duration * rate))
     place = preflight(output, given, needed_bytes=0 if extras.dry_run else needed)
@@ -54,10 +58,36 @@ def checked_outputs(job: DubJob, info: ClipInfo, voices: Mapping[str, Voice]) ->
         drop=job.mix.drop,
         subtitles=extras.subtitle_track,
     )
+    if planned.out != place:
+        _refuse_another(planned.out, info.path, given)
+    taken = [*given, place, planned.out, record_path(planned.out)]
+    refuse_inputs(record_path(planned.out), given)
+    for extra in (extras.report, extras.emit_script, extras.subtitles):
+        if extra is not None:
+            taken.append(preflight(extra, taken))
+    if extras.stems is not None:
+        folder_to_be(extras.stems)
+        for name in soundtrack.STEMS:
+            refuse_inputs(extras.stems / f"{name}.wav", taken)
+        refuse_inside(soundtrack.lines_folder(extras.stems), taken)
     if extras.c2pa is not None:
         check_signable(planned.out.suffix)
     encoder_for(planned)  # may refuse
     return place
+
+
+def _refuse_another(out: Path, clip: Path, given: list[Path]) -> None:
+    """UsageError where the name that an output gets instead of the asked one is that of another file than a dub of this clip."""
+    refuse_inputs(out, given)
+    if not out.exists():
+        return
+    try:
+        made_from = json.loads(record_path(out).read_text(encoding="utf-8"))["clip"]["file"]
+    except (OSError, ValueError, LookupError, TypeError):
+        made_from = None
+    if made_from is None or os.path.abspath(made_from) != os.path.abspath(clip):
+        message = f"the output would become {shown_path(out)}, which is there and no dub of the clip"
+        raise UsageError("output.taken", message, "give another name with -o")
 
 
 def language_of(job: DubJob, script: Script, notices: Notices) -> Language:

@@ -32,7 +32,12 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     inputs += [path for voice in voices.values() for path in (voice.path, *voice.others)]
     output = sound_output(job.output, inputs)
     source = job.script if job.script is not None else job.text
-    script = as_script(source, speakers=speakers_of(voices), encoding=job.encoding)
+    script = as_script(
+        source,
+        literal=job.script is None,
+        speakers=speakers_of(voices),
+        encoding=job.encoding,
+    )
     script = replace(script, lines=tuple(_at(line, job.speed) for line in script.lines))
     route = agree(model, job.instruction, "tts", job.policy)
     clock.lap("checks")

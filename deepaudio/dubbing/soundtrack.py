@@ -88,7 +88,7 @@ def losses(info: ClipInfo, mode: str, options: MixOptions) -> list[str]:
 
 def form(info: ClipInfo, options: MixOptions, rate: int) -> tuple[int, int]:
     """Channels and sample rate that `compose` will give to a mono voice of that rate in this clip."""
-    if not (info.has_audio and options.bed in OWN and options.audio in ("auto", "mix")):
+    if not (info.has_audio and options.bed in OWN and options.has_bed):
         return 1, rate
     bed = info.stream(info.audio_stream)
     channels = bed.channels if bed.channels <= 2 else 1 + (bed.channels == SIX)
@@ -241,7 +241,7 @@ def write_stems(
     comment: str,
 ) -> dict[str, Path]:
     """`dub.wav`, `bed.wav`, `mix.wav` and in `lines` one file a line, or one for each of its takes; those with speech have the comment."""
-    (folder / "lines").mkdir(parents=True, exist_ok=True)
+    lines_folder(folder).mkdir(parents=True, exist_ok=True)
     written = {"dub": _written(folder / "dub.wav", track.voice, comment)}
     if track.bed is not None:
         written["bed"] = _written(folder / "bed.wav", track.bed)
@@ -253,8 +253,13 @@ def write_stems(
             name = fitting_name(f"{number:04d}-{safe}{which}.wav")
             key = f"line {line.id}" + (f" take {take.number}" if which else "")
             sound = take.waveform * track.gain
-            written[key] = write_wav(folder / "lines" / name, sound, rate, comment=comment)
+            written[key] = write_wav(lines_folder(folder) / name, sound, rate, comment=comment)
     return written
+
+
+def lines_folder(stems: Path) -> Path:
+    """Where the stems have a file for each line."""
+    return stems / "lines"
 
 
 def _written(path: Path, sound: LazyWave, comment: str | None = None) -> Path:

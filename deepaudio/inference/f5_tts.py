@@ -64,6 +64,14 @@ class F5TextToSpeech:
         self.networks = networks
         self._voices: dict[int, tuple[Reference, _Voice]] = {}
 
+    def check(self, options: SampleOptions, follows_pitch: bool = False) -> None:
+        """UsageError or InputError for an emotion that the network does not know, and for a pitch contour."""
+        if follows_pitch:
+            message = "the speech of this preset follows no pitch contour"
+            raise UsageError("condition.pitch", message, "--preset mini does, or leave --pitch out")
+        if options.emotion:
+            emotion_asked(options.emotion, self.networks.get("tts")[0].config.emotions)
+
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at the mean pace of `references`, F5-TTS's rule of duration; unhurried without them."""
         words = _words(text)
@@ -100,9 +108,7 @@ class F5TextToSpeech:
         text = _words(text)
         if not text:
             raise InputError("text.empty", "no text to speak")
-        if knowledge.pitch is not None:
-            message = "the speech of this preset follows no pitch contour"
-            raise UsageError("condition.pitch", message, "--preset mini does, or leave --pitch out")
+        self.check(options, knowledge.pitch is not None)
         voice = self._voice(reference)
         options = self.defaults.fill(options)
         seconds = voice.n_frames * HOP / SAMPLE_RATE

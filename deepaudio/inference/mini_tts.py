@@ -132,6 +132,12 @@ class TextToSpeech:
             dtype,
         )
 
+    def check(self, options: SampleOptions, follows_pitch: bool = False) -> None:
+        """UsageError or InputError for an emotion or a scale of guidance that the network has not learned; it follows any pitch."""
+        emotion_asked(options.emotion, self.network.config.emotions)
+        if self.network.config.guidance:
+            self.network.check_scale(self.defaults.fill(options).guidance_scale)
+
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at an unhurried pace, from its first sound to its last, whoever speaks."""
         return sum(seconds_of(s) for s in self.encode(text)) - SENTENCE_PAUSE
@@ -151,8 +157,8 @@ class TextToSpeech:
         It fills them but for `margin` seconds of quiet at both ends. The contours of `knowledge` cover that
         duration; the pitch is followed in the range of the reference. The level is that of speech at RMS 0.1. Raises InputError for text without a sound.
         """
+        self.check(options)
         options = self.defaults.fill(options)
-        emotion_asked(options.emotion, self.network.config.emotions)  # refused before the work
         sentences = self.encode(text)
         natural = self.natural_duration(text)
         seconds = natural + 2 * EDGE if duration is None else duration

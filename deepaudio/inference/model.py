@@ -180,6 +180,7 @@ class DeepAudio:
                 check_finite(sound, "the generated sound")
                 rate = self.v2a.sample_rate
                 return Result(sound.cpu().float(), rate, taken, route, {"sound": used})
+            self.tts.check(options, pitch is not None)
             script = as_script(_require(transcript, "a transcript", taken))
             wrong = Notices()
             voices = as_voices(

@@ -22,6 +22,10 @@ class SpeechModel(Protocol):
     margin: float
     """Seconds of quiet that `speak` keeps before the first sound of a line and after its last."""
 
+    def check(self, options: SampleOptions, follows_pitch: bool = False) -> None:
+        """Refuse before the work what the network has not learned: UsageError or InputError."""
+        ...
+
     def natural_duration(self, text: str, references: Sequence[Reference] = ()) -> float:
         """Seconds that `text` takes at an unhurried pace, or at the mean pace of `references` where the model knows it."""
         ...

@@ -77,6 +77,15 @@ def refuse_inputs(out: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -
             raise UsageError("output.is_input", message, "choose another name")
 
 
+def refuse_inside(folder: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
+    """UsageError if an input (or another output) lies in a folder whose files will be written over."""
+    place = Path(os.path.realpath(os.fspath(folder)))
+    for source in inputs:
+        if place in Path(os.path.realpath(os.fspath(source))).parents:
+            message = f"{shown_path(source)} lies in {shown_path(folder)}, where files will be written"
+            raise UsageError("output.is_input", message, "choose another folder")
+
+
 def folder_to_be(folder: str | os.PathLike) -> Path:
     """The folder, or the nearest above it that is there; InputError unless it can be written in or made."""
     place = Path(os.path.abspath(os.fspath(folder)))

@@ -26,7 +26,6 @@ class Line:
     language: str | None = None
     speed: float = 1.0
     """Wanted pace relative to natural speech, 0.5 to 2."""
-    instruction: str | None = None
     dub: bool = True
     """False leaves the original sound in place of this line."""
     mood: str | None = None

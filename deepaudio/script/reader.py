@@ -27,6 +27,7 @@ _USUAL += ("after the end of the clip",)  # which has a warning of its own
 def read(
     source: str | os.PathLike,
     *,
+    literal: bool = False,
     format: str | None = None,
     encoding: str | None = None,
     speakers: Collection[str] = (),
@@ -35,14 +36,16 @@ def read(
     speak_sdh: bool = False,
     allow_empty: bool = False,
 ) -> Script:
-    """Read a script from a file, or from the text itself if `source` is a str that names no file.
+    """Read a script from a file, or from the text itself if `source` is a str that names no file, or any with `literal`.
 
     `format` is a name of `formats()` (text, srt, vtt, ass, ttml, csv, json, lst), else taken from the content, then the name. `speakers` are the
     known voices: they decide what counts as a name in plain text (see `speakers.check_speakers` for the check).
     With `duration`, the length of the clip in seconds, cues beyond it are an error, or shortened with `clamp`.
     """
-    found = _content(source, encoding)
-    kind, note = (format, None) if format else kind_of(found.text, _suffix(source))
+    is_text = isinstance(source, str) and (literal or not _names_file(source))
+    found = clean.normalised(source, "text") if is_text else _content(source, encoding)
+    suffix = None if is_text else os.path.splitext(os.fspath(source))[1]
+    kind, note = (format, None) if format else kind_of(found.text, suffix)
     lines, skipped, warnings = _parse(kind, found.text, speakers, speak_sdh)
     warnings = [*found.warnings, *filter(None, [note]), *warnings]
     if len(lines) > MAX_LINES:
@@ -67,8 +70,6 @@ def _parse(kind: str, text: str, speakers, speak_sdh: bool) -> Parsed:
 
 
 def _content(source: str | os.PathLike, encoding: str | None) -> clean.Decoded:
-    if isinstance(source, str) and not _names_file(source):
-        return clean.normalised(source, "text")
     place = Path(source)
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(place))
     try:
@@ -94,13 +95,6 @@ def _names_file(source: str) -> bool:
     if os.path.splitext(source)[1].lower() in by_suffix() and " " not in source.strip():
         return True
     return os.path.lexists(source)
-
-
-def _suffix(source: str | os.PathLike) -> str | None:
-    """The end of the file's name; None for a text."""
-    if isinstance(source, str) and not _names_file(source):
-        return None
-    return os.path.splitext(os.fspath(source))[1]
 
 
 def _left_out(skipped: list[Skipped]) -> str:

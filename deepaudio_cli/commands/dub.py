@@ -93,7 +93,6 @@ def dub(
     require_consent: opt.RequireConsent = False,
     min_speed: opt.MinSpeed = opt.FIT.min_speed,
     max_speed: opt.MaxSpeed = opt.FIT.max_speed,
-    pause: opt.Pause = opt.FIT.pause,
     pitch: opt.PitchSource = "own",
     clamp: opt.Clamp = False,
     strict: opt.Strict = False,
@@ -234,7 +233,7 @@ def dub(
         options=arg.sampling(
             steps, quality, guidance, seed, emotion, guidance_interval, noise_scale
         ),
-        fit=FitOptions(min_speed, max_speed, pause, clamp),
+        fit=FitOptions(min_speed, max_speed, clamp=clamp),
         pitch=pitch,
         language=language,
         mix=MixOptions(audio, bed, duck, loudness, drop),
@@ -275,8 +274,12 @@ def dub(
         address=address,
         report=report,
     )
-    if engine == "ray" and manifest is None:
-        raise UsageError("batch.engine", "--engine ray is for --manifest")
+    if manifest is None:
+        arg.refuse_batch_flags(batch)
+        if clip != STREAM:
+            arg.refuse_without_effect(batch, job)
+    if recogniser != RECOGNISER and not transcribe:
+        raise UsageError("script.recogniser", "--recogniser belongs to --transcribe")
     if address and engine != "ray":
         raise UsageError("batch.address", "--address belongs to --engine ray", "give that too")
     if (estimate or sample) and not (estimate and manifest):

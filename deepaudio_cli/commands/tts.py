@@ -20,7 +20,15 @@ def tts(
     encoding: opt.Encoding = None,
     voice: opt.VoiceOf = None,
     voices: opt.Voices = None,
-    output: opt.Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE.wav",
+            help="Where to write; by default SCRIPT.speech.wav beside the script, speech.wav here for --text.",
+        ),
+    ] = None,
     instruction: opt.Instruction = INSTRUCTIONS["tts"],
     force: opt.Force = False,
     preset: opt.Preset = opt.PRESET,
@@ -61,7 +69,7 @@ def tts(
         script=script,
         encoding=encoding,
         cast=cast,
-        output=output or (script.with_suffix(".wav") if script else Path("speech.wav")),
+        output=output or (script.with_suffix(".speech.wav") if script else Path("speech.wav")),
         instruction=instruction,
         speed=speed,
         options=arg.sampling(

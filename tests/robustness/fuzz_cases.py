@@ -57,7 +57,7 @@ SOUNDS = ("sound.wav", "sound.mp3", "sound.m4a", "sound.opus")
 JOBS = (
     '{"clip": "clip.mp4", "text": "Hello.", "id": "a", "steps": 2, "guidance": 1.5, "seed": 3}\n'
     '{"clip": "clip.mp4", "script": "lines.srt", "audio": "add", "bed": "none", "loudness": "streaming", "language": "de"}\n'
-    '{"clip": "clip.mp4", "text": "MARA: Hi.", "voices": {"MARA": "voice.wav"}, "output": "x/b.mp4", "min_speed": 0.9, "pause": 0.1}\n'
+    '{"clip": "clip.mp4", "text": "MARA: Hi.", "voices": {"MARA": "voice.wav"}, "output": "x/b.mp4", "min_speed": 0.9}\n'
 )
 MOST_JOBS = 12  # of a stream
 MEMORY = 6 << 20  # kB that the process may take

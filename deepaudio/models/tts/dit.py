@@ -211,12 +211,16 @@ class Model(nn.Module):
         if self.config.guidance is None:
             raise UsageError("config.guidance", "this network takes no scale of guidance")
         if not isinstance(scale, Tensor):
-            most = self.config.guidance
-            if not 1 <= scale <= most:
-                message = f"this network has learned guidance from 1 to {most:g}, not {scale:g}"
-                raise UsageError("options.guidance", message)
+            self.check_scale(scale)
             scale = cond.audio.new_full((len(cond.audio),), scale)
         return cond._replace(guidance=self.guidance_embed(scale))
+
+    def check_scale(self, scale: float) -> None:
+        """UsageError for a scale of guidance that the network has not learned."""
+        most = self.config.guidance
+        if not 1 <= scale <= most:
+            message = f"this network has learned guidance from 1 to {most:g}, not {scale:g}"
+            raise UsageError("options.guidance", message)
 
     def forward(
         self, x_t: Float[Tensor, "b n c"], t: Float[Tensor, "..."], cond: Conditions

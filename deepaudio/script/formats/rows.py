@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Skipped
-from deepaudio.script.formats.timerows import broken, is_number, plain, times_of
+from deepaudio.script.formats.timerows import broken, is_number, plain, times_of, words_behind
 from deepaudio.script.formats.times import parse_clock
 
 
@@ -60,9 +60,8 @@ def scan(rows: list[str], skipped: list[Skipped], vtt: bool = False) -> Iterator
         name = _name(rows, top, start, match, position)
         if numbered and not vtt:
             body = _without_orphans(body, start + 2, name, skipped)
-        yield Cue(
-            start + 1, name, *_seconds(match, start + 1, name), None, "\n".join(body).strip("\n")
-        )
+        text = "\n".join([words_behind(match), *body]).strip("\n")
+        yield Cue(start + 1, name, *_seconds(match, start + 1, name), None, text)
 
 
 def _has_number(rows: list[str], start: int) -> bool:

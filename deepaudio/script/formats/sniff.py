@@ -5,7 +5,7 @@ import re
 from deepaudio.errors import InputError
 from deepaudio.script.formats import by_suffix, formats
 from deepaudio.script.formats.table import COLUMNS
-from deepaudio.script.formats.timerows import broken, times_of
+from deepaudio.script.formats.timerows import broken, plain, times_of, words_behind
 
 _KINDS = ("text", "srt", "vtt", "ass", "ttml", "csv", "json", "lst")  # known by their content
 _OTHERS = {
@@ -65,6 +65,8 @@ def _unmistakable(text: str, named: str | None) -> str | None:
         return named if named != "json" or start[:1] in ("{", "[") else _srt(text)
     if (start.startswith("{") and '"lines"' in text) or re.match(r'\[\s*\{\s*"', start):
         return "json"
+    if _is_transcript(text):
+        return "text"
     if named is None and "-->" in text[:5000]:
         return "srt"
     return _srt(text) or ("csv" if named == "text" and _is_table(start) else None)
@@ -75,8 +77,18 @@ def _srt(text: str) -> str | None:
 
 
 def _has_times(text: str) -> bool:
-    head = text.split("\n", _ROWS)[:_ROWS]
-    return any(times_of(row) or ("-->" in row and broken(row)) for row in head)
+    return any(times_of(row) or ("-->" in row and broken(row)) for row in _head(text))
+
+
+def _is_transcript(text: str) -> bool:
+    """Whether the first row of times is `[start --> end] words`: that is a row of plain text."""
+    found = ((row, times) for row in _head(text) if (times := times_of(row)))
+    row, times = next(found, ("", None))
+    return plain(row).startswith("[") and bool(words_behind(times))
+
+
+def _head(text: str) -> list[str]:
+    return text.split("\n", _ROWS)[:_ROWS]
 
 
 def _is_table(start: str) -> bool:

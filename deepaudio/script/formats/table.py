@@ -23,7 +23,6 @@ COLUMNS = (
     "text",
     "language",
     "speed",
-    "instruction",
     "dub",
     "mood",
 )
@@ -189,7 +188,6 @@ def _add(values: dict, row: int, number: int, speak_sdh: bool, lines: list, skip
             text=text,
             language=str(values.get("language") or "").strip() or None,
             speed=_number(values, "speed", row, name, 1.0),
-            instruction=str(values.get("instruction") or "").strip() or None,
             mood=str(values.get("mood") or "").strip().casefold() or None,
             dub=dub if isinstance(dub, bool) else _truth(str(dub), row, name),
             row=row,

@@ -25,7 +25,9 @@ _PRECISE = re.compile(r"(?=[\d.;, ]*:)\d{1,3}(?:\s?[:.;,]\s?\d{1,3}){2,3}(?![\d:
 _SAID = re.compile(r"\W*\d{1,2}:\d{2}[.,!?]*(?: ?- ?\d{1,2}:\d{2}[.!?]*)?\W*|\W*\d{1,4}:\d{1,4}\W*")
 _BROKEN_ARROW = re.compile(r"-\s?-\s?>|->|[→⇒⟶➔➜]")
 _ID = re.compile(_NUMBER)
-_SETTING = re.compile(r"(?:align|position|line|size|vertical|region|[XY][12]):\S*", re.IGNORECASE)
+_SETTING = re.compile(
+    r"(?:align|position|line|size|vertical|region|[XY][12]|[ADLST]):\S*", re.IGNORECASE
+)
 
 
 def plain(row: str) -> str:
@@ -36,7 +38,7 @@ def plain(row: str) -> str:
 
 
 def times_of(row: str) -> re.Match | None:
-    """The two times of a row that holds nothing but times (a number before, settings behind), else None."""
+    """The two times of a row that begins with them (a number before; settings or, behind `-->`, words after), else None."""
     if len(row) > 400 or not any(c.isdigit() for c in row):
         return None
     text = plain(row)
@@ -50,6 +52,12 @@ def times_of(row: str) -> re.Match | None:
     if "-->" in text or not behind or _SETTING.match(behind):
         return match
     return None
+
+
+def words_behind(times: re.Match) -> str:
+    """What a row of times says behind them that is no setting of WebVTT or SubRip: the first words of its cue, or nothing."""
+    words = [word for word in (times[4] or "").split() if not _SETTING.fullmatch(word)]
+    return " ".join(words) if any(c.isalnum() for word in words for c in word) else ""
 
 
 def broken(row: str, below_times: bool = False) -> bool:
