@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from deepaudio.errors import ToolError
+from deepaudio.errors import ResourceError, ToolError
 
 
 @contextmanager
 def connected(address: str | None) -> Iterator[Any]:
-    """The module of Ray while it is connected. ToolError when it is not installed or does not answer at `address`."""
+    """The module of Ray while it is connected.
+
+    ToolError when it is not installed or does not answer at `address`, ResourceError when it ends or loses its workers meanwhile.
+    """
     try:
         import ray
         import ray.data
@@ -24,6 +27,13 @@ def connected(address: str | None) -> Iterator[Any]:
         _connect(ray, address)
     try:
         yield ray
+    except ray.exceptions.RayTaskError:  # of what was run, not of Ray
+        raise
+    except ray.exceptions.RayError as error:
+        message = f"Ray was lost: {_first_line(error)}"
+        raise ResourceError(
+            "batch.ray_lost", message, "run it again: what is finished stays (dub: with --resume)"
+        ) from error
     finally:
         if ours:
             ray.shutdown()
@@ -35,10 +45,13 @@ def _connect(ray: Any, address: str | None) -> None:
     try:
         local = {} if address else {"include_dashboard": False}
         ray.init(address=address, **quiet, **local)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        message = f"no Ray at {address or 'this machine'}: {reason}"
+    except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+        message = f"no Ray at {address or 'this machine'}: {_first_line(error)}"
         raise ToolError("batch.ray", message, "ray start --head starts one") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def forgiving(ray: Any) -> None:

@@ -155,3 +155,9 @@ def learns(stage, steps=12, lr=3e-3):
         optimiser.step()
         losses.append(float(loss.value.detach()) / loss.weight)
     return losses[0], losses[-1]
+
+
+def convert(source, *arguments):
+    """ffmpeg from `source` with these arguments, the last of which is the new file."""
+    line = [ffmpeg.executable(), "-nostdin", "-v", "error", "-y", "-i", source, *arguments]
+    subprocess.run(list(map(str, line)), check=True)

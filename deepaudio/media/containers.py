@@ -202,7 +202,9 @@ def plan(
     if box is None:
         known = " ".join(sorted(BY_SUFFIX))
         message = f"no container known for {shown_path(out.name)!r}"
-        raise InputError("output.container", message, f"give -o a name that ends with one of: {known}")
+        raise InputError(
+            "output.container", message, f"give -o a name that ends with one of: {known}"
+        )
     reason = _obstacle(info, box)
     if reason:
         if strict:

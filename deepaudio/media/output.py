@@ -82,7 +82,9 @@ def refuse_inside(folder: str | os.PathLike, inputs: Iterable[str | os.PathLike]
     place = Path(os.path.realpath(os.fspath(folder)))
     for source in inputs:
         if place in Path(os.path.realpath(os.fspath(source))).parents:
-            message = f"{shown_path(source)} lies in {shown_path(folder)}, where files will be written"
+            message = (
+                f"{shown_path(source)} lies in {shown_path(folder)}, where files will be written"
+            )
             raise UsageError("output.is_input", message, "choose another folder")
 
 

@@ -247,3 +247,30 @@ def test_an_interval_that_is_none_is_refused(command, capsys, voice):
     interval = ("--guidance-interval", 0.8, 0.2)
     assert command("tts", "--text", "Hello.", "--ref", voice, *interval) == 2
     assert "--guidance-interval 0.8 0.2 is not FROM TO" in capsys.readouterr().err
+
+
+def test_what_has_no_effect_is_refused(run, silent_clip, voice, tmp_path):
+    (tmp_path / "jobs.jsonl").write_text("")
+    single = ("dub", silent_clip, "--text", "Hi.", "--ref", voice)
+    for flags, code in (
+        (("--jobs", 2), "batch.flag"),
+        (("--shard", "1/2"), "batch.flag"),
+        (("--resume",), "batch.flag"),
+        (("--stop-at-first",), "batch.flag"),
+        (("--engine", "ray"), "batch.flag"),
+        (("--out-dir", tmp_path), "batch.out_dir"),
+        (("--prompt", "rain"), "dub.prompt"),
+        (("--negative", "rain"), "dub.prompt"),
+        (("--recogniser", "whisper-base"), "script.recogniser"),
+    ):
+        done = run(*single, *flags)
+        assert isinstance(done.exception, UsageError) and done.exception.code == code, flags
+    assert run(*single, "--pause", 1).exit_code == 2, "where lines stand is decided by the clip"
+
+
+def test_a_script_is_read_aloud_into_a_file_of_its_own(run, voice, tmp_path):
+    (tmp_path / "one.txt").write_text("Hello.")
+    (tmp_path / "one.wav").write_bytes(b"a recording")
+    done = run("tts", "--script", tmp_path / "one.txt", "--ref", voice)
+    assert Path(done.stdout.strip()) == tmp_path / "one.speech.wav"
+    assert (tmp_path / "one.wav").read_bytes() == b"a recording"

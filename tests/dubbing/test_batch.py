@@ -26,6 +26,7 @@ from deepaudio.dubbing.jobs import BatchJob, Cast, DubJob, Extras
 from deepaudio.errors import BatchError, InputError, UsageError
 from deepaudio.media import video
 from tests.dubbing import deadly
+from tests.stand_ins import convert
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -358,3 +359,58 @@ def test_a_dry_run_writes_no_index(made, base, silent_clip, tmp_path):
     batch = made([{"clip": silent_clip.name, "text": "Hi."}], report=tmp_path / "index.html")
     result = run_batch(batch, replace(base, extras=Extras(dry_run=True)))
     assert result.report is None and not (tmp_path / "index.html").exists()
+
+
+@pytest.fixture
+def lossless(silent_clip, tmp_path):
+    """A clip whose video no .mp4 can carry."""
+    path = tmp_path / "lossless.mkv"
+    convert(silent_clip, "-an", "-c:v", "ffv1", path)
+    return path
+
+
+def test_an_output_that_became_mkv_is_named_kept_and_listed(made, base, lossless, tmp_path):
+    rows = [{"clip": lossless.name, "text": "Hello.", "output": "one.mp4"}]
+    batch = made(rows, report=tmp_path / "out/index.html")
+    assert [p.name for p in run_batch(batch, base).done] == ["one.mkv"]
+    again = run_batch(replace(batch, resume=True), base)
+    assert [p.name for p in again.kept] == ["one.mkv"] and not again.done
+    assert "1 kept" in batch.report.read_text()
+
+
+def test_the_index_lists_no_output_of_before(made, base, silent_clip, tmp_path):
+    row = {"clip": silent_clip.name, "text": "Hello.", "id": "one"}
+    run_batch(made([row]), base)
+    bad = {"clip": "none.mp4", "text": "Hi.", "id": "two"}
+    batch = made([bad, row], report=tmp_path / "out/index.html", keep_going=False)
+    run_batch(batch, base)
+    assert "1 failed" in batch.report.read_text() and "/one.mp4" not in batch.report.read_text()
+
+
+def test_each_of_ref_words_and_voices_takes_the_place_of_its_flag(base, tmp_path):
+    mine = replace(base, cast=Cast(Path("/flag.wav"), "What it says.", (("MARA", Path("/m.wav")),)))
+    rows = [
+        {"ref": "/row.wav"},
+        {"ref_text": "Others."},
+        {"voices": {"TOM": "/t.wav"}},
+    ]
+    path = tmp_path / "jobs.jsonl"
+    common = {"clip": "/a.mp4", "text": "Hi."}
+    path.write_text(
+        "\n".join(json.dumps(common | row | {"id": str(n)}) for n, row in enumerate(rows))
+    )
+    found = [item.job.cast for item in read_batch(path, mine, tmp_path / "out")]
+    assert found == [
+        replace(mine.cast, ref=Path("/row.wav"), ref_text=None),
+        replace(mine.cast, ref_text="Others."),
+        replace(mine.cast, named=(("TOM", Path("/t.wav")),)),
+    ]
+    path.write_text(json.dumps(common | {"ref_text": "Whose?"}))
+    (item,) = read_batch(path, replace(mine, cast=Cast()), tmp_path / "out")
+    assert "'ref_text' belongs to a 'ref'" in item.error.message
+
+
+def test_a_failed_row_has_paths_that_hold_elsewhere(made, base, silent_clip, tmp_path):
+    run_batch(made([{"clip": silent_clip.name, "text": "Hi.", "stepz": 3}]), base)
+    (row,) = map(json.loads, (tmp_path / "out/failed.jsonl").read_text().splitlines())
+    assert row["clip"] == str(silent_clip)

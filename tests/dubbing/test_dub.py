@@ -17,6 +17,7 @@ from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
 from deepaudio.dubbing.line_cache import line_cache_folder
 from deepaudio.dubbing.read_aloud import read_aloud
+from deepaudio.dubbing.record import record_path
 from deepaudio.errors import (
     InputError,
     PolicyError,
@@ -33,6 +34,7 @@ from deepaudio.media.verify import video_digest
 from deepaudio.media.video import frames
 from deepaudio.options import FitOptions, MixOptions
 from deepaudio.waves import LazyWave
+from tests.stand_ins import convert
 
 TEXT = "We should leave before it rains."
 
@@ -444,3 +446,64 @@ def test_the_intonation_of_the_clip_is_followed_where_asked(
     assert model.tts.calls[-1][3].pitch is None
     with pytest.raises(UsageError, match="needs a clip with audio"):
         dub(model, replace(job, clip=_clips["silent"], output=tmp_path / "s.mkv", pitch="original"))
+
+
+def test_no_output_is_another_output(model, job, tmp_path):
+    before = files(tmp_path)
+    out = tmp_path / "out.mp4"
+    record = record_path(out)
+    for extras in (
+        Extras(report=record),
+        Extras(emit_script=record),
+        Extras(report=tmp_path / "x", emit_script=tmp_path / "x"),
+        Extras(subtitles=tmp_path / "x.srt", report=tmp_path / "x.srt"),
+        Extras(stems=tmp_path / "stems", report=tmp_path / "stems/mix.wav"),
+        Extras(stems=tmp_path / "stems", report=tmp_path / "stems/lines/0001-narrator.wav"),
+    ):
+        with pytest.raises((UsageError, InputError)):
+            dub(model, replace(job, output=out, extras=extras))
+    assert files(tmp_path) == before
+    (tmp_path / "stems").mkdir()
+    (tmp_path / "stems/lines").mkdir()
+    recording = job.cast.ref.rename(tmp_path / "stems/lines/0001-narrator.wav")
+    mine = replace(job, cast=Cast(recording), extras=Extras(stems=tmp_path / "stems"))
+    with pytest.raises(UsageError, match="where files will be written"):
+        dub(model, mine)
+    assert files(tmp_path / "stems/lines") == [recording.name] and model.tts.calls == []
+
+
+def test_the_name_that_an_output_gets_instead_is_free_or_of_the_same_clip(model, job, tmp_path):
+    clip = tmp_path / "lossless.mkv"
+    convert(job.clip, "-an", "-c:v", "ffv1", clip)
+    mine = replace(job, clip=clip, output=tmp_path / "out.mp4")
+    (tmp_path / "out.mkv").write_bytes(b"a film")
+    with pytest.raises(UsageError) as caught:
+        dub(model, mine)
+    assert caught.value.code == "output.taken" and (tmp_path / "out.mkv").read_bytes() == b"a film"
+    with pytest.raises(UsageError, match="lossless"):
+        dub(model, replace(mine, output=clip.with_suffix(".mp4")))
+    (tmp_path / "out.mkv").unlink()
+    assert dub(model, mine).output == dub(model, mine).output == tmp_path / "out.mkv"
+
+
+def test_words_are_never_a_file_name(model, job, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Stop").write_text("Not these words.")
+    assert dub(model, replace(job, text="Stop")).facts["lines"][0]["text"] == "Stop"
+    spoken = read_aloud(model, SpeakJob(text="Stop", cast=job.cast, output=tmp_path / "a.wav"))
+    assert spoken.facts["lines"][0]["text"] == "Stop"
+
+
+def test_no_bed_is_made_where_none_is_heard(model, job):
+    dub(model, replace(job, mix=MixOptions("add", "foley")))
+    assert "sound" not in dict(model.v2a.calls)
+
+
+def test_what_the_network_has_not_learned_is_refused_before_the_work(model, job, monkeypatch):
+    def refuse(options, follows_pitch=False):
+        raise UsageError("options.guidance", "not learned")
+
+    monkeypatch.setattr(model.tts, "check", refuse)
+    with pytest.raises(UsageError, match="not learned"):
+        dub(model, job)
+    assert not model.v2a.looks and not model.tts.calls

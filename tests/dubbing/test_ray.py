@@ -85,3 +85,18 @@ def test_an_address_without_ray_is_named(monkeypatch):
     monkeypatch.setattr(ray, "init", refused)
     with pytest.raises(ToolError, match=r"no Ray at 10\.0\.0\.9:6379: nobody listens there"):
         outcomes(items_of(""), address="10.0.0.9:6379")
+
+
+@pytest.mark.parametrize("when", ["at the start", "later"])
+def test_ray_that_is_lost_is_no_bug(monkeypatch, when):
+    import ray
+
+    def lost(*args, **given):
+        raise ray.exceptions.RaySystemError("Failed to connect to GCS.\nand more")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: when == "later")
+    monkeypatch.setattr(ray, "init", lost)
+    monkeypatch.setattr(ray.data, "from_items", lost)
+    wrong = ToolError if when == "at the start" else ResourceError
+    with pytest.raises(wrong, match=r"Failed to connect to GCS\.$"):
+        outcomes(items_of(""))

@@ -59,10 +59,20 @@ def test_results_come_before_the_next_job_is_read(batch, silent_clip, voice, mon
     read, write = os.pipe()
     results = run_stream(os.fdopen(read, "rb"), batch, DubJob(clip=None, cast=Cast(voice)))
     for text in ("Hello.", "And again."):
-        os.write(write, json.dumps({"clip": silent_clip.name, "text": text}).encode() + b"\n")
+        os.write(
+            write, json.dumps({"clip": silent_clip.name, "text": text, "id": "a"}).encode() + b"\n"
+        )
         assert next(results)["lines"][0]["text"] == text
     os.close(write)
     assert list(results) == []
+
+
+def test_two_jobs_write_one_file_only_where_they_say_so(batch, silent_clip, voice):
+    row = {"clip": silent_clip.name, "text": "Hello."}
+    rows = [row, row, row | {"id": "a"}, row | {"output": "b.mp4"}, row | {"output": "b.mp4"}]
+    results = list(run_stream(stream(*rows), batch, DubJob(clip=None, cast=Cast(voice))))
+    assert [r["ok"] for r in results] == [True, False, False, True, True]
+    assert results[1]["error"]["code"] == "manifest.collision"
 
 
 def test_a_folder_for_the_results(batch, silent_clip, voice, tmp_path):

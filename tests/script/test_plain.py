@@ -155,3 +155,13 @@ def test_brackets_in_brackets_go_as_one():
     found = script.read("[music [loud] stops] Hello.\n[[a] b [c [d]]]\n")
     assert [line.text for line in found.lines] == ["Hello."]
     assert found.skipped[0].text == "[loud]" and all("[" in s.text for s in found.skipped)
+
+
+@pytest.mark.parametrize("hours", ["", "00:"])
+def test_rows_as_whisper_prints_them(hours):
+    text = f"[{hours}00:01.000 --> {hours}00:02.500]  Good morning.\n[{hours}00:03.000 --> {hours}00:04.000]  Yes.\n"
+    lines = script.read(text).lines
+    assert [(x.start, x.end, x.text) for x in lines] == [
+        (1.0, 2.5, "Good morning."),
+        (3.0, 4.0, "Yes."),
+    ]

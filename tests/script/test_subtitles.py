@@ -229,6 +229,16 @@ def test_bad_ttml_is_refused_with_a_line(text):
     assert "line 1" in error.value.message
 
 
+def test_words_behind_the_times_are_spoken():
+    found = read(
+        "1\n00:00:01,000 --> 00:00:02,000 Good morning,\neveryone.\n\n2\n00:00:03,000 --> 00:00:04,000 align:start X1:5\nYes.\n"
+    )
+    assert [(x.start, x.end, x.text) for x in found.lines] == [
+        (1.0, 2.0, "Good morning, everyone."),
+        (3.0, 4.0, "Yes."),
+    ]
+
+
 def test_override_tags_are_not_spoken_in_srt_either():
     text = "1\n00:00:00,100 --> 00:00:01,000\n{\\an8}{\\i1}Up here{\\i0}\n"
     assert [line.text for line in script.read(text, format="srt").lines] == ["Up here"]

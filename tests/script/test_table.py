@@ -23,12 +23,12 @@ def refused(text, kind):
 
 def test_csv_with_all_columns():
     text = (
-        "id,start,end,speaker,text,language,speed,instruction,dub\n"
-        'a,0:01,2.5,MARA,"Hello,\nyou",en,1.2,softly,yes\n\nb,,,TOM,"Say ""hi"".",,,,no\n'
+        "id,start,end,speaker,text,language,speed,dub\n"
+        'a,0:01,2.5,MARA,"Hello,\nyou",en,1.2,yes\n\nb,,,TOM,"Say ""hi"".",,,no\n'
     )
     first, second = script.read(text, format="csv").lines
-    assert first == Line("a", 1.0, 2.5, "MARA", "Hello, you", "en", 1.2, "softly", True)
-    assert second == Line("b", None, None, "TOM", 'Say "hi".', None, 1.0, None, False)
+    assert first == Line("a", 1.0, 2.5, "MARA", "Hello, you", "en", 1.2, True)
+    assert second == Line("b", None, None, "TOM", 'Say "hi".', None, 1.0, False)
     assert (first.row, second.row) == (2, 5)
 
 
@@ -102,7 +102,7 @@ def some_lines(draw):
         ).replace("<", "")
         made.append(
             Line(str(number), start, end, draw(st.none() | names), text, draw(st.none() | names),
-                 draw(st.sampled_from([0.5, 1.0, 1.25, 2.0])), draw(st.none() | names), draw(st.booleans()))
+                 draw(st.sampled_from([0.5, 1.0, 1.25, 2.0])), draw(st.booleans()))
         )  # fmt: skip
     return made
 
@@ -120,7 +120,7 @@ def test_emitted_json_is_plain_json_with_all_fields():
     assert document["schema"] == 1
     assert document["lines"][0] == {
         "id": "1", "start": 1.235, "end": None, "speaker": None, "text": "Hi", "language": None,
-        "speed": 1.0, "instruction": None, "dub": True, "mood": None,
+        "speed": 1.0, "dub": True, "mood": None,
     }  # fmt: skip
 
 
