@@ -209,11 +209,11 @@ def sources(
             "frames": info.n_frames,
         },
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
-        "text": {
-            "encoding": script.encoding,
-            "format": script.format,
-            "skipped": [
-                {"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped
-            ],
-        },
+        "text": text_facts(script),
     }
+
+
+def text_facts(script: Script) -> dict[str, Any]:
+    """What the record says of the text: how it was read, and what of it is not spoken."""
+    skipped = [{"line": s.row, "text": s.text, "reason": s.reason} for s in script.skipped]
+    return {"encoding": script.encoding, "format": script.format, "skipped": skipped}

@@ -6,6 +6,7 @@ from pathlib import Path
 from deepaudio.dubbing import soundtrack
 from deepaudio.dubbing.checks import agree, read_voices
 from deepaudio.dubbing.jobs import Done, SpeakJob
+from deepaudio.dubbing.outputs import text_facts
 from deepaudio.dubbing.provenance.tag import speech_tag
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
 from deepaudio.errors import UsageError
@@ -76,7 +77,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
     full |= {
         "arguments": job,
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
-        "script": {"encoding": script.encoding, "skipped": script.skipped},
+        "text": text_facts(script),
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
     } | model.precision

@@ -24,7 +24,7 @@ from deepaudio.evaluation.features import ItemFeatures, JudgePool, Unavailable
 from deepaudio.evaluation.inputs import check_labels
 from deepaudio.evaluation.summary import SCHEMA, row_values, summarise
 from deepaudio.evaluation.systems import System
-from deepaudio.media.output import write_bytes
+from deepaudio.media.output import folder_to_be, preflight, refuse_inputs, write_bytes
 from deepaudio.progress import Progress
 from deepaudio.reports import tables
 from deepaudio.reports.evaluation import eval_report
@@ -32,6 +32,7 @@ from deepaudio.reports.evaluation import eval_report
 log = logging.getLogger(__name__)
 
 TASKS = ("v2s", "v2a", "tts", "mof")
+ITEMS, SUMMARY, TABLES = "items.jsonl", "summary.json", ("table.md", "table.tex")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,25 @@ class EvalOptions:
             raise ValueError(f"jobs must be at least 1, got {self.jobs}")
 
 
+def check(options: EvalOptions, out: Path, manifest: Path, report: Path | None) -> None:
+    """Refuse before the work unknown metrics and judges, and files that would be written over the manifest or over each other.
+
+    Raises InputError and UsageError.
+    """
+    columns(options.task, options.metrics, options.judges, options.judge_set)
+    folder_to_be(out)
+    written = [out / name for name in (ITEMS, SUMMARY, *TABLES)]
+    for place in (*written, _part(out / ITEMS), _part(out / SUMMARY)):
+        refuse_inputs(place, [manifest])
+    if report is not None:
+        out.mkdir(parents=True, exist_ok=True)  # the report may be one of its files
+        preflight(report, [manifest, *written])
+
+
+def _part(place: Path) -> Path:
+    return place.with_name(place.name + ".part")
+
+
 def evaluate(
     items: list[Item],
     systems: list[System],
@@ -92,7 +112,7 @@ def evaluate(
     def score(item: Item) -> list[dict[str, Any]]:
         return _item_rows(item, systems, chosen, options, pool, kept, files)
 
-    partial = out / "items.jsonl.part"
+    partial = _part(out / ITEMS)
     with partial.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(options.jobs) as threads:
         for done, scored in enumerate(threads.map(score, items), 1):
             for row in scored:
@@ -101,11 +121,11 @@ def evaluate(
             stream.flush()
             if progress:
                 progress("eval", done, len(items))
-    partial.replace(out / "items.jsonl")
+    partial.replace(out / ITEMS)
     summary = summarise(rows, items, names, chosen, options.task, files)
-    partial = out / "summary.json.part"
+    partial = _part(out / SUMMARY)
     partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
-    partial.replace(out / "summary.json")
+    partial.replace(out / SUMMARY)
     return summary
 
 
@@ -179,15 +199,14 @@ def _fingerprint(
 def _kept_rows(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Rows of an earlier run, finished or broken off; a half-written last line is left out."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for name in ("items.jsonl", "items.jsonl.part"):
-        place = out / name
+    for place in (out / ITEMS, _part(out / ITEMS)):
         if not place.is_file():
             continue
         for line in place.read_text(encoding="utf-8").splitlines():
             try:
                 row = json.loads(line)
             except json.JSONDecodeError:
-                log.warning("%s: a damaged line is scored again", name)
+                log.warning("%s: a damaged line is scored again", place.name)
                 continue
             if row.get("schema") == SCHEMA:
                 rows[row["id"], row["system"]] = row
@@ -206,16 +225,13 @@ def write_tables(
     summary: Mapping[str, Any], out: Path, items: list[Item], report: Path | None = None
 ) -> Written:
     """Markdown and LaTeX beside the summary, and the HTML report where one is asked for."""
-    files = {"summary": "summary.json", "items": "items.jsonl"}
-    for name, text in (
-        ("table.md", tables.markdown(summary)),
-        ("table.tex", tables.latex(summary)),
-    ):
+    files = {"summary": SUMMARY, "items": ITEMS}
+    for name, text in zip(TABLES, (tables.markdown(summary), tables.latex(summary)), strict=True):
         write_bytes(out / name, text.encode())
         files[name.partition(".")[2]] = name
     files = {kind: str(out / name) for kind, name in files.items()}
     if report is not None:
-        lines = (out / "items.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (out / ITEMS).read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
         files["html"] = str(eval_report(report, summary, rows, {i.id: i.audio for i in items}))
     return Written(files, tables.plain(summary))

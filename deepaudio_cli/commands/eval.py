@@ -83,7 +83,7 @@ def eval(
     console = Console("eval", json, verbose, quiet)
     arg.prepare(offline)
     from deepaudio.devices import device_of
-    from deepaudio.evaluation.evaluate import EvalOptions, evaluate, write_tables
+    from deepaudio.evaluation.evaluate import EvalOptions, check, evaluate, write_tables
     from deepaudio.evaluation.inputs import Rows, read_items, systems_of
 
     items = read_items(
@@ -107,6 +107,7 @@ def eval(
         device=str(device_of(device)),
         resume=not no_resume,
     )
+    check(options, out, manifest, report)
     sampling = arg.sampling(steps, quality, guidance, seed, noise_scale=noise_scale)
     with console.progress() as progress:
         systems = systems_of(rows, items, task, out, sampling, device, dtype, progress)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -450,6 +451,11 @@ def test_the_command_ends_in_tables_and_the_right_exit_code(place):
         (["--manifest", "m.jsonl", "--truth", "--judge", "wisper"], 3, "no judge 'wisper'"),
         (["--manifest", "m.jsonl", "--truth", "--map", "x"], 2, "NAME=VALUE"),
         (["--manifest", "m.jsonl", "--truth", "--voices", "m.jsonl"], 2, "dub3"),
+        (["--manifest", "items.jsonl", "--truth", "-o", "."], 2, "used already"),
+        (["--manifest", "m.jsonl", "--truth", "--report", "m.jsonl"], 2, "used already"),
+        (["--manifest", "m.jsonl", "--truth", "--report", "eval/table.md"], 2, "used already"),
+        (["--manifest", "m.jsonl", "--truth", "-o", "m.jsonl"], 3, "not a folder"),
+        (["--manifest", "m.jsonl", "--preset", "mini", "--metric", "wre"], 3, "no metric 'wre'"),
     ],
 )
 def test_a_wrong_command_line_is_one_clear_line(
@@ -459,8 +465,11 @@ def test_a_wrong_command_line_is_one_clear_line(
 
     root, _, _ = place
     (root / "empty.jsonl").touch()
+    shutil.copy(root / "m.jsonl", root / "items.jsonl")
+    before = (root / "items.jsonl").read_bytes()
     monkeypatch.chdir(root)
     assert _outcome(["eval", "v2s", *arguments]) == code
     captured = capsys.readouterr()
     assert message in captured.err and captured.out == ""
     assert not (root / "eval/summary.json").exists()
+    assert (root / "items.jsonl").read_bytes() == before == (root / "m.jsonl").read_bytes()
