@@ -56,9 +56,11 @@ def eval(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1),
+        typer.Option(
+            help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1, max=86_400
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Items at a time.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Items at a time.", min=1, max=opt.MAX_JOBS)] = 1,
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder for items.jsonl, summary.json, tables.")
     ] = Path("eval"),

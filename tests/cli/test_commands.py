@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from deepaudio.dubbing import batch as batches
@@ -241,6 +242,45 @@ def test_every_default_instruction_agrees_with_its_command():
     model = whole.DeepAudio(MINI, "cpu")
     directions = {name: model.route(text).direction for name, text in INSTRUCTIONS.items()}
     assert directions == {"dub": "v2s", "foley": "v2a", "tts": "tts"}
+
+
+SEEDED = ["dub x.mp4 --text Hi.", "tts --text Hi.", "foley x.mp4", "eval v2s --manifest x.jsonl"]
+SEEDED += ["prepare mini-v2a scenes out", "prepare many-voices x.txt out --styles x"]
+
+
+@pytest.mark.parametrize("line", SEEDED)
+@pytest.mark.parametrize("seed", [-1, 10**20])
+def test_a_seed_beyond_63_bits_is_refused(line, seed, command, capsys):
+    assert command(*line.split(), "--seed", seed) == 2
+    assert "Invalid value for '--seed'" in capsys.readouterr().err
+
+
+SLICES = {"video_stream", "audio_stream", "limit", "most", "count", "each"}  # any number will do
+
+
+def options_of(command):
+    """The options of a command and of those below it."""
+    yield from command.params
+    for below in getattr(command, "commands", {}).values():
+        yield from options_of(below)
+
+
+def test_every_number_has_an_end_that_the_machine_has():
+    numbers = [
+        option
+        for option in options_of(typer.main.get_command(build()))
+        if option.type_descriptor.annotation is int and not option.count
+    ]
+    assert len(numbers) > 20
+    assert not [n.opts for n in numbers if n.max is None and n.name not in SLICES]
+    assert not [n.opts for n in numbers if n.min is None]
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_a_stream_that_no_clip_has_is_refused(kind, command, silent_clip, voice, capsys):
+    line = ("dub", silent_clip, "--text", "Hi.", "--ref", voice, f"--{kind}-stream", 10**20)
+    assert command(*line) == 3
+    assert f"{kind} stream" in capsys.readouterr().err
 
 
 def test_an_interval_that_is_none_is_refused(command, capsys, voice):
