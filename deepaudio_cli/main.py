@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deepaudio import __version__
-from deepaudio.errors import DeepAudioError, ResourceError, of_system
+from deepaudio.errors import DeepAudioError, ResourceError, UsageError, of_system
 from deepaudio.libraries import of_library
 from deepaudio_cli.console import error_json, printable
 
@@ -143,6 +143,11 @@ def _outcome(argv: list[str]) -> int:
     except DeepAudioError as error:
         return _report(called, error.as_dict(), error.exit_code)
     except typer.TyperException as error:
+        if (
+            type(error).__name__ == "NoArgsIsHelpError"
+        ):  # the help is its message, or printed already
+            print(error.format_message(), end="")
+            return UsageError.exit_code
         hint = f"deepaudio {called.name} --help".replace("  ", " ")
         return _report(called, _error("usage.invalid", "usage", error.format_message(), hint), 2)
     except (KeyboardInterrupt, typer.Abort):

@@ -60,6 +60,13 @@ def test_every_command_has_help(command):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize("group", [[], ["recipes"], ["models"], ["runs"], ["prepare"]])
+def test_without_a_command_there_is_help_and_nothing_else(group):
+    done = deepaudio(*group)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.lstrip().startswith("Usage:")
+
+
 def test_version():
     assert deepaudio("--version").stdout.startswith("deepaudio 0.")
 
