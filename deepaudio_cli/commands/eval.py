@@ -117,13 +117,16 @@ def eval(
     for line in written.lines:
         console.say(line)
     failed = {name: row["failed"] for name, row in summary["systems"].items() if row["failed"]}
-    console.result({"summary": summary, "files": written.files}, out / "summary.json")
+    facts = {"summary": summary, "files": written.files}
+    if not (json and failed):  # then the error carries the result: one object on stdout
+        console.result(facts, out / "summary.json")
     if failed:
         count = sum(len(entries) for entries in failed.values())
         raise BatchError(
             "eval.failed",
             f"{count} items failed and were counted; see {out / 'items.jsonl'}",
             "the rest is scored; run again to resume",
+            **facts,
         )
 
 

