@@ -160,6 +160,12 @@ def test_tts_and_foley(run, silent_clip, voice, tmp_path):
     assert video_digest(Path(done.stdout.strip())) == video_digest(silent_clip)
 
 
+def test_tts_has_no_loudness_to_match(run, monkeypatch, voice):
+    monkeypatch.setattr(whole, "load", lambda *a, **k: pytest.fail("nothing is to be loaded"))
+    done = run("tts", "--text", "Hello.", "--ref", voice, "--loudness", "match")
+    assert isinstance(done.exception, UsageError) and "match" in str(done.exception)
+
+
 @pytest.mark.slow
 def test_recipes_commands(run, tmp_path):
     listed = run("recipes", "ls").stdout.splitlines()
