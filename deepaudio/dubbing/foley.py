@@ -83,6 +83,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "command": "foley",
         "arguments": job,
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
+        "preset": model.preset.name,
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
     } | model.precision

@@ -300,6 +300,8 @@ def test_foley_alone_takes_the_loudness_of_the_clip(model, sound_clip, tmp_path)
     source = soundtrack.measured(sound_clip, None)
     assert done.facts["loudness"]["target_lufs"] == pytest.approx(source["lufs"], abs=0.1)
     assert not done.notices.warnings and done.facts["audio"] == "replace"
+    record = json.loads(Path(done.facts["record"]).read_text())
+    assert record["preset"] == model.preset.name
 
 
 def test_a_51_bed_becomes_stereo():
