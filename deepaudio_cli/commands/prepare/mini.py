@@ -22,15 +22,19 @@ from deepaudio_cli.commands.prepare.shards import (
 )
 from deepaudio_cli.console import Console
 
+Factors = Annotated[
+    list[float] | None,
+    typer.Option(
+        help="Speed at which each item is resampled; repeatable, 1 by default.", min=0.25, max=4
+    ),
+]
+
 
 @app.command("speech")
 def speech(
     source: Manifest,
     out: Shard,
-    factor: Annotated[
-        list[float] | None,
-        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
-    ] = None,
+    factor: Factors = None,
     transcribe: Annotated[
         bool, typer.Option("--transcribe", help="Let whisper-base fill in missing text.")
     ] = False,
@@ -68,10 +72,7 @@ def folder(
         Path | None,
         typer.Option("--list", help="CSV of files and texts; metadata.csv in the folder is found."),
     ] = None,
-    factor: Annotated[
-        list[float] | None,
-        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
-    ] = None,
+    factor: Factors = None,
     jobs: Jobs = 1,
     force: Force = False,
     json: opt.Json = False,
