@@ -21,12 +21,18 @@ PRESET = "mini"
 RECOGNISER = "whisper-tiny.en"
 DUCK_DB = 15.0  # of a bed in which the clip's voice may still sound, or that was generated
 SAMPLE = 4  # items that an estimate dubs
+MAX_SEED = 2**63 - 1
+MAX_PAUSE = 60.0  # seconds
 
 INSTRUCTIONS = {
     "dub": "dub the speaker",
     "foley": "add the sounds of the scene",
     "tts": "read the text aloud",
 }
+
+
+def _whole(value: float, most: int) -> bool:
+    return hasattr(value, "__index__") and 0 <= value <= most
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,8 @@ class SampleOptions:
     """How speech is said: a label of a network that was trained with emotions; empty: no matter."""
 
     def __post_init__(self):
-        if self.steps is not None and not 0 <= self.steps <= 1000:
-            raise ValueError(f"steps must be in 0..1000, got {self.steps}")
+        if self.steps is not None and not _whole(self.steps, 1000):
+            raise ValueError(f"steps must be a whole number in 0..1000, got {self.steps}")
         if self.guidance_scale is not None and not 0 <= self.guidance_scale <= 50:
             raise ValueError(f"guidance_scale must be in 0..50, got {self.guidance_scale}")
         first, last = self.guidance_interval
@@ -62,10 +68,14 @@ class SampleOptions:
             raise ValueError(f"sway must be in -1..1, got {self.sway}")
         if self.noise_scale is not None and not 0 <= self.noise_scale <= 2:
             raise ValueError(f"noise_scale must be in 0..2, got {self.noise_scale}")
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must be in 0..2**63-1, got {self.seed}")
+        if not _whole(self.seed, MAX_SEED):
+            raise ValueError(f"seed must be a whole number in 0..2**63-1, got {self.seed}")
         if self.quality not in QUALITIES:
             raise ValueError(f"quality must be one of {QUALITIES}, got {self.quality!r}")
+
+    def of_piece(self, number: int) -> "SampleOptions":
+        """Those of the piece `number` of what is sampled: each has a seed of its own."""
+        return replace(self, seed=(self.seed + number) % (MAX_SEED + 1))
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,8 @@ class FitOptions:
                 "speeds must satisfy 0.5 <= min_speed <= 1 <= max_speed <= 3, "
                 f"got {self.min_speed} and {self.max_speed}"
             )
+        if not 0 <= self.pause <= MAX_PAUSE:
+            raise ValueError(f"pause must be in 0..{MAX_PAUSE:g} s, got {self.pause}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deepaudio import __version__
-from deepaudio.errors import DeepAudioError, ResourceError, of_system
+from deepaudio.errors import DeepAudioError, ResourceError, UsageError, of_system
 from deepaudio.libraries import of_library
 from deepaudio_cli.console import error_json, printable
 
@@ -100,23 +100,56 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+class _Called:
+    """The command that was called, by its full name, and whether JSON was asked for: what an error is told by."""
+
+    def __init__(self, argv: list[str]):
+        self.words = [word for word in argv if not word.startswith("-")]
+        self.place = tuple(word for word in self.words if word in COMMANDS)[:1]
+        self.as_json = "--json" in argv
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.place)
+
+    def find(self, command: Any) -> None:
+        """It is among those below `command`."""
+        self.place = ()
+        for word in self.words:
+            if word not in getattr(command, "commands", {}):
+                break
+            command = command.commands[word]
+            self.place += (word,)
+
+
 def _outcome(argv: list[str]) -> int:
+    called = _Called(argv)
     try:
         if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
             os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # no bold and dim either
-        from deepaudio_cli.settings import defaults
+        from deepaudio_cli import settings
 
+        called.as_json |= settings.is_set("json", {})  # should the files be broken
         command = typer.main.get_command(build())
-        options = {name: _options(c) for name, c in command.commands.items()}
+        called.find(command)
+        settings.read_environment(command)
+        tables = settings.read_files(command)
+        called.as_json |= settings.is_set("json", tables, called.place)
+        values = settings.defaults(command, tables)
         outcome = command(
-            args=argv, prog_name="deepaudio", standalone_mode=False, default_map=defaults(options)
+            args=argv, prog_name="deepaudio", standalone_mode=False, default_map=values
         )
         return outcome if isinstance(outcome, int) else 0
     except DeepAudioError as error:
-        return _report(argv, error.as_dict(), error.exit_code)
+        return _report(called, error.as_dict(), error.exit_code)
     except typer.TyperException as error:
-        hint = f"deepaudio {_command(argv)} --help".replace("  ", " ")
-        return _report(argv, _error("usage.invalid", "usage", error.format_message(), hint), 2)
+        if (
+            type(error).__name__ == "NoArgsIsHelpError"
+        ):  # the help is its message, or printed already
+            print(error.format_message(), end="")
+            return UsageError.exit_code
+        hint = f"deepaudio {called.name} --help".replace("  ", " ")
+        return _report(called, _error("usage.invalid", "usage", error.format_message(), hint), 2)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Terminated:
@@ -127,7 +160,7 @@ def _outcome(argv: list[str]) -> int:
         closed = isinstance(left.__context__, BrokenPipeError)
         return _unread() if closed else int(left.code or 0)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, never shown raw
-        return _unexpected(argv, error)
+        return _unexpected(called, error)
 
 
 def _unread() -> int:
@@ -136,45 +169,35 @@ def _unread() -> int:
     return INTERRUPTED
 
 
-def _options(command: Any) -> set[str]:
-    """Names of a command's options, those of its subcommands included."""
-    own = {parameter.name for parameter in command.params}
-    return own.union(*(_options(c) for c in getattr(command, "commands", {}).values()))
-
-
-def _unexpected(argv: list[str], error: Exception) -> int:
+def _unexpected(called: _Called, error: Exception) -> int:
     if known := of_system(error) or of_library(error):
-        return _report(argv, known.as_dict(), known.exit_code)
+        return _report(called, known.as_dict(), known.exit_code)
     logging.getLogger("deepaudio").debug("traceback of the internal error", exc_info=error)
     text = f"{type(error).__name__}: {error}"
     hint = "this is a bug; -vv shows where"
-    return _report(argv, _error("internal", "internal", text, hint), 1)
+    return _report(called, _error("internal", "internal", text, hint), 1)
 
 
 def _error(code: str, kind: str, message: str, hint: str | None = None) -> dict[str, Any]:
     return {"code": code, "kind": kind, "message": message, "hint": hint, "retryable": False}
 
 
-def _report(argv: list[str], error: dict[str, Any], code: int) -> int:
+def _report(called: _Called, error: dict[str, Any], code: int) -> int:
     """Print the error in the form that was asked for; returns the exit code.
 
     After a signal it is only what the signal broke: a library may swallow the interrupt while it is being imported.
     """
     if _caught:
         return _caught[0]
-    if "--json" in argv:
+    if called.as_json:
         with contextlib.suppress(OSError):
-            print(error_json(_command(argv), error), flush=True)
+            print(error_json(called.name, error), flush=True)
     with contextlib.suppress(OSError):
         hint = f" ({error['hint']})" if error.get("hint") else ""
         message = " ".join(str(error["message"]).split())
         line = printable(f"error: {message}{hint}")
         print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
     return code
-
-
-def _command(argv: list[str]) -> str:
-    return next((a for a in argv if a in COMMANDS), "")
 
 
 def _trap_signals() -> None:

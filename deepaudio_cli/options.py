@@ -9,6 +9,8 @@ import typer
 from deepaudio.options import (
     DUCK_DB,
     F5_TTS,
+    MAX_PAUSE,
+    MAX_SEED,
     MINI_SOUND,
     MINI_SPEECH,
     AudioMode,
@@ -33,6 +35,7 @@ SAMPLING, FIT, MIX = SampleOptions(), FitOptions(), MixOptions()
 PRESET = DEFAULT_PRESET
 TRACK = "track"
 MAX_TAKE = 99
+MAX_JOBS = 256  # processes at a time
 
 # --- panels of the help, behind the options that come first
 script_option = partial(typer.Option, rich_help_panel="Script")
@@ -166,7 +169,9 @@ Emotion = Annotated[
     str | None,
     voices_option(help="How it is said: a label that the speech network was trained with."),
 ]
-Seed = Annotated[int, machine_option(help="Seed of the noise: same seed, same sound.", min=0)]
+Seed = Annotated[
+    int, machine_option(help="Seed of the noise: same seed, same sound.", min=0, max=MAX_SEED)
+]
 NoiseScale = Annotated[
     float | None,
     machine_option(
@@ -187,7 +192,7 @@ PitchSource = Annotated[
         help="Intonation: of the speech model, or that of the speech in the clip, in the range of the voice."
     ),
 ]
-Pause = Annotated[float, timing_option(help="Seconds between untimed lines.", min=0, max=60)]
+Pause = Annotated[float, timing_option(help="Seconds between untimed lines.", min=0, max=MAX_PAUSE)]
 Clamp = Annotated[
     bool,
     timing_option(

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,96 @@ from deepaudio.errors import InputError
 PREFIX = "DEEPAUDIO_"
 LOCAL = "deepaudio.toml"
 MAX_BYTES = 1 << 20
+TRUE = ("1", "true", "t", "yes", "y", "on")  # as Typer reads flags
+
+Place = tuple[str, ...]  # of a table in a file: the names of the command that it is for
+Tables = Mapping[Place, Mapping[str, Any]]
 
 
-def defaults(options: Mapping[str, Collection[str]]) -> dict[str, dict[str, Any]]:
-    """A default map per command: keys at the top of a file hold for all, those of `[dub]` for `dub` alone.
+def read_environment(command: Any) -> None:
+    """Let every option of a command, and of those below it, be read from DEEPAUDIO_NAME.
 
-    `options` are the names of each command's options. A key that no command has is an InputError with the nearest one;
-    environment variables that are no options (DEEPAUDIO_FFMPEG) are for others.
+    Variables that are no options (DEEPAUDIO_FFMPEG) are for others.
     """
-    general: dict[str, Any] = {}
-    special: dict[str, dict[str, Any]] = {name: {} for name in options}
-    anywhere = sorted(set().union(*options.values())) if options else []
+    for parameter, name in _options(command):
+        parameter.envvar = PREFIX + name.upper()
+        parameter.show_envvar = False  # in the help
+    for below in _below(command).values():
+        read_environment(below)
+
+
+def read_files(command: Any) -> Tables:
+    """What both files say: keys at the top hold for all commands below `command`, those of `[prepare]` for the commands
+    of `prepare`, those of `[prepare.speech]` for this one alone.
+
+    A key that no command has is an InputError with the nearest one.
+    """
+    tables: dict[Place, dict[str, Any]] = {}
     for path in (_user_file(), Path(LOCAL)):
-        for key, value in _read(path).items():
-            if isinstance(value, dict):
-                if key not in special:
-                    hint = suggest(key, list(options))
-                    raise InputError("settings.unknown_table", f"{path}: no command '{key}'", hint)
-                special[key] |= {_known(k, options[key], path): v for k, v in value.items()}
-            else:
-                general[_known(key, anywhere, path)] = value
-    environment = {
-        _name(key[len(PREFIX) :]): value
-        for key, value in os.environ.items()
-        if key.startswith(PREFIX) and value and _name(key[len(PREFIX) :]) in anywhere
+        for place, values in _tables(_read(path), command, path):
+            tables[place] = tables.get(place, {}) | values
+    return tables
+
+
+def is_set(flag: str, tables: Tables, place: Place = ()) -> bool:
+    """Whether the environment or the files set a flag of the command at `place`."""
+    value: Any = False
+    for end in range(len(place) + 1):
+        value = tables.get(place[:end], {}).get(flag, value)
+    return str(os.environ.get(PREFIX + flag.upper()) or value).lower() in TRUE
+
+
+def _tables(
+    content: Mapping[str, Any], command: Any, path: Path, place: Place = ()
+) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Each table of a file with its place; InputError for what is no command or option."""
+    own, options, below = {}, _names(command), _below(command)
+    for key, value in content.items():
+        if isinstance(value, dict):
+            if key not in below:
+                name = ".".join((*place, key))
+                hint = suggest(key, list(below))
+                raise InputError("settings.unknown_table", f"{path}: no command '{name}'", hint)
+            yield from _tables(value, below[key], path, (*place, key))
+        else:
+            own[_known(key, options, path)] = value
+    yield place, own
+
+
+def defaults(
+    command: Any, tables: Tables, place: Place = (), general: Mapping[str, Any] = {}
+) -> dict[str, Any]:
+    """The default map of a command, with those of the commands below it; `general` are the values that hold for more than it."""
+    values = {**general, **tables.get(place, {})}
+    if below := _below(command):
+        return {name: defaults(c, tables, (*place, name), values) for name, c in below.items()}
+    return {
+        parameter.name: _listed(values[name]) if parameter.multiple else values[name]
+        for parameter, name in _options(command)
+        if name in values
     }
-    return {name: general | special[name] | environment for name in options}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _below(command: Any) -> Mapping[str, Any]:
+    return getattr(command, "commands", {})
+
+
+def _options(command: Any) -> Iterator[tuple[Any, str]]:
+    """The options of a command, each with its name in settings: `map` for --map. One with commands below it has none."""
+    for parameter in () if _below(command) else command.params:
+        for flag in parameter.opts:
+            if parameter.param_type_name == "option" and flag.startswith("--"):
+                yield parameter, _name(flag[2:])
+
+
+def _names(command: Any) -> set[str]:
+    """Names of a command's options, those of the commands below it included."""
+    own = {name for _, name in _options(command)}
+    return own.union(*map(_names, _below(command).values()))
 
 
 def _known(key: str, options: Collection[str], path: Path) -> str:

@@ -103,7 +103,7 @@ class InfillShards:
         Neighbours in length are packed until the budget is full, as F5-TTS does it; lengths count a little longer or shorter each time, so
         that the neighbours are others in every epoch.
         """
-        rng = torch.Generator().manual_seed(1_000_003 * seed + number)
+        rng = torch.Generator().manual_seed((1_000_003 * seed + number) % 2**63)
         counted = 1 + LENGTHS_VARY * (2 * torch.rand(len(self.rows), generator=rng) - 1)
         frames = self.rows[:, 0]
         order = np.argsort(frames * counted.numpy().astype(np.float64), kind="stable")

@@ -105,6 +105,13 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return int(first) - 1, int(second)
 
 
+def audio_of(item: Item) -> Path:
+    """The file of an item's sound; InputError where it has none."""
+    if not item.audio:
+        raise InputError("manifest.incomplete", f"{item.id}: no audio", "is the manifest right?")
+    return Path(item.audio)
+
+
 def usable(
     items: Iterable[Item], make: Callable[[Item], T], some: bool = True
 ) -> Iterator[tuple[Item, T]]:

@@ -5,6 +5,7 @@ Tensors that all items share are `_shared.NAME.npy`. A dot in a key is written a
 
 import io
 import json
+import math
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,13 @@ def arrays_in(path: Path) -> Iterator[tuple[str, np.dtype, tuple[int, ...], int]
             shape, by_columns, kind = read(stream)
             if by_columns and len(shape) > 1:
                 raise InputError("data.order", f"{path}: {member.name} is in Fortran order")
+            end = stream.tell() + math.prod(shape) * kind.itemsize
+            if (
+                kind.hasobject
+                or min(shape, default=0) < 0
+                or end > member.offset_data + member.size
+            ):
+                raise ValueError(f"{member.name} is no array of numbers, or larger than its place")
             name = what.removeprefix(".").removesuffix(ARRAY)
             whole = name if key == SHARED else f"{unquote(key)}.{name}"
             yield whole, kind, shape, stream.tell()

@@ -45,9 +45,11 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         progress("sound", 1, 1)
     clock.lap("sound")
     notices = Notices(notes=list(info.notes))
-    original = None if alone else soundtrack.original_sound(info, output.parent)
+    heard = not alone or job.mix.loudness == "match"
+    original = soundtrack.original_sound(info, output.parent) if heard else None
+    bed = None if alone else original
     sound = LazyWave.of(result.waveform, result.sample_rate)
-    track = soundtrack.compose(sound, original, original, info.duration, job.mix, notices)
+    track = soundtrack.compose(sound, original, bed, info.duration, job.mix, notices)
     tag = sound_tag(model.preset.name)
     if alone:
         path = write_wav(output, track.sound, track.sound.sample_rate, comment=tag)
@@ -81,6 +83,7 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
         "command": "foley",
         "arguments": job,
         "clip": {"file": info.path, "sha256": sha256_of(info.path), "duration": info.duration},
+        "preset": model.preset.name,
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
     } | model.precision

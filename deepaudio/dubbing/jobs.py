@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepaudio.errors import UsageError
 from deepaudio.notices import Notices
 from deepaudio.options import (
     INSTRUCTIONS,
@@ -139,6 +140,11 @@ class SpeakJob:
     fit: FitOptions = FitOptions()
     loudness: LoudnessName = MixOptions.loudness
     policy: Policy = Policy()
+
+    def __post_init__(self):
+        if self.loudness == "match":
+            message = "--loudness match is that of a clip, and reading aloud has none"
+            raise UsageError("options.loudness", message, "e.g. --loudness streaming")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,6 @@ SHAPE = (
     "aperture", "outer_aperture", "area", "width", "inner_width", "jaw", "upper_lip", "lower_lip", "corners", "dark",
 )  # fmt: skip
 POSE = ("yaw", "pitch", "roll")
-PLACE = ("x", "y", "log_size")
 PATCH = (12, 16)  # rows and columns of the mouth's small frame
 
 

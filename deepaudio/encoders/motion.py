@@ -56,8 +56,6 @@ SIGHT_FIELDS = (
     + ("dd_thing_y", "d_moving_mass", "brightness")
 )
 SYNC_FIELDS = FACE_FIELDS + SIGHT_FIELDS
-SYNC_DIM = len(SYNC_FIELDS)
-CLIP_DIM = 3 * THUMB**2 + EDGES**2
 
 
 class Picture(Protocol):
@@ -83,11 +81,10 @@ class Track(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Features of a clip: `sync` at SYNC_RATE, `clip` at CLIP_RATE; share of frames with a face."""
+    """Features of a clip: `sync` at SYNC_RATE, `clip` at CLIP_RATE."""
 
     sync: Float[Tensor, "f d"]
     clip: Float[Tensor, "g d"]
-    face_share: float
 
 
 class MotionEncoder:
@@ -189,7 +186,6 @@ def describe(track: Track, duration: float) -> Seen:
     return Seen(
         torch.from_numpy(np.clip(finite, -6, 6).astype(np.float32)),
         torch.from_numpy(_resample(track.clip, track.times, slow).astype(np.float32)),
-        float((track.face[:, 0] > 0).mean()),
     )
 
 

@@ -4,7 +4,7 @@ import logging
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -119,7 +119,7 @@ class F5TextToSpeech:
         mels = []
         for number, (piece, (first, last)) in enumerate(zip(pieces, spans, strict=True)):
             contour = knowledge.part(first // HOP, math.ceil(last / HOP) - first // HOP).energy
-            own = replace(options, seed=options.seed + number)
+            own = options.of_piece(number)
             mels.append(self._mel(network, tokenizer, piece, voice, last - first, contour, own))
         parts = [
             self._waveform(mel, last - first)

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import torch
 
-from deepaudio.errors import WeightsError
 from deepaudio.inference.f5_tts import F5TextToSpeech
 from deepaudio.inference.gate import Gate
 from deepaudio.inference.mmaudio_v2a import MMVideoToAudio
@@ -17,8 +16,6 @@ from deepaudio.inference.yingsound_v2a import YSVideoToAudio
 from deepaudio.options import PRESET
 from deepaudio.presets import official, store
 from deepaudio.presets.trained import PRESETS
-
-FULL_SIZES = tuple(official.PRESETS)
 
 
 @dataclass(frozen=True)
@@ -57,17 +54,6 @@ class FullSize:
         return F5TextToSpeech(self.networks)
 
 
-def find(name: str, roles: Sequence[str] | None = None) -> official.Preset | None:
-    """The full-size preset of that name, with all its parts (or those of `roles`) here; None for any other name.
-
-    Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
-    """
-    preset = official.PRESETS.get(name)
-    if preset is not None:
-        store.require(preset, roles)
-    return preset
-
-
 def load(
     name: str,
     device: torch.device | str = "cpu",
@@ -77,11 +63,11 @@ def load(
     trained: Mapping[str, Path] = MappingProxyType({}),
     compile: bool = False,
 ) -> FullSize:
-    """A full-size preset by name; networks are read when they are first used.
+    """A full-size preset by name; networks are read when they are first used. UsageError for another name.
 
+    Raises WeightsError at once when a part is missing, with files, sizes and the command that gets them.
     `roles`: those that will be used at all; `trained`: folders of networks in place of official parts, by role.
     """
-    preset = find(name, roles)
-    if preset is None:
-        raise WeightsError("preset.unknown", f"no full-size preset '{name}'", ", ".join(FULL_SIZES))
+    preset = official.preset(name)
+    store.require(preset, roles)
     return FullSize(preset, torch.device(device), dtype, low_memory, trained, compile)

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -171,7 +171,7 @@ class TextToSpeech:
         for number, piece in enumerate(pieces):
             first, last = edges[number], edges[number + 1]
             part = knowledge.part(round(first / HOP), round(last / HOP) - round(first / HOP))
-            own = replace(options, seed=options.seed + number)
+            own = options.of_piece(number)
             made.append(self._piece(piece, voice, last - first, part, own))
         return torch.cat(made)
 

@@ -35,7 +35,6 @@ class Muxed:
 
     path: Path
     duration: float
-    audio_codec: str
     losses: tuple[str, ...]
     """What the output does not carry, or not as it was, in words."""
     language: str | None = None
@@ -132,7 +131,7 @@ def mux(
         losses.append(f"{plans.container.muxer} cannot carry the tag: {comment}")
     spoken = made.stream(made.audio_stream).language
     duration = max(made.duration, sound.seconds)
-    return Muxed(place, duration, encoder, tuple(losses), None if spoken == "und" else spoken)
+    return Muxed(place, duration, tuple(losses), None if spoken == "und" else spoken)
 
 
 def _coarser(info: ClipInfo, encoder: str) -> list[str]:

@@ -39,10 +39,6 @@ class ReferenceFacts:
     """The part of the file that is used, in seconds."""
     duration: float
     """Of the whole file."""
-    level_db: float
-    """Of speech, in dBFS (RMS)."""
-    snr_db: float
-    speech_seconds: float
 
 
 class LoadedReference(NamedTuple):
@@ -110,9 +106,7 @@ def load_reference(
         voiced = voiced[int(start / FRAME) : int(end / FRAME)]
         speech = float(voiced.sum()) * FRAME
     _check_text(text, speech, notices)
-    level = float(levels[_voiced(levels)].mean())
-    facts = ReferenceFacts(text, start, end, duration, level, _snr(levels), speech)
-    return LoadedReference(waveform, rate, facts, notices)
+    return LoadedReference(waveform, rate, ReferenceFacts(text, start, end, duration), notices)
 
 
 def frame_levels(waveform: Float[Tensor, " s"], rate: int) -> Float[Tensor, " n"]:

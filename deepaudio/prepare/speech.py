@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepaudio.audio.prior.content import Anchors, Phone, Utterance
 from deepaudio.checkpoint import load_network
-from deepaudio.data.manifest import Item
+from deepaudio.data.manifest import Item, audio_of
 from deepaudio.encoders.content import ContentEncoder
 from deepaudio.errors import InputError
 from deepaudio.judges import open_judge
@@ -54,9 +54,11 @@ def _recordings(items: Iterable[Item]) -> Iterator[tuple[Item, Tensor]]:
     """Items with their waveforms at SAMPLE_RATE; a recording that cannot be read is named in the log and left out."""
     for item in items:
         try:
-            yield item, read_audio(Path(item.audio), SAMPLE_RATE)
+            waveform = read_audio(audio_of(item), SAMPLE_RATE)
         except InputError as error:
-            log.warning("left out %s: %s", item.id, error.message)
+            log.warning("left out %s: %s", item.id, error.message.removeprefix(f"{item.id}: "))
+            continue
+        yield item, waveform
 
 
 def by_word_times(item: Item, waveform: Tensor, encoder: ContentEncoder) -> Spoken | None:

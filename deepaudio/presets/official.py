@@ -10,7 +10,6 @@ from typing import Any
 
 from deepaudio.discover import suggest
 from deepaudio.errors import UsageError
-from deepaudio.options import PRESET
 
 MB = 1_000_000
 
@@ -269,10 +268,10 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """A full-size preset; an unknown name is a UsageError that names the nearest."""
+    """A full-size preset; any other name is a UsageError with those there are."""
     if name not in PRESETS:
-        hint = suggest(name, [*PRESETS, PRESET])
-        raise UsageError("preset.unknown", f"no preset '{name}'", hint)
+        message = f"{name} is no full size; full sizes: {', '.join(PRESETS)}"
+        raise UsageError("preset.unknown", message)
     return PRESETS[name]
 
 

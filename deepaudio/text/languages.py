@@ -27,14 +27,6 @@ def find_language(text: str) -> Language:
     return found
 
 
-def same_language(one: str | None, other: str | None) -> bool:
-    """Whether two codes mean one language: `ger` is `deu`."""
-    if one == other:
-        return True
-    known = [_known().get(str(code).casefold()) for code in (one, other)]
-    return known[0] is not None and known[0] == known[1]
-
-
 @functools.cache
 def _known() -> dict[str, Language]:
     table = resources.files(__package__).joinpath("languages.tsv").read_text(encoding="utf-8")

@@ -71,8 +71,3 @@ def rebuilt(
     optimiser.load_state_dict(state)
     for group, values in zip(optimiser.param_groups, own, strict=True):
         group.update(values)
-
-
-def learning_rate(step: int, steps: int, config: Optim) -> float:
-    """Learning rate of update `step` (from 0) of `steps`: linear warm-up, then the schedule down to `final_lr`."""
-    return Schedule.whole(steps, config).rate(step, config)

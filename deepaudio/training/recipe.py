@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
-from deepaudio.options import PRESET
+from deepaudio.options import MAX_SEED, PRESET
 from deepaudio.yaml_files import override, overriding, read_yaml
 
 StageName = Literal["v2a", "tts", "mof", "v2s", "vocoder", "voice"]
@@ -71,7 +71,7 @@ class Recipe(_Strict):
     """One training run. `model`, `data` and `objective` are read by the stage, which checks their keys."""
 
     stage: StageName
-    seed: int = 0
+    seed: int = Field(0, ge=0, le=MAX_SEED)
     output: str
     model: dict[str, Any]
     data: dict[str, Any] = {}

@@ -83,10 +83,12 @@ def doctor(
     }
     if shutil.disk_usage(Path.cwd()).free < LOW_DISK:
         faults.append("less than 1 GiB of disk is free here")
-    console.result(facts | {"faults": faults}, *_lines(facts), *(f"fault: {f}" for f in faults))
+    facts["faults"] = faults
+    if not (json and faults):  # then the error carries the result: one object on stdout
+        console.result(facts, *_lines(facts), *(f"fault: {f}" for f in faults))
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-        raise ToolError("doctor.faults", f"{count}: {'; '.join(faults)}")
+        raise ToolError("doctor.faults", f"{count}: {'; '.join(faults)}", **facts)
 
 
 def _packages(faults: list[str]) -> dict[str, str | None]:

@@ -147,7 +147,7 @@ def dub(
         opt.batch_option(
             help="Processes of a batch, at most one a core; by default as many as are fast.",
             min=1,
-            max=256,
+            max=opt.MAX_JOBS,
         ),
     ] = BatchJob.jobs,
     engine: Annotated[

@@ -56,9 +56,11 @@ def eval(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1),
+        typer.Option(
+            help="Judge only so much of each sound (8 in the paper's V2A).", min=0.1, max=86_400
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Items at a time.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Items at a time.", min=1, max=opt.MAX_JOBS)] = 1,
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder for items.jsonl, summary.json, tables.")
     ] = Path("eval"),
@@ -116,13 +118,16 @@ def eval(
     for line in written.lines:
         console.say(line)
     failed = {name: row["failed"] for name, row in summary["systems"].items() if row["failed"]}
-    console.result({"summary": summary, "files": written.files}, out / "summary.json")
+    facts = {"summary": summary, "files": written.files}
+    if not (json and failed):  # then the error carries the result: one object on stdout
+        console.result(facts, out / "summary.json")
     if failed:
         count = sum(len(entries) for entries in failed.values())
         raise BatchError(
             "eval.failed",
             f"{count} items failed and were counted; see {out / 'items.jsonl'}",
             "the rest is scored; run again to resume",
+            **facts,
         )
 
 

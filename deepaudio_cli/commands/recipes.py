@@ -33,13 +33,14 @@ def ls(json: opt.Json = False) -> None:
 
 
 @app.command("show")
-def show(name: Name) -> None:
+def show(name: Name, json: opt.Json = False) -> None:
     """Print a recipe as it is written."""
+    console = Console("recipes show", json)
     from deepaudio.training import recipe
 
-    Console("recipes show").result(
-        {}, recipe.find_recipe(name).read_text(encoding="utf-8").rstrip("\n")
-    )
+    file = recipe.find_recipe(name)
+    text = file.read_text(encoding="utf-8").rstrip("\n")
+    console.result({"file": file, "recipe": text}, text)
 
 
 @app.command("cp")
@@ -47,8 +48,10 @@ def cp(
     name: Name,
     target: Annotated[Path, typer.Argument(help="File or folder to copy to.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    json: opt.Json = False,
 ) -> None:
     """Copy a recipe to edit it."""
+    console = Console("recipes cp", json)
     from deepaudio.training import recipe
 
     source = recipe.find_recipe(name)
@@ -58,7 +61,7 @@ def cp(
     if not place.parent.is_dir():
         raise UsageError("output.no_folder", f"no folder {place.parent}", "create it first")
     shutil.copyfile(source, place)
-    Console("recipes cp").result({}, place)
+    console.result({"output": place}, place)
 
 
 @app.command("validate")

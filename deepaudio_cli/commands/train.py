@@ -15,6 +15,7 @@ WAITING = 0.05  # share of the time from which waiting for data is said
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str, typer.Argument(help="A shipped name (deepaudio recipes ls) or a YAML file.")
     ],
@@ -49,9 +50,7 @@ def train(
     from deepaudio.training.distributed.ranks import join
     from deepaudio.yaml_files import overriding
 
-    pairs = list(overrides or [])
-    pairs += [f"output={output}"] if output else []
-    pairs += [f"device={device}"] if device else []
+    pairs = _pairs(context, overrides or [], output=output, device=device)
     plan = recipes.load(recipes.find_recipe(recipe), pairs)
     ranks = join(plan.device, plan.parallel)
     if not ranks.first:
@@ -86,6 +85,14 @@ def train(
         signal.raise_signal(caught[0])
     if ranks.first:
         console.result(trained._asdict() | {"recipe": plan.model_dump(mode="json")}, trained.model)
+
+
+def _pairs(context: typer.Context, overrides: list[str], **options: str | None) -> list[str]:
+    """`overrides` and options as key=value, the last of a key holds: what was typed comes behind what is set elsewhere."""
+    given = {name: f"{name}={value}" for name, value in options.items() if value}
+    typed = [n for n in given if context.get_parameter_source(n).name == "COMMANDLINE"]
+    elsewhere = [pair for name, pair in given.items() if name not in typed]
+    return [*elsewhere, *overrides, *(given[name] for name in typed)]
 
 
 def _opening(plan) -> str:

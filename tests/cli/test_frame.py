@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from deepaudio.errors import InputError
 from deepaudio_cli import settings
 from deepaudio_cli.console import Console, printable
-from deepaudio_cli.main import COMMANDS
+from deepaudio_cli.main import COMMANDS, build
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +58,13 @@ def test_every_command_has_help(command):
     assert done.returncode == 0
     assert done.stdout.lstrip().startswith("Usage:") and not done.stderr
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("group", [[], ["recipes"], ["models"], ["runs"], ["prepare"]])
+def test_without_a_command_there_is_help_and_nothing_else(group):
+    done = deepaudio(*group)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.lstrip().startswith("Usage:")
 
 
 def test_version():
@@ -107,31 +115,113 @@ def test_printable_keeps_words_and_escapes_control():
     assert printable("\udc80") == "\\udc80"
 
 
+def read_settings():
+    command = typer.main.get_command(build())
+    return settings.defaults(command, settings.read_files(command))
+
+
 def test_settings_come_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     (tmp_path / "home/deepaudio").mkdir(parents=True)
     (tmp_path / "home/deepaudio/config.toml").write_text("seed = 1\nsteps = 1\nguidance = 1.0\n")
-    (tmp_path / "deepaudio.toml").write_text("seed = 2\nsteps = 2\n[dub]\nmax-speed = 1.5\n")
-    monkeypatch.setenv("DEEPAUDIO_SEED", "3")
-    options = {"seed", "steps", "guidance"}
-    found = settings.defaults({"dub": options | {"max_speed"}, "tts": options})
-    assert found["dub"] == {"seed": "3", "steps": 2, "guidance": 1.0, "max_speed": 1.5}
-    assert found["tts"] == {"seed": "3", "steps": 2, "guidance": 1.0}
+    (tmp_path / "deepaudio.toml").write_text(
+        'steps = 2\nforce = true\npreset = "a"\nfrom = "1:15"\n[dub]\nmax-speed = 1.5\n'
+        "[prepare]\nforce = false\nfactor = [1, 2]\n[prepare.speech]\nfactor = 0.9\n"
+    )
+    found = read_settings()
+    assert found["dub"]["max_speed"] == 1.5 and "max_speed" not in found["tts"]
+    assert found["dub"]["start"] == "1:15"
+    for name in ("dub", "tts"):
+        assert {"seed": 1, "steps": 2, "guidance": 1.0, "force": True}.items() <= found[
+            name
+        ].items()
+    assert (found["dub"]["preset"], found["eval"]["preset"]) == ("a", ["a"])
+    assert found["prepare"]["speech"] == {"force": False, "factor": [0.9]}
+    assert found["prepare"]["folder"] == {"force": False, "factor": [1, 2]}
+    assert found["recipes"]["cp"] == {"force": True}
 
 
-@pytest.mark.parametrize("content", ["seed = ", "[dubb]\nseed = 1\n", "\xff", "seeed = 1"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "seed = ",
+        "[dubb]\nseed = 1\n",
+        "\xff",
+        "seeed = 1",
+        "clip = 'a.mp4'",
+        "version = true",
+        "[prepare.ls]\nseed = 1",
+        "[prepare.speeech]\njobs = 2",
+        "[dub.again]\nseed = 1",
+    ],
+)
 def test_broken_settings_are_an_input_error(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deepaudio.toml").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError):
-        settings.defaults({"dub": {"seed"}})
+        read_settings()
 
 
 def test_a_setting_reaches_its_command(tmp_path):
     (tmp_path / "deepaudio.toml").write_text("[dub]\nsteps = 0\n")
     done = deepaudio("dub", "x.mp4", "--text", "Hi.", cwd=tmp_path)
     assert (done.returncode, "steps" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["prepare", "speech", "a.jsonl", "a"], {"FACTOR": "1 fast"}, "'--factor'"),
+        (["models", "import", "a"], {"PART": "nothing"}, "'nothing'"),
+        (["tts", "--text", "Hi."], {"VOICE": "A=no.wav B=nor.wav"}, "no such file: no.wav"),
+        (
+            ["dub", "a.mp4", "--text", "Hi."],
+            {"GUIDANCE_INTERVAL": "0.8 0.1"},
+            "--guidance-interval 0.8 0.1",
+        ),
+        (
+            ["eval", "v2s"],
+            {"MANIFEST": "no.jsonl", "MAP": "a=b c"},
+            "--map takes NAME=VALUE, not 'c'",
+        ),
+        (["dub", "a.mp4", "--text", "Hi."], {"STEPS": "0", "VERSION": "1"}, "'--steps'"),
+    ],
+)
+def test_the_environment_reaches_every_kind_of_option(arguments, environment, told, tmp_path):
+    named = {f"DEEPAUDIO_{name}": value for name, value in environment.items()}
+    done = deepaudio(*arguments, cwd=tmp_path, **named)
+    assert told in done.stderr and done.returncode in (2, 3), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["recipes", "show", "nothing"], "recipes show"),
+        (["prepare", "speech", "no.jsonl", "out"], "prepare speech"),
+        (["runs", "plot", "--wrong"], "runs plot"),
+        (["recipes", "nothing"], "recipes"),
+        (["dub", "--steps", "0"], "dub"),
+        (["nothing"], ""),
+    ],
+)
+def test_errors_are_json_where_a_setting_says_so_and_name_the_command_in_full(
+    arguments, command, tmp_path
+):
+    asked = [deepaudio(*arguments, cwd=tmp_path, DEEPAUDIO_JSON="1")]
+    (tmp_path / "deepaudio.toml").write_text("json = true\n")
+    asked.append(deepaudio(*arguments, cwd=tmp_path))
+    for done in asked:
+        error = json.loads(done.stdout)
+        assert (error["ok"], error["command"]) == (False, command)
+    assert deepaudio(*arguments, cwd=tmp_path, DEEPAUDIO_JSON="0").stdout == ""
+
+
+def test_an_error_of_settings_is_json_where_it_is_asked_for(tmp_path):
+    (tmp_path / "deepaudio.toml").write_text("json = true\nseeed = 1\n")
+    done = deepaudio("prepare", "ls", cwd=tmp_path, DEEPAUDIO_JSON="yes")
+    assert json.loads(done.stdout)["error"]["code"] == "settings.unknown_key"
+    assert json.loads(done.stdout)["command"] == "prepare ls"
 
 
 def test_result_is_one_json_line_or_the_path(capfdbinary):
@@ -156,8 +246,7 @@ def test_signals_end_without_a_trace(number, code):
         "import sys, time, deepaudio_cli.main as m\n"
         "def wait(argv):\n"
         "    print('ready', flush=True); time.sleep(30)\n"
-        "m._options = lambda c: set()\n"
-        "m.typer.main.get_command = lambda app: type('C', (), {'commands': {}, '__call__': lambda *a, **k: wait(0)})()\n"
+        "m.typer.main.get_command = lambda app: type('C', (), {'commands': {}, 'params': [], '__call__': lambda *a, **k: wait(0)})()\n"
         "m.run(['dub'])\n"
     )
     child = subprocess.Popen(

@@ -4,10 +4,12 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+ROOT = str(Path(__file__).resolve().parents[2])
 DEEPAUDIO = [sys.executable, "-m", "deepaudio_cli", "train"]
 
 
@@ -46,3 +48,16 @@ def test_a_signal_lets_the_update_end_and_be_saved(tmp_path, number, code):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     assert torch.load(tmp_path / "last" / "state.pt", weights_only=True)["step"] == step + 2
+
+
+def test_a_typed_pair_beats_settings_and_a_typed_option_both(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("DEEPAUDIO_OUTPUT", "from-environment")
+    (tmp_path / "deepaudio.toml").write_text('[train]\ndevice = "cuda:99"\n')
+    outputs = []
+    for more in (["output=pair"], ["output=pair", "-o", "option"], []):
+        done = train("mof/smoke", "steps=1", "device=cpu", *more, "--json")
+        assert done.returncode == 0, done.stderr
+        outputs.append(json.loads(done.stdout)["recipe"]["output"])
+    assert outputs == ["pair", "option", "from-environment"]

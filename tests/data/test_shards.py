@@ -1,6 +1,8 @@
 """Shards for infilling: written, drawn from, trained on by tiny networks, and named where they are wrong."""
 
+import io
 import json
+import tarfile
 import tracemalloc
 
 import numpy as np
@@ -16,6 +18,7 @@ from deepaudio.data import infill, offsets, smoke
 from deepaudio.data.infill import NO_TEXT, InfillData, InfillShards
 from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.data.shards import read_shard, rows_of, shared_in, write_shard
+from deepaudio.data.webdataset import tensors_of_tar
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.training.fit import fit
@@ -198,6 +201,20 @@ def test_a_damaged_tar_is_named(written, tmp_path):
     tar.write_bytes(tar.read_bytes()[:900] + b"x" * 600)
     with pytest.raises(InputError, match=r"one\.tar is damaged"):
         InfillShards(InfillData((str(path),)))
+
+
+@pytest.mark.parametrize("made", ["objects", "larger"])
+def test_an_array_in_a_tar_that_is_hostile_is_named(made, tmp_path):
+    stream = io.BytesIO()
+    np.save(stream, np.array([{"a": 1}] if made == "objects" else [1.0]), allow_pickle=True)
+    content = stream.getvalue().replace(b"(1,), }", b"(9,), }" if made == "larger" else b"(1,), }")
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        member = tarfile.TarInfo("a.mel.npy")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"s.tar is damaged: a.mel.npy") as caught:
+        tensors_of_tar(tmp_path / "s.tar")
+    assert caught.value.code == "data.damaged"
 
 
 def test_the_table_of_a_shard_is_made_anew_when_it_is_old_or_broken(written):

@@ -66,13 +66,16 @@ def test_a_bad_row_fails_alone_and_a_later_run_does_the_rest(
         {"clip": "nothing.mp4", "text": "Hello."},
         '{"clip": NaN}',
         {"clip": silent_clip.name, "texxt": "Hello."},
+        {"clip": silent_clip.name, "text": "Hello.", "seed": 10**20},
+        {"clip": silent_clip.name, "text": "Hello.", "steps": 2.5},
+        {"clip": silent_clip.name, "text": "Hello.", "pause": -1},
     ]
     result = run_batch(made(rows), base)
     assert [p.name for p in result.done] == ["one.mp4"]
-    assert sorted(f["line"] for f in result.failed) == [2, 3, 4]
+    assert sorted(f["line"] for f in result.failed) == [2, 3, 4, 5, 6, 7]
     with pytest.raises(BatchError) as caught:
         result.raise_for_failures()
-    assert caught.value.exit_code == 7 and caught.value.as_dict()["items"] == 4
+    assert caught.value.exit_code == 7 and caught.value.as_dict()["items"] == 7
     failed = [json.loads(x) for x in (tmp_path / "out/failed.jsonl").read_text().splitlines()]
     codes = {row["error"]["code"] for row in failed}
     assert codes == {"clip.missing", "manifest.row", "manifest.unknown_key"}

@@ -295,6 +295,17 @@ def test_match_takes_the_loudness_of_the_original(model, sound_clip, voice):
     assert done.facts["loudness"]["lufs"] == pytest.approx(source["lufs"], abs=0.5)
 
 
+def test_foley_alone_takes_the_loudness_of_the_clip(model, sound_clip, tmp_path):
+    mix = MixOptions(bed="keep", loudness="match")
+    job = FoleyJob(sound_clip, output=tmp_path / "a.wav", instruction="add the sounds", mix=mix)
+    done = foley(model, job)
+    source = soundtrack.measured(sound_clip, None)
+    assert done.facts["loudness"]["target_lufs"] == pytest.approx(source["lufs"], abs=0.1)
+    assert not done.notices.warnings and done.facts["audio"] == "replace"
+    record = json.loads(Path(done.facts["record"]).read_text())
+    assert record["preset"] == model.preset.name
+
+
 def test_a_51_bed_becomes_stereo():
     channels = torch.zeros(6, 10)
     channels[2] = 1.0

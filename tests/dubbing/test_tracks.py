@@ -14,7 +14,7 @@ from deepaudio.media.mux import mux
 from deepaudio.media.probe import probe
 from deepaudio.options import MixOptions
 from deepaudio.script import read
-from deepaudio.text.languages import same_language
+from deepaudio.text.languages import find_language
 from deepaudio.waves import LazyWave
 
 CUES = "1\n00:00:00,500 --> 00:00:01,500\n[a door] Sign: exit\n"
@@ -62,11 +62,14 @@ def test_players_take_the_dub_and_every_track_keeps_what_it_is_for(model, job, s
     first, original, commentary = tracks(done.output, "audio")
     assert [t.default for t in (first, original, commentary)] == [True, False, False]
     assert (first.title, original.title, commentary.title) == ("Dub", "Original", "Commentary")
-    assert same_language(first.language, "deu") and same_language(original.language, "fra")
+    assert (
+        find_language(first.language).code == "deu"
+        and find_language(original.language).code == "fra"
+    )
     plain, forced, sdh, own = tracks(done.output, "subtitle")
     assert "forced" not in plain.flags and forced.flags == ("forced",) and forced.title == "Signs"
     assert {"hearing_impaired", "captions"} & set(sdh.flags) and "forced" not in sdh.flags
-    assert own.title == "Dub" and same_language(own.language, "deu") and not own.default
+    assert own.title == "Dub" and find_language(own.language).code == "deu" and not own.default
     lost = any("cannot mark it as comment" in words for words in done.notices.warnings)
     assert ("comment" in commentary.flags) != lost, "kept, or said"
 

@@ -434,8 +434,9 @@ def test_the_command_ends_in_tables_and_the_right_exit_code(place):
         capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     assert done.returncode == 7, done.stderr
-    first = json.loads(done.stdout.splitlines()[0])
-    assert first["summary"]["systems"]["ground truth"]["columns"]["mcd"]["value"] < 1e-6
+    only = json.loads(done.stdout)
+    assert (only["ok"], only["error"]["code"]) == (False, "eval.failed")
+    assert only["error"]["summary"]["systems"]["ground truth"]["columns"]["mcd"]["value"] < 1e-6
     assert (root / "r.html").is_file() and (root / "out/table.tex").is_file()
     assert "u3" in (root / "out/table.md").read_text()
 

@@ -9,7 +9,7 @@ import torch
 
 import deepaudio
 from deepaudio.codecs.mel_linear import Model
-from deepaudio.encoders.motion import CLIP_DIM, SYNC_DIM
+from deepaudio.encoders.motion import SYNC_FIELDS
 from deepaudio.inference import mini_v2a
 from deepaudio.inference.mini_v2a import ClipFeatures, VideoToAudio, advance_onset, mel_energy
 from deepaudio.media.probe import probe
@@ -110,7 +110,7 @@ def small(latent_dim: int = 64) -> VideoToAudio:
     """A random network of the right shape that does something."""
     torch.manual_seed(0)
     config = mmdit.Config(
-        latent_dim=latent_dim, clip_dim=CLIP_DIM, sync_dim=2 * SYNC_DIM, text_dim=192, text_len=16,
+        latent_dim=latent_dim, clip_dim=124, sync_dim=2 * len(SYNC_FIELDS), text_dim=192, text_len=16,
         hidden_dim=32, heads=2, depth=2, fused_depth=1, mlp_ratio=1, mlp_multiple=16, sync_segment=None,
     )  # fmt: skip
     model = mmdit.Model(config)
@@ -122,10 +122,8 @@ def small(latent_dim: int = 64) -> VideoToAudio:
 
 def seen(seconds: float) -> ClipFeatures:
     count = round(seconds * 46.875)
-    sync = torch.randn(count, SYNC_DIM, generator=torch.Generator().manual_seed(1))
-    return ClipFeatures(
-        sync, torch.zeros(max(1, round(seconds * 4)), CLIP_DIM), seconds, sync[:, 0]
-    )
+    sync = torch.randn(count, len(SYNC_FIELDS), generator=torch.Generator().manual_seed(1))
+    return ClipFeatures(sync, torch.zeros(max(1, round(seconds * 4)), 124), seconds, sync[:, 0])
 
 
 @pytest.mark.parametrize("seconds", [0.2, 2.9, 3.1, 11.0])

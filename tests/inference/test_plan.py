@@ -1,6 +1,7 @@
 """The plan is what happens: start and end of the record are those of the sound; one rule of clamping; the values that were used."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deepaudio.dubbing.record import plain
 from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 from deepaudio.options import (
+    MAX_SEED,
     EngineDefaults,
     FitOptions,
     MixOptions,
@@ -153,6 +155,24 @@ def test_the_record_holds_what_the_engines_received(model, silent_clip, voice, o
 def test_foley_records_what_it_received(model, silent_clip, tmp_path):
     done = foley(model, FoleyJob(silent_clip, output=tmp_path / "o.wav", instruction="sound"))
     assert done.facts["sampling"] == {"sound": plain(dict(model.v2a.calls)["sound"])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        *((SampleOptions, {"seed": seed}) for seed in (-1, MAX_SEED + 1, 10**20, 1.5)),
+        *((SampleOptions, {"steps": steps}) for steps in (-1, 1001, 2.5)),
+        *((FitOptions, {"pause": pause}) for pause in (-3, 1e300, math.nan)),
+    ],
+)
+def test_numbers_that_no_engine_takes_are_refused(kind, wrong):
+    with pytest.raises(ValueError, match="must be"):
+        kind(**wrong)
+
+
+def test_the_pieces_behind_the_last_seed_begin_at_the_first():
+    last = SampleOptions(seed=MAX_SEED)
+    assert [last.of_piece(number).seed for number in range(3)] == [MAX_SEED, 0, 1]
 
 
 def test_steps_that_an_engine_cannot_take_are_refused():

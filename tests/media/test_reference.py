@@ -47,7 +47,6 @@ def test_good_reference_is_untouched(tmp_path):
     )
     assert rate == RATE and waveform.numel() == given.numel()
     assert notices.warnings == [] and facts.text == "Some words that were spoken here."
-    assert facts.speech_seconds > 2 and facts.snr_db > 30
 
 
 def test_silence_and_shortness_are_refused_with_numbers(tmp_path):

@@ -18,6 +18,29 @@ teachers = pytest.mark.skipif(
 )
 
 
+@pytest.mark.parametrize("kind", ["speech", "read-back"])
+def test_items_without_audio_are_named(kind, tmp_path, monkeypatch, command, capsys):
+    monkeypatch.setattr("deepaudio.judges.open_judge", lambda name: lambda waveform, rate: "")
+    write_manifest(tmp_path / "in.jsonl", [Item(id="a", text="Hello.", video="a.mp4")])
+    assert command("prepare", kind, tmp_path / "in.jsonl", tmp_path / "out") == 3
+    said = capsys.readouterr().err
+    assert "left out a: no audio" in said and "bug" not in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("factor", ["0", "-1", "nan", "1000"])
+@pytest.mark.parametrize("kind", ["speech", "folder"])
+def test_a_factor_that_no_recording_has_is_refused(kind, factor, tmp_path, command, capsys):
+    assert command("prepare", kind, tmp_path, tmp_path / "out", "--factor", factor) == 2
+    assert "'--factor'" in capsys.readouterr().err
+
+
+def test_mini_is_no_full_size(tmp_path, command, capsys):
+    write_manifest(tmp_path / "in.jsonl", [Item(id="a", audio="a.wav")])
+    assert command("prepare", "v2a", tmp_path / "in.jsonl", tmp_path / "o", "--preset", "mini") == 2
+    assert "mini is no full size; full sizes: mm-s16k, " in capsys.readouterr().err
+
+
 def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, command, capsys):
     items = []
     for number, text in enumerate(("the cat sat down", "five big black dogs", None)):

@@ -307,6 +307,16 @@ BAD = {
         "init_from is missing",
         "FOLDER",
     ),
+    "seed below 0": (
+        "stage: mof\nseed: -1\noutput: r\nmodel: {}\nsteps: 5\n",
+        "seed: input should be greater than or equal to 0",
+        None,
+    ),
+    "seed beyond 63 bits": (
+        "stage: mof\nseed: 99999999999999999999\noutput: r\nmodel: {}\nsteps: 5\n",
+        "seed: input should be less than or equal to",
+        None,
+    ),
     "sizes that do not fit": (
         "stage: tts\noutput: r\nmodel: {dim: 100, heads: 3}\ndata: {shards: [a]}\nsteps: 5\n",
         "3 x 64 = 192 is not dim = 100",

@@ -15,7 +15,7 @@ from deepaudio.data.v2a import (
     fold_sync,
     read_v2a_shard,
 )
-from deepaudio.encoders.motion import FACE_FIELDS, SYNC_DIM
+from deepaudio.encoders.motion import FACE_FIELDS, SYNC_FIELDS
 from deepaudio.errors import InputError
 from deepaudio.training import recipe as recipes
 from deepaudio.training.stages.v2a import build
@@ -103,9 +103,10 @@ def test_a_face_alone_keeps_what_moves_where_no_face_is():
 def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
     """Gains, levels and lost measures differ; presence, the rest of the video and the sound stay."""
     face = len(FACE_FIELDS)
-    sync = torch.zeros(140, SYNC_DIM)
+    width = len(SYNC_FIELDS)
+    sync = torch.zeros(140, width)
     sync[40:, 0] = 1
-    sync[40:, 1:] = torch.rand(100, SYNC_DIM - 1) + 0.5
+    sync[40:, 1:] = torch.rand(100, width - 1) + 0.5
     clip = Clip("a", "grid", ("speech",), (), sync, torch.rand(12, 3), torch.rand(70, 1))
     layout = Layout(46.875, 4.0, 23.4375, FACE_FIELDS)
     values = {"jitter": 0.4, "shift": 0.3, "sway": 0.0, "lost": 0.2, "noise": 0.0, "splice": 0.0}
@@ -117,7 +118,7 @@ def test_another_face_is_seen_at_the_same_moments_and_moves_alike(recipe):
     shards.shards = [[clip]]
     rng = torch.Generator().manual_seed(0)
     batches = [next(shards.batches(rng)) for _ in range(4)]
-    seen = [batch.sync.reshape(140, SYNC_DIM) for batch in batches]
+    seen = [batch.sync.reshape(140, width) for batch in batches]
     for one in seen:
         assert torch.equal(one[:, 0], sync[:, 0]) and torch.equal(one[:, face:], sync[:, face:])
         assert not one[:40, 1:face].any()

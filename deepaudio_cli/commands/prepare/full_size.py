@@ -31,7 +31,9 @@ def v2a(
     source: Manifest,
     out: Annotated[Path, typer.Argument(help="Shards to write: OUT-000, OUT-001, ...")],
     preset: Annotated[str, typer.Option(help="A full size, e.g. mm-s16k.")],
-    items_per_shard: Annotated[int, typer.Option(help="Items of one shard.", min=1)] = 1000,
+    items_per_shard: Annotated[
+        int, typer.Option(help="Items of one shard.", min=1, max=1_000_000)
+    ] = 1000,
     engine: EngineOf = "processes",
     address: Address = None,
     of: Of = None,
@@ -69,7 +71,9 @@ def energies(
         ),
     ],
     preset: opt.Preset = PRESET,
-    steps: Annotated[int | None, typer.Option(help="Steps of a full size's flow.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of a full size's flow.", min=1, max=1000)
+    ] = None,
     jobs: Jobs = 1,
     engine: EngineOf = "processes",
     address: Address = None,

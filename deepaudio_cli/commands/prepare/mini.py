@@ -22,15 +22,19 @@ from deepaudio_cli.commands.prepare.shards import (
 )
 from deepaudio_cli.console import Console
 
+Factors = Annotated[
+    list[float] | None,
+    typer.Option(
+        help="Speed at which each item is resampled; repeatable, 1 by default.", min=0.25, max=4
+    ),
+]
+
 
 @app.command("speech")
 def speech(
     source: Manifest,
     out: Shard,
-    factor: Annotated[
-        list[float] | None,
-        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
-    ] = None,
+    factor: Factors = None,
     transcribe: Annotated[
         bool, typer.Option("--transcribe", help="Let whisper-base fill in missing text.")
     ] = False,
@@ -68,10 +72,7 @@ def folder(
         Path | None,
         typer.Option("--list", help="CSV of files and texts; metadata.csv in the folder is found."),
     ] = None,
-    factor: Annotated[
-        list[float] | None,
-        typer.Option(help="Speed at which each item is resampled; repeatable, 1 by default."),
-    ] = None,
+    factor: Factors = None,
     jobs: Jobs = 1,
     force: Force = False,
     json: opt.Json = False,
@@ -103,9 +104,9 @@ def many_voices(
     lines: Annotated[Path, typer.Argument(help="Text file, one sentence a line.")],
     out: Shard,
     styles: Annotated[Path, typer.Option(help="Folder of Kokoro's style tables.")],
-    voices: Annotated[int, typer.Option(help="How many voices.", min=1)] = 60,
+    voices: Annotated[int, typer.Option(help="How many voices.", min=1, max=10_000)] = 60,
     each: Annotated[int, typer.Option(help="Lines that each voice says.", min=1)] = 6,
-    seed: Annotated[int, typer.Option(help="Other voices and lines.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Other voices and lines.", min=0, max=opt.MAX_SEED)] = 0,
     force: Force = False,
     json: opt.Json = False,
     verbose: opt.Verbose = 0,
@@ -123,7 +124,7 @@ def mini_v2a(
     kind: Annotated[Literal["scenes", "talk", "grid"], typer.Argument(help="Which clips.")],
     out: Shard,
     count: Annotated[int, typer.Option(help="How many drawn clips.", min=1)] = 100,
-    seed: Annotated[int, typer.Option(help="Other drawings.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Other drawings.", min=0, max=opt.MAX_SEED)] = 0,
     speech: Annotated[
         Path | None, typer.Option(help="Folder of recordings (talk) or of GRID (grid).")
     ] = None,

@@ -7,6 +7,7 @@ import typer
 
 from deepaudio.errors import UsageError
 from deepaudio.options import Engine, ShardForm
+from deepaudio_cli import options as opt
 from deepaudio_cli.console import Console
 
 Shard = Annotated[
@@ -24,7 +25,12 @@ FormOf = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write anew what exists already.")]
 Jobs = Annotated[
-    int, typer.Option(help="Processes; with more than one the shards are OUT-0, OUT-1, ...", min=1)
+    int,
+    typer.Option(
+        help="Processes; with more than one the shards are OUT-0, OUT-1, ...",
+        min=1,
+        max=opt.MAX_JOBS,
+    ),
 ]
 EngineOf = Annotated[
     Engine,
