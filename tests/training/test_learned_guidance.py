@@ -143,3 +143,27 @@ def test_a_tuned_voice_speaks_at_the_scale_that_its_recipe_says():
     assert MINI_SPEECH.guided_at(1.0).fill(asked).guidance_scale == 2
     with pytest.raises(UsageError, match=r"default_guidance = -1 must be in 0\.\.50"):
         Config(default_guidance=-1.0)
+
+
+def test_a_voice_may_be_tuned_on_its_recordings_alone(tmp_path):
+    """Without `learn_guidance` no frozen copy adds to the targets, and every scale is still drawn and heard."""
+    shard = toy(tmp_path, True, False)
+    plan = recipe(tmp_path, shard, emotions=["angry", "calm"])
+    begun = fit(tts.build(plan), plan).model
+    more = {"init_from": str(begun), "model": plan.model | {"guidance": 3.0}}
+    losses = []
+    for learn in (True, False):
+        objective = plan.objective | {"learn_guidance": learn}
+        stage = tts.build(plan.model_copy(update=more | {"objective": objective}))
+        assert (stage.guide is not None) == learn
+        rng = torch.Generator().manual_seed(1)
+        batch = next(stage.batches(rng))
+        drawn = stage.draw(batch, rng)
+        with torch.no_grad():
+            losses.append(
+                [
+                    float(stage.loss(batch, drawn._replace(scale=s)).value)
+                    for s in (drawn.scale, drawn.scale.clamp(max=1))
+                ]
+            )
+    assert losses[0][0] != losses[0][1] and losses[1][0] == losses[1][1] == losses[0][1]

@@ -76,6 +76,11 @@ class Guide:
         return (scale - 1).clamp(min=0)[:, None, None] * more
 
 
+def guide_of(model: nn.Module, config: Any, objective: Any) -> Guide | None:
+    """The frozen copy by which guidance is learned; None where the network has no scale of it, or its targets are the data alone."""
+    return Guide(model) if config.guidance and objective.learn_guidance else None
+
+
 def at_scales(model: nn.Module, cond: Any, scale: Tensor) -> Any:
     """Conditions with the scale of each item; those of scale 0, whose conditions are all dropped, have none, as `null` has none."""
     given = model.at_scale(cond, scale)
@@ -89,7 +94,7 @@ class InfillStage:
         self.seed, self.epoch, self.place, self.share = seed, 0, 0, ALL
         self.model, self.config, self.data, self.objective = model, config, data, objective
         self.network = name_of_network(self.model)
-        self.guide = Guide(model) if config.guidance else None
+        self.guide = guide_of(model, config, objective)
 
     def batches(self, rng: torch.Generator) -> Iterator[InfillBatch | Part]:
         """Epoch after epoch, each utterance once in each; `state` keeps the place. With a `share`, its part of each batch."""
@@ -144,9 +149,10 @@ class InfillStage:
         cond = self.model.encode(**given)
         sample = interpolate(x0, batch.mel, t)
         wanted = sample.v
-        if self.guide is not None:
+        if self.config.guidance:
             scale = chance.scale.to(device)
             cond = at_scales(self.model, cond, scale)
-            wanted = wanted + self.guide.added(sample, t, scale, given)
+            if self.guide is not None:
+                wanted = wanted + self.guide.added(sample, t, scale, given)
         summed = flow_matching_loss(self.model(sample.x_t, t, cond), wanted, batch.target)
         return Loss(summed.sum, float(summed.weight))

@@ -22,7 +22,7 @@ from deepaudio.flow.path import interpolate
 from deepaudio.flow.time import logit_normal, uniform
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
-from deepaudio.training.stages._infill import Drawn, Guide, InfillStage, at_scales, scales, style
+from deepaudio.training.stages._infill import Drawn, InfillStage, at_scales, guide_of, scales, style
 from deepaudio.training.start import initialise, with_sizes
 
 # what a stage may add to the network that it starts from; all of it starts at zero
@@ -42,6 +42,7 @@ class Objective:
     drop_emotion: float = 0.2  # of a network with `emotions`
     drop_prosody: float = 0.2  # of a network with `prosody: true`
     regression: float = 0.2  # weight of the mel regressed from the content alone
+    learn_guidance: bool = True  # of a network with `guidance`; false: data alone at every scale
     default_guidance: float | None = (
         None  # of a network with a prior and `guidance`: the scale at which it then speaks
     )
@@ -59,7 +60,7 @@ class SpeechStage:
                 "config.prior", message, hint="set model.prior=true, or data.infill=true"
             )
         self.data = build_config(SpeechData, dict(recipe.data), "data")
-        self.guide = Guide(self.model) if self.config.guidance else None
+        self.guide = guide_of(self.model, self.config, self.objective)
 
     def batches(self, rng: torch.Generator) -> Iterator[SpeechBatch]:
         shards = SpeechShards(self.data, self.config.emotions)
@@ -106,10 +107,11 @@ class SpeechStage:
         cond = self.model.encode(**given)
         sample = interpolate(x0, x1, t)
         wanted = sample.v
-        if self.guide is not None:
+        if self.config.guidance:
             scale = chance.scale.to(device)
             cond = at_scales(self.model, cond, scale)
-            wanted = wanted + self.guide.added(sample, t, scale, given)
+            if self.guide is not None:
+                wanted = wanted + self.guide.added(sample, t, scale, given)
         v = self.model(sample.x_t, t, cond)
         total, weight = flow_matching_loss(v.float(), wanted, batch.target)
         parts = {"flow": float(total.detach() / weight)}
