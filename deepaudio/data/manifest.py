@@ -56,7 +56,8 @@ def read_manifest(path: Path) -> list[Item]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError("manifest.missing", f"no such manifest: {path}", hint="check the path")
+        wrong = f"{path} is no regular file" if path.exists() else f"no such manifest: {path}"
+        raise InputError("manifest.missing", wrong, hint="check the path")
     items: list[Item] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -67,6 +67,27 @@ def test_without_a_command_there_is_help_and_nothing_else(group):
     assert done.stdout.lstrip().startswith("Usage:")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dub", "a.mp4", "--ref", "a.wav", "--script"],
+        ["dub", "--out-dir", "out", "--manifest"],
+        ["eval", "v2s", "--truth", "--manifest"],
+        ["prepare", "infill", "--vocabulary", "a", "pipe.yaml"],
+        ["train"],
+    ],
+)
+def test_a_pipe_as_a_script_or_manifest_hangs_nothing(arguments, tmp_path):
+    for name, example in (("a.mp4", "clip.mp4"), ("a.wav", "voice.wav")):
+        (tmp_path / name).write_bytes((ROOT / "examples" / example).read_bytes())
+    os.mkfifo(tmp_path / "pipe.yaml")
+    done = deepaudio(*arguments, "pipe.yaml", cwd=tmp_path)
+    assert done.returncode == 3 and "pipe.yaml" in done.stderr, done.stderr
+    if arguments[0] in ("eval", "prepare"):
+        assert "pipe.yaml is no regular file" in done.stderr
+    assert "bug" not in done.stderr and "Traceback" not in done.stderr
+
+
 def test_version():
     assert deepaudio("--version").stdout.startswith("deepaudio 0.")
 

@@ -22,7 +22,8 @@ def lst_items(path: Path, path_map: dict[str, str] | None = None) -> list[Item]:
     Dub 3.0 lists name no reference video ("None"). InputError with the line for a wrong row.
     """
     if not path.is_file():
-        raise InputError("lst.missing", f"no such list: {path}", hint="check the path")
+        wrong = f"{path} is no regular file" if path.exists() else f"no such list: {path}"
+        raise InputError("lst.missing", wrong, hint="check the path")
     items = list(mapped(_rows(path), path_map or {}))
     if not items:
         raise InputError("lst.empty", f"{path.name} holds no rows")
