@@ -18,6 +18,7 @@ from deepaudio.options import (
     DropTracks,
     EngineDefaults,
     FitOptions,
+    FixedLoudness,
     LoudnessName,
     MixOptions,
     Pitch,
@@ -225,6 +226,9 @@ Duck = Annotated[
 Loudness = Annotated[
     LoudnessName,
     sound_option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, match the original, or off."),
+]
+SpeechLoudness = Annotated[
+    FixedLoudness, sound_option(help="ebu-r128 -23 LUFS, streaming -14, podcast -16, or off.")
 ]
 
 Drop = Annotated[

@@ -78,6 +78,7 @@ def read_aloud(model: DeepAudio, job: SpeakJob, progress: Progress | None = None
         "arguments": job,
         "voices": {name or "*": voice.as_dict() for name, voice in voices.items()},
         "text": text_facts(script),
+        "preset": model.preset.name,
         "weights": weights_of(model.preset),
         "provenance": {"tag": tag},
     } | model.precision

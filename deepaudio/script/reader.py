@@ -74,7 +74,8 @@ def _content(source: str | os.PathLike, encoding: str | None) -> clean.Decoded:
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(place))
     try:
         if not place.is_file():
-            kind = "is a directory" if place.is_dir() else "no such file"
+            other = "is a directory" if place.is_dir() else "is no regular file"
+            kind = other if place.exists() else "no such file"
             raise InputError(
                 "script.missing", f"script: {kind}: {shown}", "check the path", path=shown
             )

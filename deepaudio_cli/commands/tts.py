@@ -43,7 +43,7 @@ def tts(
     seed: opt.Seed = opt.SAMPLING.seed,
     noise_scale: opt.NoiseScale = None,
     emotion: opt.Emotion = None,
-    loudness: opt.Loudness = opt.MIX.loudness,
+    loudness: opt.SpeechLoudness = opt.MIX.loudness,
     consent: opt.Consent = False,
     require_consent: opt.RequireConsent = False,
     device: opt.Device = "auto",

@@ -14,7 +14,6 @@ from deepaudio.script.formats.subtitles import spoken_lines
 NEAR = 0.15
 """Seconds between two events of which the second shows the same text, moved."""
 _PLACED = re.compile(r"\\(?:pos|move|org)\s*\(")
-_TYPESET = re.compile(r"\\(?:fr[xyz]?-?\d|fa[xy]|clip|iclip|fsc[xy]|blur|be\d|t\(|p\d)")
 _SIGN_STYLE = re.compile(
     r"(?i)(?:^|[\W_])(?:signs?|typeset\w*|ts|titles?|notes?|credits?|caption|text on screen|eyecatch)(?:$|[\W_\d])"
 )
