@@ -92,10 +92,6 @@ class EngineDefaults:
     take_noise_scale: float = 1.0
     """That of a line's takes from the second on, which are to differ."""
 
-    def guided_at(self, scale: float | None) -> "EngineDefaults":
-        """The same with another guidance, where a network says one (`default_guidance` of its config)."""
-        return self if scale is None else replace(self, guidance_scale=scale)
-
     def fill(self, options: SampleOptions) -> SampleOptions:
         """The values that are used: no None is left. UsageError for fewer steps than the engine can take."""
         least = min(1, *self.steps.values())

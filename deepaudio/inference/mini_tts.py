@@ -95,7 +95,7 @@ class TextToSpeech:
         self.device = torch.device(device)
         self.timbre_encoder = timbre_encoder
         self.network = network.eval().to(self.device)
-        self.defaults = MINI_SPEECH.guided_at(network.config.default_guidance)
+        self.defaults = MINI_SPEECH
         if not network.config.prior:
             raise WeightsError(
                 "weights.prior",

@@ -10,10 +10,8 @@ from deepaudio.errors import InputError, UsageError
 from deepaudio.flow.guidance import guided
 from deepaudio.flow.path import interpolate
 from deepaudio.models.tts.dit import Config, Model
-from deepaudio.options import MINI_SPEECH, SampleOptions
-from deepaudio.training import recipe as recipes
 from deepaudio.training.fit import fit
-from deepaudio.training.stages import tts, v2s
+from deepaudio.training.stages import tts
 from deepaudio.training.stages._infill import Guide, at_scales, scales
 from tests.training.test_style import A, C, N, recipe, spoken, toy
 
@@ -126,23 +124,6 @@ def test_training_learns_what_two_evaluations_give(tmp_path):
         assert spoken(network, "calm", scale) > 0.5 * A
     with pytest.raises(UsageError, match="not 5"):
         spoken(network, "calm", 5.0)
-
-
-def test_a_tuned_voice_speaks_at_the_scale_that_its_recipe_says():
-    """What is said last wins: the option, the network's config, the engine."""
-    plan = recipes.load(recipes.find_recipe("v2s/finetune"))
-    assert v2s.build(plan).config.default_guidance == 1
-    silent = {k: v for k, v in plan.objective.items() if k != "default_guidance"}
-    assert v2s.build(plan.model_copy(update={"objective": silent})).config.default_guidance is None
-    usual = MINI_SPEECH.fill(SampleOptions()).guidance_scale
-    said = [
-        MINI_SPEECH.guided_at(scale).fill(SampleOptions()).guidance_scale for scale in (1.0, None)
-    ]
-    assert said == [1.0, usual] and usual != 1
-    asked = SampleOptions(guidance_scale=2.0)
-    assert MINI_SPEECH.guided_at(1.0).fill(asked).guidance_scale == 2
-    with pytest.raises(UsageError, match=r"default_guidance = -1 must be in 0\.\.50"):
-        Config(default_guidance=-1.0)
 
 
 def test_a_voice_may_be_tuned_on_its_recordings_alone(tmp_path):

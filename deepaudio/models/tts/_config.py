@@ -43,9 +43,6 @@ class Config:
     guidance: float | None = (
         None  # largest scale of guidance, from 1 on an input: one evaluation a step
     )
-    default_guidance: float | None = (
-        None  # scale at which it speaks unless another is asked for; None: that of the engine
-    )
 
     def __post_init__(self) -> None:
         positive = ("dim", "depth", "heads", "dim_head", "mel_dim", "text_dim", "frames_per_token")
@@ -63,9 +60,6 @@ class Config:
         if self.guidance is not None and not self.guidance > 1:
             message = f"guidance = {self.guidance:g} must be more than 1, the scale that is off"
             raise UsageError("config.guidance", message)
-        if self.default_guidance is not None and not 0 <= self.default_guidance <= 50:
-            message = f"default_guidance = {self.default_guidance:g} must be in 0..50"
-            raise UsageError("config.default_guidance", message)
         if self.dim % 16:
             raise UsageError("config.groups", f"dim = {self.dim} is not a multiple of 16 groups")
         if self.dim_head % 2:

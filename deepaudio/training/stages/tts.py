@@ -4,7 +4,7 @@ The flow of `mini` starts at noise, as in the paper; a mel prior of the line (`d
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -43,9 +43,6 @@ class Objective:
     drop_prosody: float = 0.2  # of a network with `prosody: true`
     regression: float = 0.2  # weight of the mel regressed from the content alone
     learn_guidance: bool = True  # of a network with `guidance`; false: data alone at every scale
-    default_guidance: float | None = (
-        None  # of a network with a prior and `guidance`: the scale at which it then speaks
-    )
 
 
 class SpeechStage:
@@ -139,8 +136,6 @@ def _network(recipe: Recipe) -> tuple[nn.Module, Any, Objective]:
     module = find("deepaudio.models.tts", sizes.pop("name", "dit"))
     config = build_config(module.Config, sizes, "model")
     objective = build_config(Objective, dict(recipe.objective), "objective")
-    if config.guidance and config.prior and objective.default_guidance is not None:
-        config = replace(config, default_guidance=objective.default_guidance)
     torch.manual_seed(recipe.seed)
     model = module.Model(config)
     initialise(model, recipe, new=NEW)
