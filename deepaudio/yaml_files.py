@@ -62,7 +62,12 @@ def override(content: dict[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
                 "override.malformed", f"'{pair}' is not key=value", hint="e.g. optim.lr=1e-4"
             )
     try:
-        merged = OmegaConf.merge(OmegaConf.create(content), OmegaConf.from_dotlist(list(pairs)))
+        merged = OmegaConf.create(content)
+        for pair in pairs:
+            given, key = OmegaConf.from_dotlist([pair]), pair.partition("=")[0]
+            merged = OmegaConf.merge(merged, given)
+            if OmegaConf.select(given, key) == {}:  # takes the place of what is there
+                OmegaConf.update(merged, key, {}, merge=False)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise UsageError("override.malformed", " ".join(str(error).split())) from error
     # resolve=False: a value such as ${oc.env:HOME} stays text

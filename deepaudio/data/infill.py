@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import PositiveInt
 from torch import Tensor
 
 from deepaudio.audio.grid import FRAME_RATE
@@ -29,8 +30,8 @@ class InfillData:
     """Which shards (`*` as in a shell); how many frames and items a batch holds at most; which lengths in seconds and which spans count."""
 
     shards: tuple[str, ...]
-    batch_frames: int = 38_400
-    batch_items: int = 64
+    batch_frames: PositiveInt = 38_400
+    batch_items: PositiveInt = 64
     shortest: float = 0.3
     longest: float = 30.0
     span_min: float = 0.7

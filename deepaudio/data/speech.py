@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from deepaudio.audio.grid import FRAME_RATE
@@ -34,21 +35,25 @@ class SpeechData:
     """
 
     shards: tuple[str, ...]
-    weights: tuple[float, ...] = ()
-    batch_items: int = 6
-    prompt_min: float = 1.5
-    prompt_max: float = 5.0
-    target_min: float = 1.5
-    target_max: float = 5.0
-    energy_blur: int = 0  # frames; V2S meets contours as smooth as a V2A model predicts them
+    weights: tuple[NonNegativeFloat, ...] = ()
+    batch_items: PositiveInt = 6
+    prompt_min: PositiveFloat = 1.5
+    prompt_max: PositiveFloat = 5.0
+    target_min: PositiveFloat = 1.5
+    target_max: PositiveFloat = 5.0
+    energy_blur: NonNegativeInt = (
+        0  # frames; V2S meets contours as smooth as a V2A model predicts them
+    )
     energies: str | None = None  # safetensors of contours by key that take the place of the real
     follows: float = 0.0  # share of the targets whose prior has been given the level of the energy
-    frames: int = 0  # of every batch, prompt and target together, as one shape is compiled once; 0: as they come
+    frames: NonNegativeInt = 0  # of every batch, prompt and target together, as one shape is compiled once; 0: as they come
     colour: float = 0.0  # deviation in nepers of another microphone: random smooth curves added to all of a pair
 
     def __post_init__(self) -> None:
         if not self.shards:
             raise ValueError("shards: name at least one")
+        if self.weights and not any(self.weights):
+            raise ValueError("weights: all are 0")
         if self.weights and len(self.weights) != len(self.shards):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
 

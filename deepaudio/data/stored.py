@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from deepaudio.data.offsets import Reader, names_in, table_of
@@ -30,14 +31,16 @@ class StoredData:
     """
 
     shards: tuple[str, ...]
-    weights: tuple[float, ...] = ()
-    oversample: tuple[float, ...] = ()
-    batch_items: int = 128
+    weights: tuple[NonNegativeFloat, ...] = ()
+    oversample: tuple[PositiveFloat, ...] = ()
+    batch_items: PositiveInt = 128
     features: Literal["stored"] = "stored"
 
     def __post_init__(self) -> None:
         if not self.shards:
             raise ValueError("shards: name at least one")
+        if self.weights and not any(self.weights):
+            raise ValueError("weights: all are 0")
         if self.weights and len(self.weights) != len(self.shards):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
         if self.oversample and len(self.oversample) != len(self.shards):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from jaxtyping import Float
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from deepaudio.data.shards import tensors_in
@@ -33,9 +34,9 @@ class V2AData:
     """
 
     shards: tuple[str, ...]
-    weights: tuple[float, ...] = ()
-    batch_items: int = 16
-    seconds: float = 3.0
+    weights: tuple[NonNegativeFloat, ...] = ()
+    batch_items: PositiveInt = 16
+    seconds: PositiveFloat = 3.0
     splice: float = 0.15
     hide_sight: float = 0.25
     hide_face: float = 0.1
@@ -51,6 +52,8 @@ class V2AData:
     def __post_init__(self) -> None:
         if not self.shards:
             raise ValueError("shards: name at least one")
+        if self.weights and not any(self.weights):
+            raise ValueError("weights: all are 0")
         if self.weights and len(self.weights) != len(self.shards):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.shards)} shards")
 

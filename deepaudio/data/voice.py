@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
 from deepaudio.audio.prior import world
@@ -28,9 +29,9 @@ class VoiceData:
     """Which shards, how many tasks a batch, how many support and query frames each has, and how recordings are varied."""
 
     shards: tuple[str, ...]
-    batch_items: int = 10
-    support: int = 110
-    query: int = 90
+    batch_items: PositiveInt = 10
+    support: PositiveInt = 110
+    query: PositiveInt = 90
     tone: float = 0.25  # deviation of the tilt and colour of recordings, nepers
     dull: float = 0.2  # share of the tasks whose recording loses its top
     noisy: float = 0.3  # share of the tasks whose support is noisy

@@ -219,7 +219,7 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
     if "language" in row:
         find_language(row["language"])
     words = {key: row[key] for key in JOB_WORDS if key in row}
-    return replace(
+    job = replace(
         base,
         clip=Path(row["clip"]),
         script=script,
@@ -230,6 +230,11 @@ def _job(row: dict[str, Any], base: DubJob, number: int) -> DubJob:
         mix=replace(base.mix, **{k: row[k] for k in MIX if k in row}),
         **words,
     )
+    for key in ("prompt", "negative"):
+        if row.get(key) and job.mix.bed != "foley":
+            message = f"line {number}: '{key}' belongs to a bed that is 'foley'"
+            raise InputError("manifest.row", message, line=number)
+    return job
 
 
 def _cast(row: dict[str, Any], cast: Cast, number: int) -> Cast:

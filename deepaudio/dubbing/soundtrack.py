@@ -126,7 +126,7 @@ def compose(
     mixed = spoken
     if bed is not None:
         ground = stereo(bed).at(rate).fitted(samples)
-        level = loudness.Target(loudness.TARGETS["ebu-r128"].lufs)
+        level = _unlimited(loudness.TARGETS["ebu-r128"].lufs)
         if removed is None:
             ground = loudness.adjust(ground, level).wave
         else:
@@ -176,7 +176,12 @@ def level_over(bed: LazyWave, removed_lufs: float, notices: Notices) -> loudness
         notices.warn("hardly any voice was found in the clip's sound: the bed is nearly all of it")
     found = max(around, removed_lufs)
     quiet = found < ABSOLUTE_GATE
-    return loudness.Target(loudness.TARGETS["ebu-r128"].lufs if quiet else found)
+    return _unlimited(loudness.TARGETS["ebu-r128"].lufs if quiet else found)
+
+
+def _unlimited(lufs: float) -> loudness.Target:
+    """A loudness on the way to the final one, where alone peaks are limited."""
+    return loudness.Target(lufs, math.inf)
 
 
 def within(sound: LazyWave, passages: Sequence[tuple[float, float]]) -> LazyWave:

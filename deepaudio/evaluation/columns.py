@@ -1,5 +1,6 @@
 """Columns of an evaluation: a metric with the judge whose number it is; never two judges in one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deepaudio.errors import InputError
@@ -46,6 +47,15 @@ def judged_kinds() -> set[str]:
     return {kind for gives in judge_names().values() for kind in gives} | set(PAPER)
 
 
+def check_judges(names: Iterable[str]) -> None:
+    """InputError for a judge that there is not."""
+    known = judge_names()
+    for name in names:
+        if name not in known:
+            hint = "known: " + ", ".join(sorted(known))
+            raise InputError("judge.unknown", f"no judge '{name}'", hint)
+
+
 def columns(
     task: str,
     metrics: tuple[str, ...] = (),
@@ -56,12 +66,7 @@ def columns(
 
     `judges` adds named ones to the set. InputError for unknown names and foreign metrics.
     """
-    known = judge_names()
-    for name in judges:
-        if name not in known:
-            raise InputError(
-                "judge.unknown", f"no judge '{name}'", hint="known: " + ", ".join(sorted(known))
-            )
+    check_judges(judges)
     found: list[Column] = []
     for name in metrics or metric_names(task):
         metric = find_metric(name)

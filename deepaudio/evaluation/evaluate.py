@@ -17,11 +17,11 @@ from typing import Any
 from torch import Tensor
 
 from deepaudio.data.manifest import Item
-from deepaudio.errors import InputError
-from deepaudio.evaluation.columns import Column, columns
+from deepaudio.errors import InputError, UsageError
+from deepaudio.evaluation.columns import Column, check_judges, columns
 from deepaudio.evaluation.feature_cache import SetFeatures, complete
 from deepaudio.evaluation.features import ItemFeatures, JudgePool, Unavailable
-from deepaudio.evaluation.inputs import check_labels
+from deepaudio.evaluation.inputs import check_labels, refuse_doubles
 from deepaudio.evaluation.summary import SCHEMA, row_values, summarise
 from deepaudio.evaluation.systems import System
 from deepaudio.media.output import folder_to_be, preflight, refuse_inputs, write_bytes
@@ -70,6 +70,9 @@ def check(options: EvalOptions, out: Path, manifest: Path, report: Path | None) 
     Raises InputError and UsageError.
     """
     columns(options.task, options.metrics, options.judges, options.judge_set)
+    check_judges(options.judge_folders)
+    if options.task == "mof" and options.seconds is not None:
+        raise UsageError("eval.seconds", "--seconds is of sound, and a gate makes none")
     folder_to_be(out)
     written = [out / name for name in (ITEMS, SUMMARY, *TABLES)]
     for place in (*written, _part(out / ITEMS), _part(out / SUMMARY)):
@@ -98,8 +101,7 @@ def evaluate(
     if not items or not systems:
         raise InputError("eval.empty", "nothing to evaluate: no items or no systems")
     names = [system.name for system in systems]
-    if len(set(names)) != len(names):
-        raise InputError("eval.names", "two systems share a name", hint="--predictions NAME=DIR")
+    refuse_doubles(names)
     if options.task == "mof":
         check_labels(items)
     chosen = columns(options.task, options.metrics, options.judges, options.judge_set)

@@ -1,6 +1,6 @@
 """What an evaluation compares: the items of a manifest, and the systems that become its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,6 +32,8 @@ class Rows:
                 "nothing to score",
                 "--predictions DIR, --preset mini, --truth or --unrelated",
             )
+        if not self.presets and self.variants != ("whole",):
+            raise UsageError("eval.variant", "--variant belongs to --preset", "give that too")
 
 
 def read_items(
@@ -47,11 +49,11 @@ def read_items(
         items = lst_items(manifest, dict(path_map))
     else:
         items = list(mapped(read_manifest(manifest), dict(path_map)))
+    if voices is not None and setting != "dub3":
+        raise UsageError("eval.voices", "--voices belongs to --setting dub3")
     if setting is not None:
         unseen = read_manifest(voices) if voices else None
         items = list(with_setting(items, setting, unseen))
-    elif voices is not None:
-        raise UsageError("eval.voices", "--voices belongs to --setting dub3")
     if needs_truth and not any(item.audio or item.label for item in items):
         raise UsageError("eval.truth", "the manifest names no audio: no ground truth to show")
     return items[:limit]
@@ -65,6 +67,15 @@ def check_labels(items: list[Item]) -> None:
             raise InputError("eval.label", message, suggest(item.label, list(DIRECTIONS)))
 
 
+def refuse_doubles(names: Sequence[str]) -> None:
+    """InputError for two systems of one name, by which rows, resumed ones and folders of predictions are known."""
+    if len({name.replace(" ", "-") for name in names}) != len(names):
+        message = f"two systems share a name: {', '.join(names)}"
+        raise InputError(
+            "eval.names", message, "--predictions NAME=DIR; folders of runs of other names"
+        )
+
+
 def systems_of(
     rows: Rows,
     items: list[Item],
@@ -75,7 +86,10 @@ def systems_of(
     dtype: str = "auto",
     progress: Progress | None = None,
 ) -> list[System]:
-    """The systems in the order of the table; presets generate under OUT/predictions first."""
+    """The systems in the order of the table; presets generate under OUT/predictions first.
+
+    InputError for two of one name.
+    """
     if task == "mof":
         check_labels(items)
     systems: list[System] = []
@@ -84,13 +98,17 @@ def systems_of(
     if rows.unrelated:
         systems.append(Shuffled(items))
     systems += [folder_system(spec) for spec in rows.predictions]
-    if rows.presets:
+    wanted = [
+        (preset, variant, Path(preset).name + ("" if variant == "whole" else f" {variant}"))
+        for preset, variant in product(rows.presets, rows.variants)
+    ]
+    refuse_doubles([*(system.name for system in systems), *(name for *_, name in wanted)])
+    if wanted:
         from deepaudio.evaluation.predict import predict
         from deepaudio.inference.model import load
 
-        for preset, variant in product(rows.presets, rows.variants):
+        for preset, variant, name in wanted:
             model = load(preset, device, dtype=dtype)
-            name = Path(preset).name + ("" if variant == "whole" else f" {variant}")
             place = out / "predictions" / name.replace(" ", "-")
             systems.append(predict(model, items, task, place, variant, options, name, progress))
     return systems

@@ -72,11 +72,9 @@ def said(changed: Changes) -> str:
     return "; ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changed.items())
 
 
-def refuse_or_note(folder: Path, changed: Changes, step: int, force: bool) -> None:
-    """InputError naming what is another, unless the change is meant: then a line in `folder`/changes.jsonl keeps it."""
-    if not changed:
-        return
-    if "stage" in changed or not force:
+def refuse(folder: Path, changed: Changes, force: bool) -> None:
+    """InputError naming what is another, unless the change is meant."""
+    if changed and ("stage" in changed or not force):
         go_on = "" if "stage" in changed else ", or go on with --force-resume"
         raise InputError(
             "train.recipe_changed",
@@ -84,10 +82,16 @@ def refuse_or_note(folder: Path, changed: Changes, step: int, force: bool) -> No
             hint=f"choose another output=, or delete the folder{go_on}",
             changed=list(changed),
         )
+
+
+def note(folder: Path, changed: Changes, step: int) -> None:
+    """A line in `folder`/changes.jsonl keeps what is another from `step` on."""
+    if not changed:
+        return
     log.warning("going on from step %d with another recipe: %s", step, said(changed))
-    note = {"step": step, "changed": {key: list(values) for key, values in changed.items()}}
+    row = {"step": step, "changed": {key: list(values) for key, values in changed.items()}}
     with (folder / NOTES).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(note) + "\n")
+        stream.write(json.dumps(row) + "\n")
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:

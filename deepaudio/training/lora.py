@@ -42,6 +42,18 @@ def adapt(model: nn.Module, settings: Lora) -> None:
             parametrize.register_parametrization(layer, "weight", LowRank(layer.weight, settings))
 
 
+def rescaled(state: Mapping[str, Tensor], settings: Lora | None) -> Mapping[str, Tensor]:
+    """A saved state dict with the scale of `settings`, which is said by a recipe and not learned."""
+    if settings is None:
+        return state
+    return {
+        name: value.new_tensor(settings.alpha / settings.rank)
+        if name.endswith(f"{WEIGHT}0.scale")
+        else value
+        for name, value in state.items()
+    }
+
+
 def merged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict under the names of the network without LoRA; one without it stays as it is."""
     found = {}

@@ -22,11 +22,12 @@ from deepaudio.training import optim as optimisers
 from deepaudio.training.changes import (
     changes,
     fingerprint,
-    refuse_or_note,
+    note,
+    refuse,
     settings,
     written_recipe,
 )
-from deepaudio.training.lora import merged
+from deepaudio.training.lora import merged, rescaled
 
 log = logging.getLogger(__name__)
 PROGRESS, CALLS = "progress.json", "calls.jsonl"
@@ -44,15 +45,19 @@ def restore(
         return 0, optimisers.Schedule.whole(recipe.steps, recipe.optim)
     state, weights, shadow = _read(last, bool(ema))
     changed = changes(folder, state, recipe)
-    with ranks.first_goes_ahead():  # the first notes the change, or refuses it for all
+    with ranks.first_goes_ahead():  # the first refuses a change for all
         if ranks.first:
-            refuse_or_note(folder, changed, state["step"], force)
+            refuse(folder, changed, force)
+    weights, shadow = (s and rescaled(s, recipe.lora) for s in (weights, shadow))
     try:
         own = stage.model.state_dict()
         stage.model.load_state_dict(ranks.spread(weights, own))
     except RuntimeError as error:
         reason = f"the weights in {last} are of another network than model={recipe.model}"
+        reason += f" with lora={recipe.lora and recipe.lora.model_dump()}"
         raise InputError("train.recipe_changed", reason, "choose another output=") from error
+    if ranks.first:
+        note(folder, changed, state["step"])
     rng.set_state(state["rng"])
     _dropout_of(state, recipe.seed, ranks)
     if optimiser:
@@ -108,6 +113,8 @@ def _schedule(folder: Path, state, recipe, changed) -> optimisers.Schedule:
     if kept.steps == recipe.steps:
         return kept
     now = kept.replanned(step, recipe.steps, optim)
+    if step >= recipe.steps:
+        return now
     log.warning(
         "%d steps instead of %d: the learning rate goes on from %.3g at step %d and ends at %.3g",
         *(recipe.steps, kept.steps, now.rate(step, optim), step, now.rate(recipe.steps, optim)),

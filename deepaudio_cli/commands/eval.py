@@ -111,6 +111,9 @@ def eval(
     )
     check(options, out, manifest, report)
     sampling = arg.sampling(steps, quality, guidance, seed, noise_scale=noise_scale)
+    if not preset and sampling != opt.SAMPLING:
+        flags = "--quality, --steps, --guidance, --seed and --noise-scale"
+        raise UsageError("eval.sampling", f"{flags} belong to --preset", "give that too")
     with console.progress() as progress:
         systems = systems_of(rows, items, task, out, sampling, device, dtype, progress)
         summary = evaluate(items, systems, options, out, progress)

@@ -89,7 +89,7 @@ def train(
 
 def _pairs(context: typer.Context, overrides: list[str], **options: str | None) -> list[str]:
     """`overrides` and options as key=value, the last of a key holds: what was typed comes behind what is set elsewhere."""
-    given = {name: f"{name}={value}" for name, value in options.items() if value}
+    given = {name: f"{name}={value}" for name, value in options.items() if value is not None}
     typed = [n for n in given if context.get_parameter_source(n).name == "COMMANDLINE"]
     elsewhere = [pair for name, pair in given.items() if name not in typed]
     return [*elsewhere, *overrides, *(given[name] for name in typed)]

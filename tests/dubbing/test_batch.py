@@ -417,3 +417,11 @@ def test_a_failed_row_has_paths_that_hold_elsewhere(made, base, silent_clip, tmp
     run_batch(made([{"clip": silent_clip.name, "text": "Hi.", "stepz": 3}]), base)
     (row,) = map(json.loads, (tmp_path / "out/failed.jsonl").read_text().splitlines())
     assert row["clip"] == str(silent_clip)
+
+
+def test_a_prompt_without_a_bed_from_it_is_refused(base, tmp_path):
+    path, row = tmp_path / "jobs.jsonl", {"clip": "/a.mp4", "text": "Hi.", "prompt": "rain"}
+    rows = [row | {"id": "a"}, row | {"id": "b", "bed": "foley"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    first, second = read_batch(path, base, tmp_path / "out")
+    assert "'prompt' belongs to a bed" in first.error.message and second.error is None

@@ -11,6 +11,7 @@ from deepaudio.audio.meter import measure
 from deepaudio.dubbing import soundtrack
 from deepaudio.media import ffmpeg
 from deepaudio.media.probe import probe
+from deepaudio.notices import Notices
 from deepaudio.options import MixOptions
 from deepaudio.waves import LazyWave
 
@@ -75,3 +76,13 @@ def test_the_original_is_read_as_far_as_the_picture_goes(tmp_path):
     subprocess.run([*line, "-c:a", "flac", str(clip)], check=True)
     sound = soundtrack.original_sound(probe(clip), tmp_path)
     assert 2 <= sound.seconds < 300
+
+
+def test_only_the_mix_is_limited(voice):
+    """A voice is as loud as the one whose place it takes before the mix is turned down: peaks between are not cut off."""
+    noise = torch.randn(1, voice.n_samples, generator=torch.Generator().manual_seed(1))
+    removed, hum = (LazyWave.of(level * noise, 24_000) for level in (0.5, 1e-4))
+    options = MixOptions("mix", duck_db=0)
+    track = soundtrack.compose(voice, hum, hum, SECONDS, options, Notices(), (), removed)
+    assert track.removed_lufs > -5
+    torch.testing.assert_close(track.voice.whole(), voice.whole() * track.gain, rtol=1e-3, atol=0)

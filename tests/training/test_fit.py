@@ -264,6 +264,20 @@ def test_a_run_may_be_told_to_go_on_with_another_recipe(tmp_path, caplog):
     fit(Toy(), recipe(tmp_path, steps=15, data={"x": 1}))  # which is its recipe from then on
 
 
+def test_a_change_that_cannot_be_is_not_written_down(tmp_path):
+    fit(Toy(), recipe(tmp_path))
+    other = Toy()
+    other.model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    with pytest.raises(InputError, match=r"another network than model=.* with lora=None"):
+        fit(other, recipe(tmp_path, data={"x": 1}), force_resume=True)
+    assert not (tmp_path / "changes.jsonl").exists()
+
+
+def test_fewer_steps_than_there_were_change_nothing(tmp_path, caplog):
+    fit(Toy(), recipe(tmp_path))
+    assert fit(Toy(), recipe(tmp_path, steps=4)).step == 12 and "goes on" not in caplog.text
+
+
 def test_settings_of_the_optimiser_that_changed_are_taken(tmp_path, caplog):
     """The saved state carries the old ones; another lr follows its own schedule from where the run is."""
     rates = {}

@@ -11,10 +11,10 @@ from deepaudio.training import recipe as recipes
 from deepaudio.training.fit import fit
 
 
-def trained(folder, *pairs, name="tts/smoke", progress=None):
+def trained(folder, *pairs, name="tts/smoke", progress=None, **given):
     settings = [f"output={folder}", "device=cpu", "watch.tensorboard=false", "log_every=1"]
     plan = recipes.load(recipes.find_recipe(name), [*settings, *pairs])
-    return fit(find("deepaudio.training.stages", plan.stage).build(plan), plan, progress)
+    return fit(find("deepaudio.training.stages", plan.stage).build(plan), plan, progress, **given)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def base(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("base"), "steps=3", "model.zero_init=false").model
 
 
-def tuned(folder, base, *pairs, progress=None):
+def tuned(folder, base, *pairs, **given):
     own = [f"init_from={base}", "steps=6", "save_every=4", "ema=0.9", "model.zero_init=false"]
-    return trained(folder, *own, "lora.rank=3", *pairs, progress=progress)
+    return trained(folder, *own, "lora.rank=3", *pairs, **given)
 
 
 def test_only_linear_layers_of_blocks_move_and_by_the_rank(base, tmp_path):
@@ -47,6 +47,18 @@ def test_the_change_is_scaled_by_alpha_over_rank(base, tmp_path):
         done = tuned(tmp_path / str(alpha), base, *once, f"lora.alpha={alpha}")
         before, after = (load_file(x / "model.safetensors") for x in (base, done.model))
         found.append((after[name] - before[name]).norm())
+    assert found[1] / found[0] == pytest.approx(4, rel=0.02)
+
+
+def test_another_alpha_holds_from_the_resume_on(base, tmp_path):
+    name = "transformer_blocks.0.attn.to_q.weight"
+    found, before = [], load_file(base / "model.safetensors")[name]
+    for alpha in (3, 12):  # nothing is learned meanwhile: the rate is 0
+        plan = ["steps=2", "optim.lr=1e-30", "optim.final_lr=1e-30", f"lora.alpha={alpha}"]
+        if not found:
+            tuned(tmp_path, base, "steps=1", "lora.alpha=3")
+        done = tuned(tmp_path, base, *plan, f"steps={2 + len(found)}", force_resume=True)
+        found.append((load_file(done.model / "model.safetensors")[name] - before).norm())
     assert found[1] / found[0] == pytest.approx(4, rel=0.02)
 
 

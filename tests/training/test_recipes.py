@@ -435,3 +435,10 @@ def test_a_network_with_a_pitch_contour_is_trained_on_it(tmp_path):
         checkpoint.load(tmp_path / place / "model")[1][key] for place in ("with", "dropped")
     )
     assert learned.abs().sum() > 0 and not_learned.abs().sum() == 0
+
+
+def test_an_empty_mapping_takes_the_place_of_what_is_there(tmp_path):
+    place = tmp_path / "r.yaml"
+    place.write_text("stage: mof\noutput: r\nmodel: {a: 1, b: 2}\ndata: {x: {y: 1}}\nsteps: 5\n")
+    found = recipes.load(place, ["model={}", "model.c=3", "data.x={}"])
+    assert (found.model, found.data) == ({"c": 3}, {"x": {}})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from deepaudio.config import build as build_config
@@ -42,8 +43,8 @@ class Config:
 class Data:
     """`noise` scales how carelessly the instructions are typed."""
 
-    batch_items: int = 32
-    noise: float = 1.0
+    batch_items: PositiveInt = 32
+    noise: NonNegativeFloat = 1.0
 
 
 @dataclass(frozen=True)

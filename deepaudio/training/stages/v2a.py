@@ -19,6 +19,7 @@ from deepaudio.data.v2a import Layout, V2ABatch, V2AData, V2AShards, read_v2a_sh
 from deepaudio.discover import find, name_of_network
 from deepaudio.encoders.motion import CLIP_RATE, FACE_FIELDS, SYNC_RATE, MotionEncoder
 from deepaudio.encoders.words import encode_words
+from deepaudio.errors import InputError
 from deepaudio.flow.draws import Rng
 from deepaudio.flow.objective import flow_matching_loss
 from deepaudio.flow.path import interpolate
@@ -27,7 +28,7 @@ from deepaudio.training.contrastive import with_contrast
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.stages._stored import Drawn, StoredStage, drawn
-from deepaudio.training.start import initialise
+from deepaudio.training.start import initialise, with_sizes
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ def build(recipe: Recipe) -> Stage | StoredStage:
     data = build_config(V2AData, values, "data")
     objective = build_config(Objective, recipe.objective, "objective")
     model, config = network(recipe)
+    _check_latents(config, codec.config)
     rate = codec.config.frame_rate / codec.config.fold
     torch.manual_seed(recipe.seed)
 
@@ -116,17 +118,26 @@ def build(recipe: Recipe) -> Stage | StoredStage:
 
 def checked(recipe: Recipe) -> nn.Module:
     """The network; every key of the recipe is looked at, no data are read."""
-    model, _ = network(recipe)
+    model, config = network(recipe)
     values = dict(recipe.data)
     if "features" in values:
         build_config(StoredData, values, "data")
     else:
         values["shards"] = values.get("shards", []) + ["drawn"] * bool(values.pop("drawn", 0))
         sizes = {k: v for k, v in values.pop("codec", {}).items() if k != "folder"}
-        build_config(mel_linear.Config, sizes, "data.codec")
+        _check_latents(config, build_config(mel_linear.Config, sizes, "data.codec"))
         build_config(V2AData, values, "data")
     build_config(Objective, recipe.objective, "objective")
     return model
+
+
+def _check_latents(config: Any, codec: mel_linear.Config) -> None:
+    """InputError for a network whose latents are not as wide as those of the codec."""
+    if config.latent_dim != codec.dim:
+        message = (
+            f"model.latent_dim = {config.latent_dim}, but latents of the codec have {codec.dim}"
+        )
+        raise InputError("config.latent_dim", message, "data.codec.dim", key="model.latent_dim")
 
 
 def _stored(recipe: Recipe, data: StoredData) -> StoredStage:
@@ -147,7 +158,7 @@ def _drawn(recipe: Recipe, count: int) -> str:
 
 def network(recipe: Recipe) -> tuple[nn.Module, Any]:
     """The network of a recipe and its config; reads no data."""
-    values = dict(recipe.model)
+    values = dict(with_sizes(recipe).model)
     module = find("deepaudio.models.v2a", values.pop("name", "mmdit"))
     if values == {"preset": "tiny"}:
         config = module.Config.tiny()

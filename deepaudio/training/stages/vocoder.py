@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from deepaudio.audio.excitation import pulse_train
@@ -48,9 +49,13 @@ class Objective:
 class VocoderData:
     """Banks by folder with their weights, mel frames of a segment, segments of a batch."""
 
-    banks: dict[str, float]
-    frames: int = 64
-    batch_items: int = 8
+    banks: dict[str, PositiveFloat]
+    frames: PositiveInt = 64
+    batch_items: PositiveInt = 8
+
+    def __post_init__(self) -> None:
+        if not self.banks:
+            raise ValueError("banks: name at least one")
 
 
 class VocoderStage:
