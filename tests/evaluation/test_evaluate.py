@@ -369,6 +369,15 @@ def test_bad_manifests_are_one_clear_error(tmp_path):
         path.write_text(content)
         with pytest.raises(InputError, match=re.escape(message)):
             read_manifest(path)
+    deep = '{"id": "a", "extra": {"x": ' + 100_000 * "[" + 100_000 * "]" + "}}"
+    for content, message in (
+        (b'{"id": "a"}\n\n{"id": "caf\xe9"}', ":3: not UTF-8 at byte 11"),
+        (b'{"id": "a"}\n' + deep.encode(), ":2: not JSON (maximum recursion"),
+        (b'{"id": ' + 5000 * b"1" + b"}", ":1: not JSON (Exceeds the limit"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=re.escape(message)):
+            read_manifest(path)
     path.write_text('{"id": 7, "speaker": 1688}')
     (item,) = read_manifest(path)
     assert (item.id, item.speaker) == ("7", "1688")
