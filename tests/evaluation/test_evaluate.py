@@ -399,7 +399,23 @@ def test_a_gate_is_scored_from_a_file_of_directions(tmp_path):
     assert summary["systems"]["ground truth"]["columns"]["gate_accuracy"]["value"] == 1
     cell = summary["systems"]["g"]["columns"]["gate_accuracy"]
     assert cell["partial"] == pytest.approx(1 / 3) and cell["value"] is None
-    assert summary["systems"]["g"]["failed"][0]["id"] == "3"
+    (failed,) = summary["systems"]["g"]["failed"]
+    assert failed["id"] == "3" and failed["reason"] == "no prediction: no row in directions.jsonl"
+
+
+@pytest.mark.parametrize("content", [b"broken", b'{"id": "b"}', b"[]", b'{"id": "\xe9"}'])
+def test_damaged_directions_are_named_with_file_and_line(tmp_path, content):
+    (tmp_path / "directions.jsonl").write_bytes(b'{"id": "a", "direction": "tts"}\n' + content)
+    with pytest.raises(InputError, match=r"directions\.jsonl:2: not ") as raised:
+        Folder("g", tmp_path).direction(Item("a"))
+    assert raised.value.where["line"] == 2
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": "\xe9"}'])
+def test_damaged_failures_are_named(tmp_path, content):
+    (tmp_path / "failures.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"failures\.json: not a JSON object"):
+        Folder("g", tmp_path).reason(Item("a"))
 
 
 def test_a_label_that_is_no_direction_is_refused(tmp_path):
