@@ -41,6 +41,12 @@ def test_mini_is_no_full_size(tmp_path, command, capsys):
     assert "mini is no full size; full sizes: mm-s16k, " in capsys.readouterr().err
 
 
+def test_steps_of_a_preset_that_takes_none_are_refused(tmp_path, command, capsys):
+    write_manifest(tmp_path / "in.jsonl", [Item(id="a", video="a.mp4")])
+    assert command("prepare", "energies", tmp_path / "in.jsonl", tmp_path / "o", "--steps", 4) == 2
+    assert "--steps belongs to full sizes, and mini is none" in capsys.readouterr().err
+
+
 def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, command, capsys):
     items = []
     for number, text in enumerate(("the cat sat down", "five big black dogs", None)):
