@@ -77,8 +77,16 @@ def examples_of(
 ) -> Iterator[Example]:
     """What `deepaudio prepare mini-v2a KIND` writes: drawn scenes, drawn talkers with real speech, or clips of GRID.
 
-    UsageError where the folder `speech` is needed and not given, for unknown kinds of scenes; InputError for an empty folder.
+    UsageError where the folder `speech` is needed and not given, for unknown kinds of scenes, and for what another KIND takes; InputError for an empty folder.
     """
+    for given, option, takers in (
+        (speech, "--speech", ("talk", "grid")),
+        (kinds, "--scene", ("scenes",)),
+        (held_out, "--held-out", ("grid",)),
+    ):
+        if given and kind not in takers:
+            message = f"{option} belongs to {' and '.join(takers)}, not to {kind}"
+            raise UsageError("prepare.option", message, "leave it out")
     if kind == "scenes":
         unknown = set(kinds) - set(SHARES)
         if unknown:

@@ -57,6 +57,22 @@ def test_a_manifest_of_nothing_to_read_back_is_not_written(tmp_path, monkeypatch
     assert [path.name for path in tmp_path.glob("*.jsonl*")] == ["in.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("scenes", "--speech ."),
+        ("scenes", "--held-out"),
+        ("talk", "--held-out --speech ."),
+        ("talk", "--scene hit --speech ."),
+        ("grid", "--scene hit --speech ."),
+    ],
+)
+def test_what_another_kind_of_clips_takes_is_refused(kind, option, tmp_path, command, capsys):
+    assert command("prepare", "mini-v2a", kind, tmp_path / "out", *option.split()) == 2
+    said = capsys.readouterr().err
+    assert f"{option.split()[0]} belongs to " in said and f"not to {kind}" in said
+
+
 def test_steps_of_a_preset_that_takes_none_are_refused(tmp_path, command, capsys):
     write_manifest(tmp_path / "in.jsonl", [Item(id="a", video="a.mp4")])
     assert command("prepare", "energies", tmp_path / "in.jsonl", tmp_path / "o", "--steps", 4) == 2
