@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +52,7 @@ NAMES = tuple(entry.name for entry in fields(Item))
 def read_manifest(path: Path) -> list[Item]:
     """Items of a JSONL manifest; relative paths are taken from the manifest's folder.
 
-    InputError (with the line) for a missing or empty file, bad JSON, unknown keys, values of another type, names that no file has, repeated ids.
+    InputError (with the line) for a missing or empty file, what is not UTF-8 or JSON, unknown keys, values of another type, names that no file has, repeated ids.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,10 +60,8 @@ def read_manifest(path: Path) -> list[Item]:
         raise InputError("manifest.missing", wrong, hint="check the path")
     items: list[Item] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        item = _parse(line, number, path)
+    for number, row in json_lines(path):
+        item = _parse(row, number, path)
         if item.id in seen:
             raise InputError(
                 "manifest.repeated",
@@ -80,6 +78,25 @@ def read_manifest(path: Path) -> list[Item]:
     return items
 
 
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Number and value of each line of a JSONL file that is not blank. InputError, with the line, for one that is not UTF-8 or JSON."""
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            if text := line.decode("utf-8").strip():
+                yield number, json.loads(text)
+        except UnicodeDecodeError as error:
+            message = f"{path.name}:{number}: not UTF-8 at byte {error.start} of the line"
+            raise InputError("manifest.encoding", message, line=number) from error
+        except (ValueError, RecursionError) as error:
+            why = getattr(error, "msg", str(error))
+            raise InputError(
+                "manifest.json",
+                f"{path.name}:{number}: not JSON ({why})",
+                hint=BACKSLASHES if "escape" in why else "one JSON object a line",
+                line=number,
+            ) from error
+
+
 def write_manifest(path: Path, items: Iterable[Item]) -> int:
     """Write items as JSONL, empty fields left out; the number written."""
     path = Path(path)
@@ -89,7 +106,7 @@ def write_manifest(path: Path, items: Iterable[Item]) -> int:
     # bytes of a file name that are no text are written as JSON writes them, \udcff
     with partial.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         for item in items:
-            row = {name: value for name, value in asdict(item).items() if value not in (None, {})}
+            row = {name: value for name, value in vars(item).items() if value not in (None, {})}
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     partial.replace(path)
@@ -147,16 +164,7 @@ def mapped(items: Iterable[Item], path_map: dict[str, str]) -> Iterator[Item]:
         yield replace(item, **changes)
 
 
-def _parse(line: str, number: int, path: Path) -> Item:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            "manifest.json",
-            f"{path.name}:{number}: not JSON ({error.msg})",
-            hint=BACKSLASHES if "escape" in error.msg else "one JSON object a line",
-            line=number,
-        ) from error
+def _parse(row: Any, number: int, path: Path) -> Item:
     if not isinstance(row, dict) or "id" not in row:
         raise InputError("manifest.id", f"{path.name}:{number}: no 'id'", line=number)
     unknown = sorted(set(row) - set(NAMES))

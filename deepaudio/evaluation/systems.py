@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from deepaudio.data.manifest import Item
+from deepaudio.data.manifest import Item, json_lines
 from deepaudio.errors import InputError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".opus", ".mp4", ".mkv", ".mov", ".webm")
+DIRECTIONS, FAILURES = "directions.jsonl", "failures.json"
 
 
 class System(Protocol):
@@ -43,19 +45,39 @@ class Folder:
 
     def direction(self, item: Item) -> str | None:
         """The row of `directions.jsonl` ({"id": ..., "direction": ...}) of this item."""
-        index = self.place / "directions.jsonl"
-        if not index.is_file():
-            return None
-        rows = (json.loads(line) for line in index.read_text().splitlines() if line.strip())
-        return next((row["direction"] for row in rows if str(row["id"]) == item.id), None)
+        return (self._directions or {}).get(item.id)
 
     def reason(self, item: Item) -> str:
         """What `failures.json` of the folder says, if it is there."""
-        place = self.place / "failures.json"
-        known = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
-        return known.get(
-            item.id, f"no prediction: no {item.id}.wav (or .flac, .mp4, ...) in the folder"
-        )
+        wanted = f"no prediction: no {item.id}.wav (or .flac, .mp4, ...) in the folder"
+        if self._directions is not None:
+            wanted = f"no prediction: no row in {DIRECTIONS}"
+        return str(self._failures.get(item.id, wanted))
+
+    @cached_property
+    def _directions(self) -> dict[str, str] | None:
+        """By id; None without the file. InputError, with the line, for a row that is none."""
+        index = self.place / DIRECTIONS
+        if not index.is_file():
+            return None
+        found: dict[str, str] = {}
+        for number, row in json_lines(index):
+            if not isinstance(row, dict) or "id" not in row or "direction" not in row:
+                message = f"{index}:{number}: not a row with 'id' and 'direction'"
+                raise InputError("predictions.row", message, line=number)
+            found.setdefault(str(row["id"]), row["direction"])
+        return found
+
+    @cached_property
+    def _failures(self) -> dict[str, str]:
+        place = self.place / FAILURES
+        try:
+            found = json.loads(place.read_bytes()) if place.is_file() else {}
+            if isinstance(found, dict):
+                return found
+        except (ValueError, RecursionError):
+            pass
+        raise InputError("predictions.failures", f"{place}: not a JSON object of reasons by id")
 
 
 @dataclass(frozen=True)

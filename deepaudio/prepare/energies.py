@@ -9,12 +9,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepaudio.data.manifest import Item, usable
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, UsageError
 from deepaudio.inference.model import load
 from deepaudio.inference.protocols import SoundModel
 from deepaudio.options import PRESET, Engine, SampleOptions
 from deepaudio.prepare.parallel import WithModel, write_parts
-from deepaudio.presets.trained import preset_folder
+from deepaudio.presets.trained import is_full_size, preset_folder
 from deepaudio.progress import Progress
 
 SUFFIX = ".safetensors"
@@ -35,10 +35,14 @@ def write_files_of_energies(
 ) -> dict[str, int | None]:
     """The contours as OUT.safetensors, or with several `jobs` as OUT-0.safetensors, ... (`write_parts`), each by a process with the preset in memory.
 
-    The contours of each file by its name; None for one that was there and is kept, unless `force`. WeightsError for an unknown preset.
+    The contours of each file by its name; None for one that was there and is kept, unless `force`. WeightsError for an unknown preset,
+    UsageError for steps of one that takes none.
     """
-    given = Path(preset)
-    if preset_folder(preset) == given and given.is_dir():
+    given, folder = Path(preset), preset_folder(preset)
+    if options.steps is not None and not is_full_size(folder):
+        message = f"--steps belongs to full sizes, and {preset} is none"
+        raise UsageError("prepare.steps", message, "leave it out")
+    if folder == given and given.is_dir():
         preset = str(given.absolute())  # workers may stand elsewhere
     model = partial(_sound_model, preset, device, dtype)
     write = WithModel(model, partial(_write, options=options))

@@ -14,6 +14,7 @@ import torch
 
 from deepaudio.audio.mel import log_mel
 from deepaudio.data.corpora.grid import grid_items
+from deepaudio.data.manifest import Item, usable
 from deepaudio.data.shards import write_shard
 from deepaudio.data.synthetic.clips import SHARES, SPEECH_PROMPTS, Example, loud, scenes, talkers
 from deepaudio.data.synthetic.sound import SAMPLE_RATE
@@ -28,10 +29,13 @@ FACES = Path(__file__).parent.parent / "presets" / "mini" / "face"
 
 
 def grid(folder: Path, held_out: bool) -> Iterator[Example]:
-    """Real lips with real speech: the clips of a GRID folder, either side of its fixed split."""
-    for item in grid_items(folder, held_out):
-        waveform = loud(read_audio(item.video, SAMPLE_RATE).numpy())
-        images = pictures(probe(item.video))
+    """Real lips with real speech: the clips of a GRID folder, either side of its fixed split; one that cannot be read is named in the log and left out."""
+
+    def read(item: Item) -> tuple[np.ndarray, Iterable[tuple[float, np.ndarray]]]:
+        sound = read_audio(item.video, SAMPLE_RATE).numpy()
+        return loud(sound), pictures(probe(item.video))
+
+    for item, (waveform, images) in usable(grid_items(folder, held_out), read):
         onsets = tuple(word[0] for word in item.extra.get("words", []))
         yield Example(item.id, "grid", images, waveform, SPEECH_PROMPTS, onsets)
 
@@ -73,8 +77,16 @@ def examples_of(
 ) -> Iterator[Example]:
     """What `deepaudio prepare mini-v2a KIND` writes: drawn scenes, drawn talkers with real speech, or clips of GRID.
 
-    UsageError where the folder `speech` is needed and not given, for unknown kinds of scenes; InputError for an empty folder.
+    UsageError where the folder `speech` is needed and not given, for unknown kinds of scenes, and for what another KIND takes; InputError for an empty folder.
     """
+    for given, option, takers in (
+        (speech, "--speech", ("talk", "grid")),
+        (kinds, "--scene", ("scenes",)),
+        (held_out, "--held-out", ("grid",)),
+    ):
+        if given and kind not in takers:
+            message = f"{option} belongs to {' and '.join(takers)}, not to {kind}"
+            raise UsageError("prepare.option", message, "leave it out")
     if kind == "scenes":
         unknown = set(kinds) - set(SHARES)
         if unknown:
@@ -85,7 +97,9 @@ def examples_of(
         raise UsageError("prepare.speech", f"{kind} needs --speech FOLDER", "recordings, or GRID")
     if kind == "grid":
         return grid(speech, held_out)
-    recordings = sorted(p for p in speech.rglob("*") if p.suffix in (".wav", ".ogg", ".flac"))
+    recordings = sorted(
+        p for p in speech.rglob("*") if p.suffix.lower() in (".wav", ".ogg", ".flac")
+    )
     if not recordings:
         raise InputError("data.empty", f"no recordings under {speech}", "wav, ogg or flac")
     return talkers(count, seed, recordings)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from torch import Tensor
 
 from deepaudio.data.manifest import Item, audio_of, usable
+from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 from deepaudio.metrics.transcripts import wer
 
@@ -22,11 +23,15 @@ def read_back(
 ) -> Iterator[Item]:
     """Items whose text and transcript differ in at most `most` of the words; the others are named in the log.
 
-    InputError when no item has a recording that can be read.
+    InputError when no item has a recording that can be read, or none is read back.
     """
+    count = 0
     for item, heard in usable(items, lambda item: judge(read_audio(audio_of(item), RATE), RATE)):
         errors = wer(item.text, heard)
         if errors <= most:
+            count += 1
             yield item
         else:
             log.warning("left out %s: %r was heard as %r", item.id, item.text, heard)
+    if not count:
+        raise InputError("manifest.empty", "no item was read back", "--most allows more errors")

@@ -58,6 +58,8 @@ def cp(
     place = target / source.name if target.is_dir() else target
     if place.exists() and not force:
         raise UsageError("output.exists", f"{place} is there already", "--force overwrites it")
+    if place.exists() and place.samefile(source):
+        raise UsageError("output.same", f"{place} is that recipe itself", "choose another name")
     if not place.parent.is_dir():
         raise UsageError("output.no_folder", f"no folder {place.parent}", "create it first")
     shutil.copyfile(source, place)

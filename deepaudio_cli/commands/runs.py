@@ -1,6 +1,7 @@
 """`deepaudio runs`: what was trained, with which recipe, and how it went."""
 
 import shutil
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, show, plot training runs."
 )
 SUFFIXES = (".png", ".svg", ".pdf")
+CALLED = "called {at} at step {step}: {processes} x {device}, version {version}"
 USUAL = ("validation", "loss", "lr")  # what is plotted when nothing is asked for
 
 
@@ -66,7 +68,7 @@ def show(
         )
         lines.append(f"changed at step {note['step']}: {values}")
     lines += [
-        f"called {call['at']} at step {call['step']}: {call['processes']} x {call['device']}, version {call['version']}"
+        CALLED.format_map(defaultdict(lambda: "?", call))  # rows may lack what they should have
         for call in run.calls
     ]
     lines += [

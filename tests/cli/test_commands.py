@@ -176,7 +176,11 @@ def test_recipes_commands(run, tmp_path):
     assert run("recipes", "show", "mof/smoke").stdout.startswith("#")
     assert run("recipes", "cp", "mof/smoke", tmp_path).exit_code == 0
     assert isinstance(run("recipes", "cp", "mof/smoke", tmp_path).exception, UsageError)
-    assert run("recipes", "validate", tmp_path / "smoke.yaml").exit_code == 0
+    copy = tmp_path / "smoke.yaml"
+    for target in (copy, tmp_path):
+        done = run("recipes", "cp", copy, target, "--force")
+        assert isinstance(done.exception, UsageError) and "itself" in done.exception.message
+    assert run("recipes", "validate", copy).exit_code == 0
     assert len(run("recipes", "validate").stdout.splitlines()) == len(listed)
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from deepaudio.data.corpora.grid import grid_held_out
 from deepaudio.data.synthetic import clips as synthetic
 from deepaudio.data.synthetic.draw import Camera
 from deepaudio.data.synthetic.face import MOUTH_RATE, mouth_track
@@ -10,6 +12,9 @@ from deepaudio.data.synthetic.falls import ball_height, bounces
 from deepaudio.data.synthetic.scene import of
 from deepaudio.data.synthetic.scenes import KINDS, make
 from deepaudio.data.synthetic.sound import MATERIALS, SAMPLE_RATE, Body
+from deepaudio.errors import InputError
+from deepaudio.media.audio import write_wav
+from deepaudio.prepare.mini_v2a import examples_of, grid
 
 
 def test_bounces_follow_the_law_of_falling():
@@ -80,3 +85,24 @@ def test_another_material_sounds_at_the_same_moments():
     assert other.onsets == scene.onsets and other.draw is scene.draw
     assert not np.allclose(other.waveform, scene.waveform)
     assert any(word in other.prompt for word in ("glass", "crystal"))
+
+
+def test_talkers_say_what_can_be_read_and_the_rest_is_named(tmp_path, caplog):
+    (tmp_path / "a.wav").write_bytes(b"RIFF no sound at all")
+    with pytest.raises(InputError, match=r"a\.wav"):
+        list(examples_of("talk", 3, 0, tmp_path))
+    write_wav(tmp_path / "empty.wav", torch.zeros(0), SAMPLE_RATE)
+    write_wav(tmp_path / "b.wav", torch.rand(4 * SAMPLE_RATE) - 0.5, SAMPLE_RATE)
+    (tmp_path / "b.wav").rename(tmp_path / "b.WAV")
+    caplog.clear()
+    made = list(examples_of("talk", 8, 0, tmp_path))
+    assert len(made) == 8 and sum(example.waveform.any() for example in made) > 4
+    assert caplog.text.count("a.wav") == 1
+
+
+def test_clips_of_grid_that_cannot_be_read_are_named_and_left_out(tmp_path, caplog):
+    (tmp_path / "MANIFEST.tsv").write_text("file\ttranscript\nbroken.mpg\tbin blue\n")
+    (tmp_path / "broken.mpg").write_bytes(b"no clip")
+    with pytest.raises(InputError, match=r"broken\.mpg"):
+        list(grid(tmp_path, grid_held_out("broken")))
+    assert "left out broken" in caplog.text

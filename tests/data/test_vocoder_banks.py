@@ -79,3 +79,13 @@ def test_folder_of_files_without_the_held_out_clips(tmp_path):
     assert names and not any(grid_held_out(name) for name in names)
     assert len(names) == sum(not grid_held_out(p.stem) for p in folder.iterdir())
     assert len(list(recordings(folder, most=2))) == 2
+
+
+def test_recordings_that_cannot_be_read_are_named_and_left_out(tmp_path, caplog):
+    (tmp_path / "a.wav").write_bytes(b"RIFF no sound at all")
+    with pytest.raises(InputError, match=r"a\.wav"):
+        list(recordings(tmp_path))
+    write_wav(tmp_path / "b.wav", torch.full((2400,), 0.1), SAMPLE_RATE)
+    (tmp_path / "b.wav").rename(tmp_path / "b.WAV")
+    assert [name for name, _ in recordings(tmp_path)] == ["b.WAV"]
+    assert "left out" in caplog.text and "a.wav" in caplog.text

@@ -369,6 +369,15 @@ def test_bad_manifests_are_one_clear_error(tmp_path):
         path.write_text(content)
         with pytest.raises(InputError, match=re.escape(message)):
             read_manifest(path)
+    deep = '{"id": "a", "extra": {"x": ' + 100_000 * "[" + 100_000 * "]" + "}}"
+    for content, message in (
+        (b'{"id": "a"}\n\n{"id": "caf\xe9"}', ":3: not UTF-8 at byte 11"),
+        (b'{"id": "a"}\n' + deep.encode(), ":2: not JSON (maximum recursion"),
+        (b'{"id": ' + 5000 * b"1" + b"}", ":1: not JSON (Exceeds the limit"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=re.escape(message)):
+            read_manifest(path)
     path.write_text('{"id": 7, "speaker": 1688}')
     (item,) = read_manifest(path)
     assert (item.id, item.speaker) == ("7", "1688")
@@ -390,7 +399,23 @@ def test_a_gate_is_scored_from_a_file_of_directions(tmp_path):
     assert summary["systems"]["ground truth"]["columns"]["gate_accuracy"]["value"] == 1
     cell = summary["systems"]["g"]["columns"]["gate_accuracy"]
     assert cell["partial"] == pytest.approx(1 / 3) and cell["value"] is None
-    assert summary["systems"]["g"]["failed"][0]["id"] == "3"
+    (failed,) = summary["systems"]["g"]["failed"]
+    assert failed["id"] == "3" and failed["reason"] == "no prediction: no row in directions.jsonl"
+
+
+@pytest.mark.parametrize("content", [b"broken", b'{"id": "b"}', b"[]", b'{"id": "\xe9"}'])
+def test_damaged_directions_are_named_with_file_and_line(tmp_path, content):
+    (tmp_path / "directions.jsonl").write_bytes(b'{"id": "a", "direction": "tts"}\n' + content)
+    with pytest.raises(InputError, match=r"directions\.jsonl:2: not ") as raised:
+        Folder("g", tmp_path).direction(Item("a"))
+    assert raised.value.where["line"] == 2
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": "\xe9"}'])
+def test_damaged_failures_are_named(tmp_path, content):
+    (tmp_path / "failures.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"failures\.json: not a JSON object"):
+        Folder("g", tmp_path).reason(Item("a"))
 
 
 def test_a_label_that_is_no_direction_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from deepaudio import checkpoint
 from deepaudio.data.corpora.folder import folder_items
-from deepaudio.data.manifest import read_manifest
+from deepaudio.data.manifest import Item, read_manifest, write_manifest
 from deepaudio.errors import InputError
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
 from deepaudio.media.audio import read_audio, write_wav
@@ -79,6 +79,25 @@ def test_a_list_with_rows_too_many_is_named_and_one_of_other_recordings_is_refus
         found(tmp_path / "empty")
     with pytest.raises(InputError, match="no such list"):
         found(tmp_path, tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("names", [("a.aiff", "a.wav"), ("mara-a.wav", "mara/a.flac")])
+def test_two_recordings_of_one_name_are_found_before_any_work(tmp_path, names, command, capsys):
+    root = tmp_path / "voice"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    assert command("prepare", "folder", root, tmp_path / "out") == 3
+    said = capsys.readouterr().err
+    assert all(str(root / name) in said for name in names) and "whisper" not in said
+    assert list(tmp_path.iterdir()) == [root]
+
+
+def test_a_folder_that_is_not_there_is_said_whatever_was_written(tmp_path, command, capsys):
+    for _ in range(2):
+        assert command("prepare", "folder", tmp_path / "nosuch", tmp_path / "out") == 3
+        assert "no such folder" in capsys.readouterr().err
+        write_manifest(tmp_path / "out.jsonl", [Item("a", text="One.", audio="a.wav")])
 
 
 TEXTS = ("She was there in the morning.", "We see a small red boat.", "Nobody knows the answer.")

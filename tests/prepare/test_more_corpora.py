@@ -107,9 +107,10 @@ def test_what_is_wrong_with_a_list_is_said(tmp_path):
     for name, fault in (("audiocaps", "entry 1 lacks 'start_time'"), ("af-audioset", "none of")):
         with pytest.raises(InputError, match=fault):
             prompts(tmp_path, name, index)
-    (tmp_path / "b.json").write_text("{")
-    with pytest.raises(InputError, match="not JSON"):
-        prompts(tmp_path, "wavcaps", tmp_path / "b.json")
+    for name, content in (("b.json", b"{"), ("b.json", 9999 * b"["), ("b.csv", b"caption\n\xe9\n")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read"):
+            prompts(tmp_path, "wavcaps", tmp_path / name)
     with pytest.raises(InputError, match="no such list"):
         prompts(tmp_path, "wavcaps", tmp_path / "c.json")
 
@@ -147,6 +148,7 @@ def test_emilia(tmp_path, layout):
 def test_a_folder_that_is_not_emilia_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no NAME\.json and no NAME\.jsonl"):
         write_corpus("emilia", tmp_path, tmp_path / "out.jsonl")
-    (tmp_path / "x.json").write_text("[]")
-    with pytest.raises(InputError, match=r"x\.json: not an entry"):
-        write_corpus("emilia", tmp_path, tmp_path / "out.jsonl")
+    for content in (b"[]", b'{"wav": "\xe9.mp3", "text": ""}', b'{"wav": "a.mp3", "text": null}'):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(InputError, match=r"x\.json: not an entry"):
+            write_corpus("emilia", tmp_path, tmp_path / "out.jsonl")

@@ -1,6 +1,7 @@
 """Material for the speech module: lines that are read back, and voices between the styles of Kokoro."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,43 @@ def test_mini_is_no_full_size(tmp_path, command, capsys):
     write_manifest(tmp_path / "in.jsonl", [Item(id="a", audio="a.wav")])
     assert command("prepare", "v2a", tmp_path / "in.jsonl", tmp_path / "o", "--preset", "mini") == 2
     assert "mini is no full size; full sizes: mm-s16k, " in capsys.readouterr().err
+
+
+def test_a_manifest_of_nothing_to_read_back_is_not_written(tmp_path, monkeypatch, command, capsys):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    monkeypatch.setattr("deepaudio.judges.open_judge", lambda name: pytest.fail("too early"))
+    write_wav(tmp_path / "a.wav", torch.full((800,), 0.1), 16000)
+    silent = Item(id="a", audio=str(tmp_path / "a.wav"))
+    write_manifest(source, [silent])
+    assert command("prepare", "read-back", source, out) == 3
+    assert "no item of in.jsonl has text" in capsys.readouterr().err
+    monkeypatch.setattr("deepaudio.judges.open_judge", lambda name: lambda *a: "Another line")
+    write_manifest(source, [replace(silent, text="One word")])
+    assert command("prepare", "read-back", source, out) == 3
+    assert "no item was read back" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.glob("*.jsonl*")] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("scenes", "--speech ."),
+        ("scenes", "--held-out"),
+        ("talk", "--held-out --speech ."),
+        ("talk", "--scene hit --speech ."),
+        ("grid", "--scene hit --speech ."),
+    ],
+)
+def test_what_another_kind_of_clips_takes_is_refused(kind, option, tmp_path, command, capsys):
+    assert command("prepare", "mini-v2a", kind, tmp_path / "out", *option.split()) == 2
+    said = capsys.readouterr().err
+    assert f"{option.split()[0]} belongs to " in said and f"not to {kind}" in said
+
+
+def test_steps_of_a_preset_that_takes_none_are_refused(tmp_path, command, capsys):
+    write_manifest(tmp_path / "in.jsonl", [Item(id="a", video="a.mp4")])
+    assert command("prepare", "energies", tmp_path / "in.jsonl", tmp_path / "o", "--steps", 4) == 2
+    assert "--steps belongs to full sizes, and mini is none" in capsys.readouterr().err
 
 
 def test_lines_that_are_not_read_back_are_left_out(tmp_path, monkeypatch, command, capsys):

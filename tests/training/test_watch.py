@@ -288,3 +288,14 @@ def test_runs_are_found_and_read(tmp_path):
     )
     changed = read_run(tmp_path / "a").changed()
     assert changed["steps"] == (200, 2) and "optim.lr" not in changed
+
+
+def test_a_run_with_damaged_notes_is_still_shown(tmp_path, command, capsys):
+    trained("mof/smoke", tmp_path / "a", "steps=2")
+    for name in ("calls.jsonl", "changes.jsonl"):
+        (tmp_path / "a" / name).write_bytes(b'{"step": 0}\n{"step": \n\xe9\n[]\n')
+    (tmp_path / "a" / "progress.json").write_text('{"step": "x", "hours": []}')
+    run = read_run(tmp_path / "a")
+    assert (run.step, run.hours, run.calls, run.notes()) == (0, 0.0, ({"step": 0},), [])
+    assert command("runs", "show", tmp_path / "a") == 0
+    assert "called ? at step 0: ? x ?" in capsys.readouterr().out

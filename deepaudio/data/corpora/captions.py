@@ -87,18 +87,19 @@ def _rows(index: Path) -> Iterator[dict[str, Any]]:
     if not index.is_file():
         raise InputError("list.missing", f"no such list: {index}", hint="check the path")
     with index.open(newline="", encoding="utf-8-sig") as stream:
-        if index.suffix in (".csv", ".tsv"):
-            yield from csv.DictReader(stream, delimiter="\t" if index.suffix == ".tsv" else ",")
-            return
         try:
+            if index.suffix in (".csv", ".tsv"):
+                mark = "\t" if index.suffix == ".tsv" else ","
+                yield from csv.DictReader(stream, delimiter=mark)
+                return
             first = stream.readline()
             stream.seek(0)
             if _is_entry(first):
                 yield from (json.loads(line) for line in stream if line.strip())
                 return
             content = json.load(stream)
-        except json.JSONDecodeError as error:
-            raise InputError("list.broken", f"{index.name}: not JSON: {error}") from error
+        except (ValueError, RecursionError, csv.Error) as error:
+            raise InputError("list.broken", f"{index.name} cannot be read: {error}") from error
     rows = content.get("data") if isinstance(content, dict) and "data" in content else content
     if isinstance(rows, dict):  # of names to captions
         rows = [{"id": name, "caption": caption} for name, caption in rows.items()]
@@ -109,7 +110,7 @@ def _is_entry(line: str) -> bool:
     """Whether a line alone is one entry of JSON lines."""
     try:
         found = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and ("caption" in found or "captions" in found)
 

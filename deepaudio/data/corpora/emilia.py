@@ -20,7 +20,7 @@ def emilia_items(root: Path) -> Iterator[Item]:
     lists = sorted(root.rglob("*.jsonl"))
     count = 0
     for index in lists:
-        with index.open(encoding="utf-8") as stream:
+        with index.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     row = _parsed(line, f"{index.name}:{number}")
@@ -29,7 +29,7 @@ def emilia_items(root: Path) -> Iterator[Item]:
     if not lists:
         for place in _walked(root):
             count += 1
-            row = _parsed(place.read_text(encoding="utf-8"), place.name)
+            row = _parsed(place.read_bytes(), place.name)
             yield _item(row, place.with_suffix(".mp3"), place.name)
     if not count:
         hint = "unpack the tars: NAME.mp3 and NAME.json lie side by side"
@@ -45,12 +45,12 @@ def _walked(folder: Path) -> Iterator[Path]:
             yield from _walked(path)
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
+def _parsed(text: bytes, where: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
-        if isinstance(row, dict) and "wav" in row and "text" in row:
+        if isinstance(row, dict) and all(isinstance(row.get(key), str) for key in ("wav", "text")):
             return row
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         pass
     raise InputError("emilia.entry", f"{where}: not an entry with wav and text")
 

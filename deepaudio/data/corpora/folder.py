@@ -26,7 +26,7 @@ def folder_items(root: Path, index: Path | None = None) -> Iterator[Item]:
     The text is that of NAME.txt beside the recording, or of the CSV `index` (else `metadata.csv` in the folder, where there is
     one): columns with a header (file, text, perhaps speaker), or the rows `NAME|text` of LJSpeech. The speaker is that of the CSV, else
     the subfolder, else the folder. Recordings without text have none in the manifest.
-    Raises InputError for a folder without recordings, and for a CSV that cannot be read or belongs to other recordings.
+    Raises InputError for a folder without recordings, for two recordings of one name, and for a CSV that cannot be read or belongs to other recordings.
     """
     recordings = sorted(
         path
@@ -42,17 +42,23 @@ def folder_items(root: Path, index: Path | None = None) -> Iterator[Item]:
         index = root / "metadata.csv"
     listed = {} if index is None else _listed(index)
     names = {path: path.relative_to(root).with_suffix("").as_posix() for path in recordings}
+    ids: dict[str, Path] = {}
+    for path, name in names.items():
+        other = ids.setdefault(name.replace("/", "-"), path)
+        if other != path:
+            message = f"{other} and {path} would have one name"
+            raise InputError("folder.repeated", message, "rename one, or take it away")
     keys = set(names.values()) | {path.stem for path in recordings}
     absent = [name for name in listed if name not in keys]
     if listed and len(absent) == len(listed):
         raise InputError("folder.absent", f"{index}: none of its recordings is in {root}")
     if absent:
         log.warning("%s: no recordings of %d rows, such as %s", index, len(absent), absent[0])
-    for path, name in names.items():
-        text, speaker = listed.get(name) or listed.get(path.stem) or (None, None)
+    for name, path in ids.items():
+        text, speaker = listed.get(names[path]) or listed.get(path.stem) or (None, None)
         folder = path.parent.name if path.parent != root else root.resolve().name
         yield Item(
-            id=name.replace("/", "-"),
+            id=name,
             text=text or _beside(path),
             audio=str(path),
             speaker=speaker or folder,

@@ -1,5 +1,6 @@
 """Clips that we draw ourselves: scenes with exactly timed sounds, and speakers whose mouths follow real recordings."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from deepaudio.data.synthetic.face import DrawnFace, Looks, mouth_track
 from deepaudio.data.synthetic.scene import Scene, of
 from deepaudio.data.synthetic.scenes import make
 from deepaudio.data.synthetic.sound import MATERIALS, SAMPLE_RATE
+from deepaudio.errors import InputError
 from deepaudio.media.audio import read_audio
 
+log = logging.getLogger(__name__)
 SHARES = {
     "bounce": 5, "fall": 2, "hit": 4, "steps": 3, "roll": 2, "rain": 1.5, "splash": 1.5, "still": 2.5,
 }  # fmt: skip
@@ -64,11 +67,15 @@ def _others(scene: Scene, count: int, rng: np.random.Generator) -> Iterator[tupl
 
 
 def talkers(count: int, seed: int, speech: list[Path]) -> Iterator[Example]:
-    """Drawn faces saying pieces of recordings; one in twelve keeps its mouth shut and is silent."""
+    """Drawn faces saying pieces of recordings; one in twelve keeps its mouth shut and is silent.
+
+    Recordings that cannot be read are named in the log and others drawn instead; InputError when none is left.
+    """
+    unreadable: set[Path] = set()
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         duration = float(rng.uniform(3.1, 5.0))
-        waveform = _piece(speech[rng.integers(len(speech))], duration, rng)
+        waveform = _any_piece(speech, unreadable, duration, rng)
         if rng.random() < 1 / 12:
             waveform = np.zeros_like(waveform)
         elif rng.random() < 0.5:  # a pause, or a late start
@@ -85,6 +92,22 @@ def talkers(count: int, seed: int, speech: list[Path]) -> Iterator[Example]:
 def loud(waveform: np.ndarray) -> np.ndarray:
     """The recording with its loudest sample at PEAK."""
     return waveform * (PEAK / max(1e-4, float(np.abs(waveform).max())))
+
+
+def _any_piece(
+    speech: list[Path], unreadable: set[Path], duration: float, rng: np.random.Generator
+) -> np.ndarray:
+    while True:
+        path = speech[rng.integers(len(speech))]
+        if path in unreadable:
+            continue
+        try:
+            return _piece(path, duration, rng)
+        except InputError as error:
+            log.warning("left out %s", error.message)
+            unreadable.add(path)
+            if len(unreadable) == len(speech):
+                raise
 
 
 def _piece(path: Path, duration: float, rng: np.random.Generator) -> np.ndarray:

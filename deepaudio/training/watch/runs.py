@@ -51,7 +51,8 @@ class Run(NamedTuple):
 
     def notes(self) -> list[dict[str, Any]]:
         """What was changed on the way, with --force-resume."""
-        return _lines(self.folder / NOTES)
+        found = _lines(self.folder / NOTES)
+        return [row for row in found if isinstance(row.get("changed"), dict)]
 
     def kept(self) -> list[str]:
         """Folders of models, which `--preset` takes, beside the newest one."""
@@ -69,7 +70,7 @@ def read_run(folder: Path) -> Run:
     calls = tuple(_lines(folder / saves.CALLS))
     name = str(calls[-1].get("recipe", "")) if calls else ""
     at = datetime.fromtimestamp((folder / RECIPE).stat().st_mtime, timezone.utc)
-    step, hours = int(progress.get("step", 0)), float(progress.get("hours", 0.0))
+    step, hours = _number(int, progress.get("step")), _number(float, progress.get("hours"))
     return Run(folder, recipe, name, step, hours, at, calls, tuple(metrics.rows(folder)))
 
 
@@ -95,7 +96,23 @@ def figures_of(runs: Sequence[Run]) -> list[str]:
     return sorted(known, key=lambda name: (not name.startswith("validation"), name != "loss"))
 
 
+def _number(kind: type, value: Any) -> Any:
+    """The value as a number of that kind; 0 for what is none."""
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        return kind(0)
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    """The JSON objects of a file, one a line; a line that was broken off is left out."""
+    found = []
+    if path.is_file():
+        for line in path.read_bytes().splitlines():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(row, dict):
+                found.append(row)
+    return found

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deepaudio.errors import InputError
 from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.commands.prepare.app import Manifest, app
@@ -62,9 +63,10 @@ def read_back(
 
     items = [item for item in read_manifest(source) if item.text]
     refuse_existing(out, force)
+    if not items:
+        raise InputError("manifest.empty", f"no item of {source.name} has text to compare with")
     with console.progress() as progress:
-        count = write_manifest(
-            out, filters.read_back(counted(items, progress), open_judge(judge), most)
-        )
+        kept = list(filters.read_back(counted(items, progress), open_judge(judge), most))
+    count = write_manifest(out, kept)
     console.say(f"{count} of {len(items)} items")
     console.result({"output": out, "items": count, "of": len(items)}, out)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deepaudio.errors import InputError
 from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.commands.prepare.app import Manifest, app
@@ -85,6 +86,8 @@ def folder(
     from deepaudio.data.manifest import write_manifest
     from deepaudio.prepare.speech import transcribed, write
 
+    if not recordings.is_dir():
+        raise InputError("folder.missing", f"no such folder: {recordings}", "check the path")
     manifest = out.with_name(f"{out.name}.jsonl")
     if not manifest.is_file():
         items = list(folder_items(recordings.absolute(), list_))
