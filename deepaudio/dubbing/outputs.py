@@ -87,7 +87,7 @@ def _refuse_another(out: Path, clip: Path, given: list[Path]) -> None:
         made_from = None
     if made_from is None or os.path.abspath(made_from) != os.path.abspath(clip):
         message = (
-            f"the output would become {shown_path(out)}, which is there and no dub of the clip"
+            f"the output would become {shown_path(out)}, which exists and is no dub of the clip"
         )
         raise UsageError("output.taken", message, "give another name with -o")
 

@@ -78,12 +78,12 @@ def refuse_inputs(out: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -
 
 
 def refuse_inside(folder: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
-    """UsageError if an input (or another output) lies in a folder whose files will be written over."""
+    """UsageError if an input (or another output) is inside a folder whose files will be written over."""
     place = Path(os.path.realpath(os.fspath(folder)))
     for source in inputs:
         if place in Path(os.path.realpath(os.fspath(source))).parents:
             message = (
-                f"{shown_path(source)} lies in {shown_path(folder)}, where files will be written"
+                f"{shown_path(source)} is inside {shown_path(folder)}, where files will be written"
             )
             raise UsageError("output.is_input", message, "choose another folder")
 

@@ -124,7 +124,8 @@ def _schedule(folder: Path, state, recipe, changed) -> optimisers.Schedule:
 
 def hours(folder: Path) -> float:
     """Of the calls before this one; 0 where nothing readable says so."""
-    return float(written_progress(folder).get("hours", 0.0))
+    found = written_progress(folder).get("hours")
+    return float(found) if isinstance(found, int | float) else 0.0
 
 
 def written_progress(folder: Path) -> dict[str, Any]:

@@ -266,6 +266,16 @@ BAD = {
         "data.second",
         "seconds",
     ),
+    "latents of another width": (
+        "stage: v2a\noutput: r\nmodel: {latent_dim: 5}\ndata: {shards: [a]}\nsteps: 5\n",
+        "model.latent_dim = 5, but latents of the codec have 64",
+        "codec",
+    ),
+    "no items in a batch": (
+        "stage: v2a\noutput: r\nmodel: {latent_dim: 64}\ndata: {shards: [a], batch_items: 0}\nsteps: 5\n",
+        "data.batch_items: input should be greater than 0",
+        None,
+    ),
     "unknown network": (
         "stage: v2a\noutput: r\nmodel: {name: mmdti}\ndata: {shards: [a]}\nsteps: 5\n",
         "no 'mmdti'",

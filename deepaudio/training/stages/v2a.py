@@ -124,9 +124,12 @@ def checked(recipe: Recipe) -> nn.Module:
         build_config(StoredData, values, "data")
     else:
         values["shards"] = values.get("shards", []) + ["drawn"] * bool(values.pop("drawn", 0))
-        sizes = {k: v for k, v in values.pop("codec", {}).items() if k != "folder"}
-        _check_latents(config, build_config(mel_linear.Config, sizes, "data.codec"))
+        sizes = dict(values.pop("codec", {}))
+        stored = sizes.pop("folder", None)  # says its own sizes
+        codec = build_config(mel_linear.Config, sizes, "data.codec")
         build_config(V2AData, values, "data")
+        if stored is None:
+            _check_latents(config, codec)
     build_config(Objective, recipe.objective, "objective")
     return model
 
