@@ -66,7 +66,7 @@ def override(content: dict[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
         for pair in pairs:
             given, key = OmegaConf.from_dotlist([pair]), pair.partition("=")[0]
             merged = OmegaConf.merge(merged, given)
-            if OmegaConf.select(given, key) == {}:  # takes the place of what is there
+            if OmegaConf.select(given, key) == {}:  # a merge would keep what the key holds
                 OmegaConf.update(merged, key, {}, merge=False)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise UsageError("override.malformed", " ".join(str(error).split())) from error

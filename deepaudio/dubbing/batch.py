@@ -109,7 +109,7 @@ def fingerprint(job: DubJob, batch: BatchJob) -> str:
 
 
 def finished(job: DubJob, batch: BatchJob) -> Path | None:
-    """The output, where it is there and its record says that it was made from just this job: as asked for, or as `.mkv`, which can carry any video."""
+    """The output, if it exists and its record says that it was made from this very job: under the name asked for, or as `.mkv`, which can carry any video."""
     try:
         wanted = fingerprint(job, batch)
     except (OSError, InputError):  # what is wrong with its voices is said when it is dubbed
@@ -253,6 +253,7 @@ def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     errors = {failure["line"]: failure["error"]["message"] for failure in result.failed}
+    states = dict.fromkeys(result.kept, "kept") | dict.fromkeys(result.done, "done")
     rows = []
     for item in items:
         name = str(item.row.get("id") or Path(str(item.row.get("clip", "?"))).name)
@@ -262,11 +263,11 @@ def _write_index(path: Path, items: list[BatchItem], result: Batched) -> Path:
             continue
         wanted = item.job.output
         places = (wanted, wanted.with_suffix(".mkv"))
-        output = next((p for p in places if p in (*result.done, *result.kept)), None)
+        output = next((p for p in places if p in states), None)
         if output is None:
             continue  # not begun, after --stop-at-first
         page = _page_of(wanted)
-        row |= {"state": "done" if output in result.done else "kept", "output": output}
+        row |= {"state": states[output], "output": output}
         row |= {"record": json.loads(record_path(output).read_text(encoding="utf-8"))}
         rows.append(row | {"report": page if page.is_file() else None})
     return batch_report(path, rows)
