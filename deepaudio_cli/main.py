@@ -78,6 +78,8 @@ def build() -> typer.Typer:
 def run(argv: list[str] | None = None) -> NoReturn:
     """Entry point: every expected error becomes one line and its exit code, nothing becomes a stack trace."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    # read by OpenMP when torch is loaded: threads that wait sleep, and do not take the cores from other programs or each other
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _trap_signals()
     try:
         code = _outcome(argv)

@@ -1,6 +1,7 @@
 """What a short command costs before it begins: modules imported and bytes read, counted, as seconds depend on the machine."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,13 @@ def test_leaving_at_once_keeps_the_exit_code_and_what_was_to_be_done_at_exit():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and done.stdout == "tidied\n" and "--nonsense" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems come with another OpenMP")
+@pytest.mark.parametrize(("given", "at_once"), [({}, True), ({"OMP_WAIT_POLICY": "ACTIVE"}, False)])
+def test_threads_that_wait_sleep_at_once_unless_told_otherwise(tmp_path, given, at_once):
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_DISPLAY_ENV": "VERBOSE", "PYTHONPATH": str(ROOT), **given}
+    line = [sys.executable, "-m", "deepaudio_cli", "doctor"]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert ("GOMP_SPINCOUNT = '0'" in done.stderr) is at_once
