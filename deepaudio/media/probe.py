@@ -232,7 +232,8 @@ def _tagged(metadata: Mapping[str, str]) -> float:
 
 
 def _comment(container) -> str | None:
-    tags = {key.lower(): value for key, value in container.metadata.items()}
+    own = [container] if container.metadata else container.streams  # Ogg has tags of streams alone
+    tags = {key.lower(): value for place in own for key, value in place.metadata.items()}
     return tags.get("comment") or tags.get("description")
 
 
