@@ -78,6 +78,7 @@ def build() -> typer.Typer:
 def run(argv: list[str] | None = None) -> NoReturn:
     """Entry point: every expected error becomes one line and its exit code, nothing becomes a stack trace."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     _trap_signals()
     try:
         code = _outcome(argv)
@@ -198,6 +199,13 @@ def _report(called: _Called, error: dict[str, Any], code: int) -> int:
         line = printable(f"error: {message}{hint}")
         print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
     return code
+
+
+def _open_streams() -> None:
+    """A stream that is closed (`>&-`) leads nowhere; else the next file to be opened would take its number, and what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _trap_signals() -> None:
