@@ -2,8 +2,12 @@
 
 import errno
 import os
+import re
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
+_IN_RUST = re.compile(
+    r"\(os error (\d+)\)(?: at path \"(.*)\")?"
+)  # as safetensors tells an OSError
 
 
 class DeepAudioError(Exception):
@@ -90,6 +94,8 @@ def of_system(error: BaseException) -> DeepAudioError | None:
 
     No disk or memory left is a ResourceError, a file or folder that cannot be used an InputError; else None.
     """
+    if type(error).__name__ == "SafetensorError" and (told := _IN_RUST.search(str(error))):
+        error = OSError(int(told[1]), os.strerror(int(told[1])), told[2] or "a file")
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         where = f" ({error.filename})" if error.filename else ""
         return ResourceError("resource.disk", f"{error.strerror}{where}", "free some space")

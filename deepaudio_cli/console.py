@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -121,6 +122,11 @@ def duration(seconds: float) -> str:
             rest = f" {count % much} {smaller}" if count % much else ""
             return f"{count // much} {larger}{rest}"
     return f"{round(seconds / 60)} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def finite(value: float | None) -> float | None:
+    """The number; None for one that JSON lacks."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def dumps(fields: dict[str, Any]) -> str:

@@ -80,6 +80,7 @@ def run(argv: list[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if argv is None else argv)
     # read by OpenMP when torch is loaded: threads that wait sleep, and do not take the cores from other programs or each other
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _open_streams()
     _trap_signals()
     try:
         code = _outcome(argv)
@@ -200,6 +201,13 @@ def _report(called: _Called, error: dict[str, Any], code: int) -> int:
         line = printable(f"error: {message}{hint}")
         print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
     return code
+
+
+def _open_streams() -> None:
+    """A stream that is closed (`>&-`) leads nowhere; else the next file to be opened would take its number, and what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _trap_signals() -> None:

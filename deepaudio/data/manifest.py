@@ -98,18 +98,23 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def write_manifest(path: Path, items: Iterable[Item]) -> int:
-    """Write items as JSONL, empty fields left out; the number written."""
+    """Write items as JSONL, empty fields left out; the number written. InputError where there are none."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    partial = path.with_name(path.name + ".part")
     # bytes of a file name that are no text are written as JSON writes them, \udcff
-    with partial.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-        for item in items:
-            row = {name: value for name, value in vars(item).items() if value not in (None, {})}
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    partial.replace(path)
+    partial = path.with_name(path.name + ".part")
+    try:
+        with partial.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            for item in items:
+                row = {name: value for name, value in vars(item).items() if value not in (None, {})}
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+                count += 1
+        if not count:
+            raise InputError("manifest.empty", f"no items for {path.name}")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return count
 
 

@@ -53,10 +53,22 @@ def changed_at(shard: Path) -> int:
 
 
 def rows_of(shard: Path) -> list[dict[str, Any]]:
-    """The rows of a shard."""
+    """The rows of a shard. InputError for a damaged list."""
     if file_of(shard).suffix == TAR:
         return rows_in(file_of(shard))
-    return json.loads(Path(f"{shard}{INDEX}").read_text(encoding="utf-8"))
+    return listed_in(Path(f"{shard}{INDEX}"))
+
+
+def listed_in(path: Path) -> list[dict[str, Any]]:
+    """The rows in the list of a shard, each with its key. InputError, naming the file, for a damaged one."""
+
+    def read(path: Path) -> list[dict[str, Any]]:
+        rows = json.loads(path.read_bytes())
+        if isinstance(rows, list) and all(isinstance(r, dict) and "key" in r for r in rows):
+            return rows
+        raise ValueError("no list of rows")
+
+    return whole(path, read)
 
 
 def places_in(shard: Path) -> dict[str, Place]:
@@ -91,13 +103,14 @@ def tensors_in(path: Path, what: str, hint: str) -> dict[str, Tensor]:
     """All tensors of a safetensors file. InputError with the hint when it is missing, naming it when it is damaged."""
     if not path.is_file():
         raise InputError("data.missing", f"no {what} at {path}", hint)
-    return _whole(path, load_file)
+    return whole(path, load_file)
 
 
-def _whole(path: Path, read: Callable[[Path], T]) -> T:
+def whole(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a file. InputError, naming it, where it is damaged."""
     try:
         return read(path)
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
         hint = "bring back a copy of it, or make it again"
         raise InputError("data.damaged", f"{path} is damaged: {error}", hint) from error
 
@@ -109,7 +122,7 @@ def read_shard(path: Path, what: str) -> tuple[list[dict], dict[str, Tensor]]:
             "data.missing", f"no {what} at {path}", hint="docs/training.md says how to make it"
         )
     file = file_of(path)
-    tensors = _whole(file, load_file) if file.suffix == TENSORS else tensors_of_tar(file)
+    tensors = whole(file, load_file) if file.suffix == TENSORS else tensors_of_tar(file)
     return rows_of(path), tensors
 
 

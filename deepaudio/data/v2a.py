@@ -1,6 +1,5 @@
 """Windows of video features and audio latents for training V2A: random pieces of shards, spliced, dimmed and disturbed."""
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from jaxtyping import Float
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
-from deepaudio.data.shards import tensors_in
+from deepaudio.data.shards import listed_in, tensors_in
 from deepaudio.errors import InputError
 
 SPEECH = ("grid", "talk")  # kinds of clips in which someone speaks
@@ -117,7 +116,7 @@ def read_v2a_shard(path: str | Path) -> tuple[list[dict], dict[str, Tensor]]:
             )  # fmt: skip
     hint = "deepaudio prepare mini-v2a --help"
     tensors = tensors_in(place.with_suffix(".safetensors"), "shard", hint)
-    return json.loads(place.with_suffix(".json").read_text()), tensors
+    return listed_in(place.with_suffix(".json")), tensors
 
 
 def fold_sync(sync: Float[Tensor, "f d"], fold: int = 2) -> Float[Tensor, "m e"]:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from deepaudio.audio.grid import HOP, SAMPLE_RATE
 from deepaudio.data import smoke
+from deepaudio.data.shards import whole
 from deepaudio.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -46,13 +48,10 @@ class Bank:
             raise InputError(
                 "data.missing", f"no vocoder bank in {folder}", hint="prepare it first"
             )
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        table = np.array([[row["start"], row["hops"]] for row in index["recordings"]])
         return cls(
-            np.load(folder / "audio.npy", mmap_mode="r"),
-            np.load(folder / "pitch.npy"),
-            table[:, 0],
-            table[:, 1],
+            whole(folder / "audio.npy", partial(np.load, mmap_mode="r")),
+            whole(folder / "pitch.npy", np.load),
+            *whole(folder / "index.json", _starts_and_lengths).T,
         )
 
     @classmethod
@@ -125,6 +124,11 @@ def segments(
             pitch[i, :n] = torch.from_numpy(bank.pitch[first : first + n])
             pitch[i, n:] = pitch[i, n - 1] if n == hops else 0.0
         yield Segments(waveform, pitch)
+
+
+def _starts_and_lengths(index: Path) -> np.ndarray:
+    rows = json.loads(index.read_bytes())["recordings"]
+    return np.array([(int(row["start"]), int(row["hops"])) for row in rows]).reshape(-1, 2)
 
 
 def _pitch(waveform: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 TASKS = ("v2s", "v2a", "tts", "mof")
 ITEMS, SUMMARY, TABLES = "items.jsonl", "summary.json", ("table.md", "table.tex")
+KEPT = {"id", "system", "key", "failed", "na", "set"}  # what a row needs to be kept
 
 
 @dataclass(frozen=True)
@@ -199,19 +200,18 @@ def _fingerprint(
 
 
 def _kept_rows(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Rows of an earlier run, finished or broken off; a half-written last line is left out."""
+    """Rows of an earlier run, finished or broken off; a damaged or half-written line is left out."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for place in (out / ITEMS, _part(out / ITEMS)):
         if not place.is_file():
             continue
-        for line in place.read_text(encoding="utf-8").splitlines():
+        for line in place.read_bytes().splitlines():
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
+                if row["schema"] == SCHEMA and row.keys() >= KEPT:
+                    rows[row["id"], row["system"]] = row
+            except (ValueError, TypeError, KeyError, RecursionError):
                 log.warning("%s: a damaged line is scored again", place.name)
-                continue
-            if row.get("schema") == SCHEMA:
-                rows[row["id"], row["system"]] = row
     return rows
 
 

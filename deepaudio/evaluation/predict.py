@@ -150,9 +150,10 @@ def _key(
 
 def _read(place: Path) -> dict[str, Any]:
     try:
-        return json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        found = json.loads(place.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(place: Path, content: Mapping[str, Any]) -> None:

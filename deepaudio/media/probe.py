@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -152,7 +153,7 @@ def _measure(
 ) -> ClipInfo:
     start = (container.start_time or 0) / av.time_base
     track = container.streams[video.index]
-    declared = None if container.duration is None else container.duration / av.time_base
+    declared = _declared(container)
     plan = _schedule(container, track, notes)
     base = track.time_base
     duration = fps = gap = 0.0
@@ -211,8 +212,28 @@ def _measure(
     )
 
 
+def _declared(container) -> float | None:
+    """Seconds that a container says it lasts: its video and sound, where Matroska tells them from subtitles, which may go on for longer."""
+    if container.duration is None:
+        return None
+    whole = container.duration / av.time_base
+    media = [s for s in container.streams if s.type in ("video", "audio")]
+    try:
+        return min(whole, max(_tagged(stream.metadata) for stream in media))
+    except ValueError:
+        return whole
+
+
+def _tagged(metadata: Mapping[str, str]) -> float:
+    """Seconds of a stream by its tag DURATION (DURATION-eng), `01:02:03.5`; ValueError without one."""
+    text = next((v for k, v in metadata.items() if k.partition("-")[0] == "DURATION"), "")
+    hours, minutes, seconds = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
 def _comment(container) -> str | None:
-    tags = {key.lower(): value for key, value in container.metadata.items()}
+    own = [container] if container.metadata else container.streams  # Ogg has tags of streams alone
+    tags = {key.lower(): value for place in own for key, value in place.metadata.items()}
     return tags.get("comment") or tags.get("description")
 
 

@@ -33,7 +33,9 @@ def grid(folder: Path, held_out: bool) -> Iterator[Example]:
 
     def read(item: Item) -> tuple[np.ndarray, Iterable[tuple[float, np.ndarray]]]:
         sound = read_audio(item.video, SAMPLE_RATE).numpy()
-        return loud(sound), pictures(probe(item.video))
+        return loud(sound), list(
+            pictures(probe(item.video))
+        )  # all of them: the last may be damaged
 
     for item, (waveform, images) in usable(grid_items(folder, held_out), read):
         onsets = tuple(word[0] for word in item.extra.get("words", []))

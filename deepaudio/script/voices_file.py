@@ -173,7 +173,10 @@ def _is_sound(place: Path) -> bool:
 
 
 def text_of(given: str | None, folder: Path = Path()) -> str | None:
-    """What a reference says: the option's own text, or the content of the file that it names."""
+    """What a reference says: the option's own text, or the content of the file that it names.
+
+    InputError for NAME.txt, which is no sentence, where there is no such file.
+    """
     if given is None or not given.strip():
         return None
     try:
@@ -181,7 +184,12 @@ def text_of(given: str | None, folder: Path = Path()) -> str | None:
         is_file = len(given) < 4096 and place.is_file()
     except (OSError, ValueError):  # too long or with a NUL: text, not a path
         is_file = False
-    return _read(place) if is_file else given.strip()
+    if is_file:
+        return _read(place)
+    text = given.strip()
+    if text.lower().endswith(".txt") and len(text.split()) == 1:
+        raise InputError("reference.text", f"no such file: {text}", "what the reference says")
+    return text
 
 
 def _read(place: Path) -> str | None:

@@ -130,7 +130,7 @@ def _fit(stage, recipe, folder, ranks, progress, stop, force_resume, called) -> 
     optimiser = None if own_step else optimisers.build(stage.model.parameters(), recipe.optim)
     ema = Ema(stage.model, recipe.ema) if recipe.ema else None
     step, schedule = saves.restore(folder, recipe, stage, optimiser, ema, rng, force_resume, ranks)
-    before, first_step = saves.hours(folder) if step else 0.0, step
+    before, first_step = saves.written_progress(folder).hours if step else 0.0, step
     started, amp = time.monotonic(), autocast(device, recipe.dtype)
     # a shared processor gives less than an hour in an hour
     busy = time.process_time if device.type == "cpu" else time.monotonic

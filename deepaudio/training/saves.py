@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -122,19 +123,21 @@ def _schedule(folder: Path, state, recipe, changed) -> optimisers.Schedule:
     return now
 
 
-def hours(folder: Path) -> float:
-    """Of the calls before this one; 0 where nothing readable says so."""
-    found = written_progress(folder).get("hours")
-    return float(found) if isinstance(found, int | float) else 0.0
+class Progress(NamedTuple):
+    """How far a run has come, by its last save."""
+
+    step: int = 0
+    hours: float = 0.0  # of all calls
 
 
-def written_progress(folder: Path) -> dict[str, Any]:
-    """Step and hours of the last save; empty where nothing readable says so."""
+def written_progress(folder: Path) -> Progress:
+    """Step and hours of the last save; 0 where nothing readable says so."""
     try:
-        found = json.loads((folder / PROGRESS).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = json.loads((folder / PROGRESS).read_bytes())
+        step, hours = int(found["step"]), float(found.get("hours", 0.0))
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Progress()
+    return Progress(step, hours if math.isfinite(hours) else 0.0)
 
 
 def note_call(folder: Path, step: int, recipe, ranks, called: Mapping[str, Any]) -> None:

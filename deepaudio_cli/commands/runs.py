@@ -9,7 +9,7 @@ import typer
 
 from deepaudio.errors import InputError, UsageError
 from deepaudio_cli import options as opt
-from deepaudio_cli.console import Console, duration
+from deepaudio_cli.console import Console, duration, finite
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, show, plot training runs."
@@ -53,7 +53,7 @@ def show(
 
     run = read_run(folder)
     changed, notes, kept = run.changed(), run.notes(), run.kept()
-    spikes = [row for row in run.rows if "spike" in row]
+    spikes = [row for row in run.rows if {"spike", "usual"} <= row.keys()]
     lines = [f"{run.folder}: {run.name or 'a recipe'}, stage {run.recipe.stage}"]
     lines.append(f"step {run.step} of {run.recipe.steps}, {duration(run.hours * 3600)} of work")
     for figure in ("loss", "validation"):
@@ -80,7 +80,7 @@ def show(
         "changed": changed,
         "notes": notes,
         "calls": list(run.calls),
-        "spikes": spikes,
+        "spikes": [{name: finite(value) for name, value in row.items()} for row in spikes],
         "models": kept,
     }
     console.result(facts, *lines)
@@ -143,8 +143,8 @@ def _facts(run) -> dict:
         "step": run.step,
         "steps": run.recipe.steps,
         "hours": run.hours,
-        "loss": run.newest("loss"),
-        "validation": run.newest("validation"),
+        "loss": finite(run.newest("loss")),
+        "validation": finite(run.newest("validation")),
         "best": {"step": best[0], "validation": best[1]} if best else None,
         "saved": run.saved.isoformat(timespec="seconds"),
     }

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deepaudio_cli import options as opt
-from deepaudio_cli.console import Console, duration
+from deepaudio_cli.console import Console, duration, finite
 
 WAITING = 0.05  # share of the time from which waiting for data is said
 
@@ -84,7 +84,8 @@ def train(
         console.say("interrupted and saved; the same command goes on from here")
         signal.raise_signal(caught[0])
     if ranks.first:
-        console.result(trained._asdict() | {"recipe": plan.model_dump(mode="json")}, trained.model)
+        facts = trained._asdict() | {"validation": finite(trained.validation)}
+        console.result(facts | {"recipe": plan.model_dump(mode="json")}, trained.model)
 
 
 def _pairs(context: typer.Context, overrides: list[str], **options: str | None) -> list[str]:
@@ -99,7 +100,7 @@ def _opening(plan) -> str:
     """What the call is about to do."""
     from deepaudio.training.saves import written_progress
 
-    step = written_progress(Path(plan.output)).get("step", 0)
+    step = written_progress(Path(plan.output)).step
     if step >= plan.steps:
         return (
             f"{plan.stage}: already finished, {step} steps in {plan.output}; steps=N asks for more"

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from deepaudio.errors import InputError
+from deepaudio.training.recipe import shipped_folder
 from deepaudio_cli import settings
 from deepaudio_cli.console import Console, printable
 from deepaudio_cli.main import COMMANDS, build
@@ -282,6 +283,16 @@ def test_signals_end_without_a_trace(number, code):
     child.send_signal(number)
     _, errors = child.communicate(timeout=20)
     assert (child.returncode, errors) == (code, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_lead_nowhere(tmp_path, closed):
+    """No file takes their number, and nothing that is printed lands in one."""
+    line = f"{sys.executable} -m deepaudio_cli recipes cp mof/smoke {tmp_path}/copy.yaml {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = (shipped_folder() / "mof" / "smoke.yaml").read_text()
+    assert (tmp_path / "copy.yaml").read_text() == text
 
 
 def test_closed_stdout_is_not_a_trace():

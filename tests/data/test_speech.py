@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from deepaudio.audio.prior.shaping import active_frames
 from deepaudio.data import smoke
-from deepaudio.data.shards import places_in, read_shard
+from deepaudio.data.shards import places_in, read_shard, rows_of
 from deepaudio.data.speech import MARGIN, SpeechData, SpeechShards
 from deepaudio.data.v2a import read_v2a_shard as read_v2a
 from deepaudio.errors import InputError
@@ -102,4 +102,13 @@ def test_missing_and_damaged_files_of_energies_and_shards_are_named(tmp_path):
         (tmp_path / "one.json").write_text("[]")
         (tmp_path / "one.safetensors").write_bytes(b"half")
         with pytest.raises(InputError, match=r"one\.safetensors is damaged"):
+            read(tmp_path / "one")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b"{}", b"[1]", b'[{"id": 1}]'])
+def test_a_damaged_list_of_a_shard_is_named(tmp_path, content):
+    save_file({"a.mel": torch.zeros(1)}, tmp_path / "one.safetensors")
+    (tmp_path / "one.json").write_bytes(content)
+    for read in (lambda path: read_shard(path, "shard"), rows_of, read_v2a):
+        with pytest.raises(InputError, match=r"one\.json is damaged"):
             read(tmp_path / "one")

@@ -1,5 +1,6 @@
 """Drawn scenes sound when they say so, mouths open when something is said, and seeds repeat."""
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from deepaudio.data.synthetic.sound import MATERIALS, SAMPLE_RATE, Body
 from deepaudio.errors import InputError
 from deepaudio.media.audio import write_wav
 from deepaudio.prepare.mini_v2a import examples_of, grid
+from tests.media.conftest import run
 
 
 def test_bounces_follow_the_law_of_falling():
@@ -106,3 +108,27 @@ def test_clips_of_grid_that_cannot_be_read_are_named_and_left_out(tmp_path, capl
     with pytest.raises(InputError, match=r"broken\.mpg"):
         list(grid(tmp_path, grid_held_out("broken")))
     assert "left out broken" in caplog.text
+
+
+def test_a_clip_of_grid_whose_frames_cannot_be_decoded_is_named_and_left_out(
+    tmp_path, command, capsys
+):
+    """The index of such a clip is whole: only looking at its frames finds the damage."""
+    (tmp_path / "clips").mkdir()
+    names = ("bbaf2n", "bbaf3s")
+    for name in names:
+        clip = tmp_path / "clips" / f"{name}.mp4"
+        seen, heard = "testsrc2=s=160x120:d=1", "sine=d=1"
+        run("-f", "lavfi", "-i", seen, "-f", "lavfi", "-i", heard, "-c:v", "libx264", clip)
+    rows = "".join(f"clips/{name}.mp4\tbin blue\n" for name in names)
+    (tmp_path / "MANIFEST.tsv").write_text(f"file\ttranscript\n{rows}")
+    damaged = tmp_path / "clips" / "bbaf2n.mp4"
+    content = bytearray(damaged.read_bytes())
+    with av.open(damaged) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    for start, size in places[len(places) // 2 :]:
+        content[start : start + size] = bytes(size)
+    damaged.write_bytes(content)
+    assert command("prepare", "mini-v2a", "grid", tmp_path / "out", "--speech", tmp_path) == 0
+    said = capsys.readouterr().err
+    assert "left out bbaf2n: " in said and "damaged frames" in said and "1 entries in" in said

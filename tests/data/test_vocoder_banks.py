@@ -68,6 +68,24 @@ def test_missing_bank_is_named(tmp_path):
         Bank.open(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.json", b"{"),
+        ("index.json", b'{"recordings": [{}]}'),
+        ("index.json", b"[]"),
+        ("audio.npy", b"half"),
+        ("pitch.npy", b""),
+    ],
+)
+def test_a_damaged_bank_is_named(tmp_path, name, content):
+    write_bank(tmp_path, {"a": np.sin(np.arange(24_000) / 20).astype(np.float32)}, speech=False)
+    assert Bank.open(tmp_path).lengths.tolist() == [93]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} is damaged"):
+        Bank.open(tmp_path)
+
+
 def test_folder_of_files_without_the_held_out_clips(tmp_path):
     folder = tmp_path / "grid"
     folder.mkdir()

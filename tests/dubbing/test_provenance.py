@@ -13,11 +13,12 @@ from deepaudio import __version__
 from deepaudio.dubbing.dub import dub
 from deepaudio.dubbing.foley import foley
 from deepaudio.dubbing.jobs import Cast, DubJob, Extras, FoleyJob, Policy, SpeakJob
-from deepaudio.dubbing.provenance.tag import inspect, speech_tag, with_comment
+from deepaudio.dubbing.provenance.tag import inspect, sound_tag, speech_tag, with_comment
 from deepaudio.dubbing.read_aloud import read_aloud
 from deepaudio.inference.voices import Voice
 from deepaudio.media.mux import mux
 from deepaudio.media.probe import probe
+from tests.media.conftest import run
 
 TAG = f"Synthetic speech: made with deepaudio {__version__} (preset). Consent: the voice: "
 
@@ -55,6 +56,15 @@ def test_the_comment_of_the_clip_stays_and_an_earlier_tag_gives_way(model, job, 
     assert probe(first).comment == f"My holiday | {TAG}not recorded."
     second = dub(model, replace(job, clip=first)).output
     assert probe(second).comment == f"My holiday | {TAG}not recorded."
+
+
+def test_ogg_carries_it_on_its_streams(job, tmp_path):
+    run("-i", job.clip, "-c:v", "libtheora", "-metadata", "comment=My holiday", tmp_path / "c.ogv")
+    info = probe(tmp_path / "c.ogv")
+    comment = with_comment(sound_tag("mini"), info.comment)
+    made = mux(info, torch.zeros(24_000), 24_000, tmp_path / "out.ogv", comment=comment)
+    assert made.losses == () and probe(made.path).comment == f"My holiday | {sound_tag('mini')}"
+    assert inspect(made.path)["tag"] == sound_tag("mini")
 
 
 def test_sound_files_carry_it_and_stay_as_long(model, job, voice, tmp_path):

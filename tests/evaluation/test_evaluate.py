@@ -307,6 +307,27 @@ def test_resume_keeps_what_is_done_and_notices_a_new_output(place):
     assert ear.heard == count + 3 and third != first
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"sch\xff',
+        b"[" * 100_000,
+        b"[1]",
+        b'{"schema": 2, "id": "u0"}',
+        b'{"schema": 2, "id": []}',
+    ],
+)
+def test_a_damaged_row_is_scored_again(place, line):
+    root, items, pool = place
+    systems = [Folder("ours", root / "made")]
+    first = evaluate(items, systems, FEW, root / "out", pool=pool)
+    count = pool._open["whisper-base"].heard
+    rows = (root / "out/items.jsonl").read_bytes().splitlines()
+    (root / "out/items.jsonl").write_bytes(b"\n".join([line, *rows[1:]]))
+    assert evaluate(items, systems, FEW, root / "out", pool=pool) == first
+    assert pool._open["whisper-base"].heard == count + 1
+
+
 def test_resume_asks_again_for_what_was_not_available(place):
     root, items, pool = place
     ear = pool._open["whisper-base"]

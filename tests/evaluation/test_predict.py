@@ -52,6 +52,10 @@ def test_what_is_made_is_kept_until_its_item_changes(model, items, tmp_path):
     assert len(model.tts.calls) == 1
     predict(model, [replace(items[0], text="We stay.")], "tts", tmp_path / "out")
     assert [call[0] for call in model.tts.calls] == ["Note: we leave now.", "We stay."]
+    for number, damaged in enumerate((b"\xff", b"[]", b"[" * 100_000), 3):
+        (tmp_path / "out" / "made.json").write_bytes(damaged)
+        predict(model, items[:1], "tts", tmp_path / "out")
+        assert len(model.tts.calls) == number
 
 
 def test_the_gate_writes_its_directions(model, tmp_path):

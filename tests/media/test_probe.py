@@ -183,6 +183,16 @@ def test_truncated(corpus, tmp_path):
         assert 0 < info.duration < 1.8 and info.notes
 
 
+def test_a_subtitle_may_be_shown_for_longer_than_the_film_lasts(corpus, tmp_path):
+    """Matroska counts it in the duration that it declares; what is missing of such a film is still found."""
+    titles, long = tmp_path / "long.srt", tmp_path / "long.mkv"
+    titles.write_text("1\n00:00:00,500 --> 00:00:09,000\nThe end\n")
+    run("-i", corpus("plain.mkv"), "-i", titles, "-map", 0, "-map", 1, "-c", "copy", long)
+    assert probe(long).duration == probe(corpus("plain.mkv")).duration
+    long.write_bytes(long.read_bytes()[: long.stat().st_size // 2])
+    assert "declares 2" in refused(long, "clip.truncated").message
+
+
 def test_every_truncation_gives_a_result_or_one_clear_error(corpus, tmp_path):
     for name in ("plain.mp4", "fragments.mp4", "plain.mkv", "plain.ts", "plain.mpg"):
         whole = corpus(name).read_bytes()

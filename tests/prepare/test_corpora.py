@@ -289,6 +289,41 @@ def test_one_command_makes_a_manifest_of_a_corpus(tmp_path, command, capsys):
     assert "did you mean 'vctk'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("corpus", "name", "content", "fault"),
+    [
+        ("grid", "MANIFEST.tsv", b"file\ttranscript\na\tcaf\xe9\n", "not UTF-8 at byte 21"),
+        ("grid", "MANIFEST.tsv", b"name\ttranscript\na\tb\n", "has no column file"),
+        ("grid", "MANIFEST.tsv", b"file\ttranscript\na.mp4\n", "row 2 has 1 columns, not 2"),
+        ("grid", "MANIFEST.tsv", b"file\ttranscript\na\t" + b"b" * 200_000, "field larger than"),
+        ("grid", "MANIFEST.tsv", b"file\ttranscript\n", "no items"),
+        ("speechocean", "MANIFEST.tsv", b"file\ttranscript\na\tb\n", "has no column speaker"),
+        ("librispeech", "1/2/1-2.trans.txt", b"1-2-3 caf\xe9\n", "not UTF-8 at byte 9"),
+        ("vctk", "txt/p225/p225_001.txt", b"caf\xe9", "not UTF-8 at byte 3"),
+        ("vggsound", "list.csv", b"id,label\na,caf\xe9\n", "not UTF-8 at byte 14"),
+        ("vggsound", "list.csv", b"label,id\nbarking\n", "has a row without id"),
+        ("librispeech-pc", "list.csv", b"a\t4 s\tb\tc\t5\td\n", "list.csv:1: could not"),
+    ],
+)
+def test_a_text_or_list_that_cannot_be_read_is_named(
+    tmp_path, command, capsys, corpus, name, content, fault
+):
+    (tmp_path / "p225_001.wav").touch()
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    index = ["--list", tmp_path / name] if name == "list.csv" else []
+    assert command("prepare", "manifest", corpus, tmp_path, tmp_path / "out.jsonl", *index) == 3
+    assert fault in capsys.readouterr().err and not list(tmp_path.glob("out.jsonl*"))
+
+
+def test_a_list_of_grid_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "MANIFEST.tsv").write_bytes(b"\xef\xbb\xbffile\ttranscript\nclips/a.mp4\tbin\n")
+    (tmp_path / "align").mkdir()
+    (tmp_path / "align" / "a.align").write_text("0 25000 sil\n")  # no words: no times
+    (item,) = grid_items(tmp_path)
+    assert item.text == "bin" and not item.extra
+
+
 @needs_media
 def test_real_utterances_and_their_synthesised_counterparts_are_pairs():
     pairs = sets.pair_items(MEDIA)

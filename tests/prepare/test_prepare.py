@@ -1,7 +1,9 @@
 """Material for the speech module: lines that are read back, and voices between the styles of Kokoro."""
 
 import importlib.util
+import resource
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,3 +154,17 @@ def test_the_teacher_of_many_voices_says_a_line_at_known_times(tmp_path, command
     arguments = ("prepare", "many-voices", tmp_path / "lines.txt", out, "--styles", tmp_path)
     assert command(*arguments, "--voices", 1, "--each", 1) == 0
     assert [row["speaker"] for row in rows_of(out)] == ["mix0-000"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "said"), [(100, 6, "File too large"), (None, 3, "no such")]
+)
+def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, command, capsys, limit, code, said):
+    place = tmp_path / "out" if limit else Path("/proc/out")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit or before[0], before[1]))
+    try:
+        assert command("prepare", "mini-v2a", "scenes", place, "--count", 1) == code
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert said in capsys.readouterr().err

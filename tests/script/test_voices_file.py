@@ -3,7 +3,7 @@
 import pytest
 
 from deepaudio.errors import InputError
-from deepaudio.script.voices_file import MAX_FILES, read_voices_file
+from deepaudio.script.voices_file import MAX_FILES, read_voices_file, text_of
 
 
 @pytest.fixture
@@ -105,3 +105,11 @@ def test_a_folder_that_says_nothing_clear(tmp_path, names, words):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_voices_file(tmp_path / "none.toml")
+
+
+def test_a_text_file_that_is_not_there_is_no_transcript(tmp_path):
+    (tmp_path / "said.txt").write_text("\ufeffA quiet day.\n", encoding="utf-8")
+    assert text_of("said.txt", tmp_path) == "A quiet day."
+    assert text_of("Open the file said.txt", tmp_path) == "Open the file said.txt"
+    with pytest.raises(InputError, match=r"no such file: sayd\.txt"):
+        text_of("sayd.txt", tmp_path)

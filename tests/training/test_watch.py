@@ -17,7 +17,7 @@ from deepaudio.training import recipe as recipes
 from deepaudio.training.changes import fingerprint
 from deepaudio.training.fit import fit
 from deepaudio.training.watch import metrics
-from deepaudio.training.watch.held_out import TIMES
+from deepaudio.training.watch.held_out import TIMES, HeldOut
 from deepaudio.training.watch.losses import AT_LEAST, Losses
 from deepaudio.training.watch.runs import find_runs, read_run
 from deepaudio.training.watch.watcher import Watcher
@@ -299,3 +299,37 @@ def test_a_run_with_damaged_notes_is_still_shown(tmp_path, command, capsys):
     assert (run.step, run.hours, run.calls, run.notes()) == (0, 0.0, ({"step": 0},), [])
     assert command("runs", "show", tmp_path / "a") == 0
     assert "called ? at step 0: ? x ?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"step": 2, "los\xff": 1}',
+        b"[" * 100_000,
+        b'{"step": true, "loss": 1}',
+        b'{"step": 2, "loss": "x", "validation": null, "lr": [1]}',
+        b'{"step": 2, "spike": 3.0}',
+        b'{"step": 2, "loss": NaN, "validation": NaN, "lr": Infinity}',
+    ],
+)
+def test_a_run_with_damaged_figures_is_shown_and_goes_on(tmp_path, command, capsys, line):
+    held = ["watch.validation.data={}", "watch.validation.every=1"]
+    trained("mof/smoke", tmp_path / "a", "steps=2", *held)
+    with (tmp_path / "a" / "metrics.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    for told in (["ls"], ["show"], ["plot"], ["plot", "--figure", "lr"]):
+        assert command("runs", *told, tmp_path / "a") == 0
+        assert command("runs", *told, tmp_path / "a", "--json") == 0
+        json.loads(capsys.readouterr().out.splitlines()[-1], parse_constant=pytest.fail)
+    (tmp_path / "a" / "progress.json").write_text('{"step": "x"}')
+    assert command("train", "mof/smoke", "steps=3", "device=cpu", *held, "-o", tmp_path / "a") == 0
+    assert read_run(tmp_path / "a").step == 3
+
+
+def test_a_validation_that_is_no_number_is_never_the_best(tmp_path, command, capsys, monkeypatch):
+    values = iter([float("nan"), 2.0, 1.0, float("nan")])
+    monkeypatch.setattr(HeldOut, "loss", lambda *_: {"validation": next(values)})
+    held = ["watch.validation.data={}", "watch.validation.every=1", "steps=4", "device=cpu"]
+    assert command("train", "mof/smoke", *held, "-o", tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["validation"] is None
+    assert read_run(tmp_path).best() == (3, 1.0) and (tmp_path / "best").is_dir()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_rows, read_text
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -71,24 +72,17 @@ def _beside(path: Path) -> str | None:
         return None
     if place.stat().st_size > LIMIT:
         raise InputError("folder.text", f"{place} is longer than {LIMIT} bytes")
-    return " ".join(_read(place).split()) or None
+    return " ".join(read_text(place).split()) or None
 
 
 def _listed(index: Path) -> dict[str, tuple[str, str | None]]:
     """Name without suffix -> text and speaker."""
     if not index.is_file():
         raise InputError("folder.list", f"no such list: {index}")
-    content = _read(index)
-    first = content.partition("\n")[0]
+    first = read_text(index).partition("\n")[0]
     mark = next((mark for mark in "|\t;," if mark in first), ",")
     quoting = csv.QUOTE_NONE if mark in "|\t" else csv.QUOTE_MINIMAL
-    rows = [
-        (number, row)
-        for number, row in enumerate(
-            csv.reader(content.splitlines(), delimiter=mark, quoting=quoting), 1
-        )
-        if row
-    ]
+    rows = [(number, row) for number, row in enumerate(read_rows(index, mark, quoting), 1) if row]
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     file_at = next((header.index(name) for name in FILE_COLUMNS if name in header), None)
     text_at = next((header.index(name) for name in TEXT_COLUMNS if name in header), None)
@@ -111,13 +105,6 @@ def _listed(index: Path) -> dict[str, tuple[str, str | None]]:
         key = name.with_suffix("") if name.suffix.lower() in SUFFIXES else name
         found[key.as_posix()] = (" ".join(row[text_at].split()), speaker or None)
     return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("folder.encoding", f"{path}: not UTF-8 at byte {error.start}") from error
 
 
 CORPORA = {"folder": Corpus(folder_items, takes_list=True)}

@@ -1,12 +1,12 @@
 """GRID corpus: clips of one talker, exact text, word times; and the fixed held-out tenth."""
 
-import csv
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_table, read_text
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -30,11 +30,11 @@ def grid_held_out(stem: str) -> bool:
 def read_align(path: Path) -> list[Word]:
     """Words with their times, silences ("sil", "sp") left out. InputError for a malformed file."""
     words = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         parts = line.split()
         if not parts:
             continue
-        if len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):
+        if len(parts) != 3 or not (parts[0].isdecimal() and parts[1].isdecimal()):
             raise InputError(
                 "align.malformed",
                 f"{path.name}: expected 'start end word', got {line!r}",
@@ -64,25 +64,24 @@ def grid_items(root: Path, held_out: bool | None = None) -> Iterator[Item]:
         raise InputError(
             "grid.missing", f"no MANIFEST.tsv in {root}", hint="point to a GRID folder"
         )
-    with index.open(newline="") as stream:
-        for row in csv.DictReader(stream, delimiter="\t"):
-            clip = root / row["file"]
-            if held_out is not None and grid_held_out(clip.stem) is not held_out:
-                continue
-            align = root / "align" / f"{clip.stem}.align"
-            extra = {}
-            if align.is_file():
-                words = read_align(align)
-                start, end = speech_span(words)
-                extra = {"start": start, "end": end, "words": [list(word) for word in words]}
-            yield Item(
-                id=clip.stem,
-                text=row["transcript"],
-                video=str(clip),
-                audio=str(clip),
-                speaker=root.name,
-                extra=extra,
-            )
+    for row in read_table(index, ("file", "transcript")):
+        clip = root / row["file"]
+        if held_out is not None and grid_held_out(clip.stem) is not held_out:
+            continue
+        align = root / "align" / f"{clip.stem}.align"
+        words = read_align(align) if align.is_file() else []
+        extra = {}
+        if words:
+            start, end = speech_span(words)
+            extra = {"start": start, "end": end, "words": [list(word) for word in words]}
+        yield Item(
+            id=clip.stem,
+            text=row["transcript"],
+            video=str(clip),
+            audio=str(clip),
+            speaker=root.name,
+            extra=extra,
+        )
 
 
 CORPORA = {

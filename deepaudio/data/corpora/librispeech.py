@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_text
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -21,7 +22,7 @@ def librispeech_items(split: Path) -> Iterator[Item]:
     if not transcripts:
         raise InputError("librispeech.layout", f"no SPEAKER/CHAPTER/*.trans.txt under {split}")
     for index in transcripts:
-        for line in index.read_text().splitlines():
+        for line in read_text(index).splitlines():
             utterance, _, text = line.partition(" ")
             sound = utterance_path(split, utterance)
             if sound is not None:
@@ -39,7 +40,7 @@ def cross_sentence_items(path: Path, split: Path) -> list[Item]:
     if not path.is_file():
         raise InputError("lst.missing", f"no such list: {path}", hint="check the path")
     items = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         columns = line.rstrip("\r").split("\t")
         if len(columns) != 6:
             raise InputError(
@@ -49,6 +50,11 @@ def cross_sentence_items(path: Path, split: Path) -> list[Item]:
                 line=number,
             )
         ref, ref_seconds, ref_text, target, seconds, text = columns
+        try:
+            lengths = {"seconds": float(seconds), "reference_seconds": float(ref_seconds)}
+        except ValueError as error:
+            message = f"{path.name}:{number}: {error}"
+            raise InputError("lst.seconds", message, line=number) from error
         items.append(
             Item(
                 id=f"{number - 1:04d}-{target}",
@@ -57,7 +63,7 @@ def cross_sentence_items(path: Path, split: Path) -> list[Item]:
                 reference=str(_wanted(split, ref)),
                 reference_text=ref_text,
                 speaker=target.split("-")[0],
-                extra={"seconds": float(seconds), "reference_seconds": float(ref_seconds)},
+                extra=lengths,
             )
         )
     if not items:

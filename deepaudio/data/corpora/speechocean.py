@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_table, read_text
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -40,21 +41,21 @@ def speechocean_items(root: Path) -> Iterator[Item]:
 
 
 def _listed(root: Path) -> Iterator[Item]:
-    with (root / "MANIFEST.tsv").open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield Item(
-                id=Path(row["file"]).stem,
-                text=_sentence(row["transcript"]),
-                audio=str(root / row["file"]),
-                speaker=row["speaker"],
-            )
+    columns = ("file", "transcript", "speaker")
+    for row in read_table(root / "MANIFEST.tsv", columns, csv.QUOTE_NONE):
+        yield Item(
+            id=Path(row["file"]).stem,
+            text=_sentence(row["transcript"]),
+            audio=str(root / row["file"]),
+            speaker=row["speaker"],
+        )
 
 
 def _table(path: Path) -> dict[str, str]:
     """Key and the rest of each line; the columns of the corpus are parted by tabs or by spaces."""
     if not path.is_file():
         raise InputError("speechocean.layout", f"no {path}")
-    rows = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    rows = (line.split(maxsplit=1) for line in read_text(path).splitlines())
     return {row[0]: row[1].strip() for row in rows if len(row) == 2}
 
 

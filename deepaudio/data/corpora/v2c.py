@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_text
 from deepaudio.data.manifest import Item, mapped
 from deepaudio.errors import InputError
 
@@ -31,7 +32,7 @@ def lst_items(path: Path, path_map: dict[str, str] | None = None) -> list[Item]:
 
 
 def _rows(path: Path) -> Iterator[Item]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = read_text(path).splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -110,7 +111,7 @@ def _layout_item(wav: Path) -> Item:
     video = movie / f"{movie.name}_videos" / f"{wav.stem}.mp4"
     return Item(
         id=_clip(wav),
-        text=text.read_text(encoding="utf-8").strip() if text.is_file() else None,
+        text=read_text(text).strip() if text.is_file() else None,
         audio=str(wav),
         video=str(video) if video.is_file() else None,
         speaker=wav.stem.rsplit("_", 1)[0].rsplit("-", 1)[0],

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_text
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -24,7 +25,7 @@ def vctk_items(root: Path, microphone: str = "mic1") -> Iterator[Item]:
         text = root / "txt" / speaker / f"{speaker}_{number}.txt"
         yield Item(
             id=f"{speaker}_{number}",
-            text=text.read_text().strip() if text.is_file() else None,
+            text=read_text(text).strip() if text.is_file() else None,
             audio=str(sound),
             speaker=speaker,
         )

@@ -1,9 +1,9 @@
 """VGGSound: the official list without a header, or lists of ids YOUTUBE_SECONDS with labels; clips ID.mp4 in one folder."""
 
-import csv
 from pathlib import Path
 
 from deepaudio.data.corpora import Corpus
+from deepaudio.data.corpora.texts import read_rows
 from deepaudio.data.manifest import Item
 from deepaudio.errors import InputError
 
@@ -24,9 +24,8 @@ def vggsound_items(
     """
     if not index.is_file():
         raise InputError("list.missing", f"no such list: {index}", hint="check the path")
-    with index.open(newline="", encoding="utf-8") as stream:
-        table = list(csv.reader(stream, delimiter="\t" if index.suffix == ".tsv" else ","))
-    official = bool(table) and len(table[0]) == 4 and table[0][1].isdigit()
+    table = read_rows(index, "\t" if index.suffix == ".tsv" else ",")
+    official = bool(table) and len(table[0]) == 4 and table[0][1].isdecimal()
     if part is not None and (not official or part not in PARTS):
         known = f"known: {', '.join(PARTS)}" if official else "the official vggsound.csv has parts"
         raise InputError("part.unknown", f"{index.name} has no part '{part}'", hint=known)
@@ -42,7 +41,7 @@ def vggsound_items(
 def _official(index: Path, table: list[list[str]], part: str | None) -> list[tuple[str, str]]:
     rows = []
     for number, row in enumerate(table, 1):
-        if len(row) != 4 or not row[1].isdigit() or row[3] not in PARTS:
+        if len(row) != 4 or not row[1].isdecimal() or row[3] not in PARTS:
             message = f"{index.name}:{number}: not an id, a second, a label, and train or test"
             raise InputError("list.row", message, line=number)
         if part in (None, row[3]):
@@ -55,7 +54,9 @@ def _named(index: Path, table: list[list[str]]) -> list[tuple[str, str | None]]:
     column = next((name for name in COLUMNS if name in header), None)
     if column is None:
         raise InputError("list.columns", f"{index.name} has no column id, file or video_id")
-    rows = (dict(zip(header, row, strict=False)) for row in table[1:] if row)
+    rows = [dict(zip(header, row, strict=False)) for row in table[1:] if row]
+    if not all(column in row for row in rows):
+        raise InputError("list.row", f"{index.name} has a row without {column}")
     return [(row[column], row.get("label") or row.get("caption")) for row in rows]
 
 

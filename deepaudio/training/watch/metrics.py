@@ -50,15 +50,24 @@ def writers(folder: Path, recipe: Recipe, step: int) -> list[Writer]:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Those of metrics.jsonl in their order; a line that was broken off is left out."""
+    """Those of metrics.jsonl in their order; what is no number in a row, or no row, is left out."""
+    return [
+        {name: value for name, value in row.items() if type(value) in (int, float)}
+        for row in json_rows(folder / METRICS)
+        if type(row.get("step")) is int
+    ]
+
+
+def json_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file, one a line; a line that is damaged or was broken off is left out."""
     found = []
-    if (folder / METRICS).is_file():
-        for line in (folder / METRICS).read_text(encoding="utf-8").splitlines():
+    if path.is_file():
+        for line in path.read_bytes().splitlines():
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
+            if isinstance(row, dict):
                 found.append(row)
     return found
 

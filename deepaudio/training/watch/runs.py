@@ -1,6 +1,6 @@
 """Run folders read back: what ran, how far it came, with which recipe, and its figures."""
 
-import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -34,12 +34,13 @@ class Run(NamedTuple):
 
     def best(self) -> tuple[int, float] | None:
         """Step and value of the lowest validation loss."""
-        found = [(row["validation"], row["step"]) for row in self.rows if "validation" in row]
-        return (min(found)[1], min(found)[0]) if found else None
+        steps, values = self.curve("validation")
+        return min(zip(steps, values, strict=True), key=lambda found: found[1], default=None)
 
     def curve(self, figure: str) -> tuple[list[int], list[float]]:
-        """Steps and values of a figure."""
+        """Steps and finite values of a figure."""
         found = [(row["step"], row[figure]) for row in self.rows if figure in row]
+        found = [(step, value) for step, value in found if math.isfinite(value)]
         return [step for step, _ in found], [value for _, value in found]
 
     def changed(self) -> dict[str, tuple[Any, Any]]:
@@ -51,7 +52,7 @@ class Run(NamedTuple):
 
     def notes(self) -> list[dict[str, Any]]:
         """What was changed on the way, with --force-resume."""
-        found = _lines(self.folder / NOTES)
+        found = metrics.json_rows(self.folder / NOTES)
         return [row for row in found if isinstance(row.get("changed"), dict)]
 
     def kept(self) -> list[str]:
@@ -66,12 +67,11 @@ def read_run(folder: Path) -> Run:
     if recipe is None:
         message = f"no run of deepaudio train in {folder}"
         raise InputError("runs.none", message, "a run folder has a recipe.json", path=str(folder))
-    progress = saves.written_progress(folder)
-    calls = tuple(_lines(folder / saves.CALLS))
+    calls = tuple(metrics.json_rows(folder / saves.CALLS))
     name = str(calls[-1].get("recipe", "")) if calls else ""
     at = datetime.fromtimestamp((folder / RECIPE).stat().st_mtime, timezone.utc)
-    step, hours = _number(int, progress.get("step")), _number(float, progress.get("hours"))
-    return Run(folder, recipe, name, step, hours, at, calls, tuple(metrics.rows(folder)))
+    done = saves.written_progress(folder)
+    return Run(folder, recipe, name, *done, at, calls, tuple(metrics.rows(folder)))
 
 
 def find_runs(places: Iterable[Path]) -> list[Run]:
@@ -94,25 +94,3 @@ def figures_of(runs: Sequence[Run]) -> list[str]:
     aside = {"step", "usual", "deviation", "spike"}
     known = [name for name in names if name not in aside]
     return sorted(known, key=lambda name: (not name.startswith("validation"), name != "loss"))
-
-
-def _number(kind: type, value: Any) -> Any:
-    """The value as a number of that kind; 0 for what is none."""
-    try:
-        return kind(value)
-    except (TypeError, ValueError, OverflowError):
-        return kind(0)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file, one a line; a line that was broken off is left out."""
-    found = []
-    if path.is_file():
-        for line in path.read_bytes().splitlines():
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(row, dict):
-                found.append(row)
-    return found

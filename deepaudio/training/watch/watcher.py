@@ -1,6 +1,7 @@
 """Watches one call of `fit`: counts losses, writes the figures, and at saves validates, keeps models and makes samples."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,7 +53,7 @@ class Watcher:
         seen = [row for row in metrics.rows(folder) if row["step"] <= step]
         self.validated = {row["step"] for row in seen if "validation" in row}
         validations = [row["validation"] for row in seen if "validation" in row]
-        self.best = min(validations, default=None)
+        self.best = min(filter(math.isfinite, validations), default=math.inf)
         self.last_validation = validations[-1] if validations else None
         self.last_loss = next((row["loss"] for row in reversed(seen) if "loss" in row), None)
         self.validation: float | None = None  # since the last line
@@ -135,7 +136,7 @@ class Watcher:
             values = self.held_out.loss(losses, self.ranks, amp)
             model.train()
         self.validation = self.last_validation = values["validation"]
-        self.is_best = self.best is None or self.validation < self.best
+        self.is_best = self.validation < self.best
         if self.is_best:
             self.best = self.validation
         if not self.ranks.first:
