@@ -1,7 +1,8 @@
 """Instructions for the gate: a grammar of requests in three directions, with the slips of real typing.
 
 The grammar lies in `instructions/*.txt`: `[name]` opens a rule, every line below it is an alternative,
-`<name>` expands a rule, `(a|b|)` chooses, and `3x ` in front gives a line three shares.
+`<name>` expands a rule, `(a|b|)` chooses, and `3x ` in front gives a line three shares. Beside it lies `written.tsv`: requests
+written one by one (direction, tab, text), for what no grammar thinks of.
 """
 
 import random
@@ -146,10 +147,28 @@ def grammar() -> Grammar:
     return Grammar({name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in names})
 
 
-def sample(rng: random.Random, noise: Noise = Noise(), direction: str | None = None) -> Instruction:
-    """One request; each direction is equally likely."""
+@lru_cache(maxsize=1)
+def written() -> Mapping[str, list[str]]:
+    """The requests of `written.tsv` by direction."""
+    file = resources.files("deepaudio.data") / "instructions" / "written.tsv"
+    texts: dict[str, list[str]] = {direction: [] for direction in DIRECTIONS}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        direction, text = line.split("\t")
+        texts[direction].append(text)
+    return texts
+
+
+def sample(
+    rng: random.Random,
+    noise: Noise = Noise(),
+    direction: str | None = None,
+    share_written: float = 0.0,
+) -> Instruction:
+    """One request; each direction is equally likely. `share_written` of them come from `written.tsv`."""
     rules = grammar()
     direction = direction or rng.choice(DIRECTIONS)
+    if share_written and rng.random() < share_written:
+        return Instruction(careless(rng.choice(written()[direction]), rng, noise), direction)
     if rng.random() < noise.foreign:
         return Instruction(
             careless(rules.expand(f"other_languages.{direction}", rng), rng, noise), direction

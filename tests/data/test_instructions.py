@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,20 @@ def test_the_shortest_requests_are_in_the_grammar():
     draw = random.Random(3)
     seen = {mof.sample(draw, NEAT, d).text for d in DIRECTIONS for _ in range(3000)}
     assert {"dub the speaker", "sound effects", "read", "dub it"} <= seen
+
+
+def test_a_share_of_written_requests_that_no_set_of_measurement_holds():
+    draw = random.Random(4)
+    found = [mof.sample(draw, NEAT, share_written=0.5) for _ in range(400)]
+    texts = {text.lower().rstrip(".! ") for lines in mof.written().values() for text in lines}
+    share = sum(item.text.lower().rstrip(".! ") in texts for item in found) / len(found)
+    assert 0.35 < share < 0.65  # carelessness changes some of them
+    measured = {
+        line.partition("\t")[2].lower()
+        for file in (Path(__file__).parents[1] / "fixtures").glob("gate_*.tsv")
+        for line in file.read_text(encoding="utf-8").splitlines()
+    }
+    assert not measured & {text.lower() for lines in mof.written().values() for text in lines}
 
 
 def test_a_small_grammar():

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from deepaudio.config import build as build_config
@@ -41,10 +41,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
-    """`noise` scales how carelessly the instructions are typed."""
+    """`noise` scales how carelessly the instructions are typed; `written` is the share that was written one by one."""
 
     batch_items: PositiveInt = 32
     noise: NonNegativeFloat = 1.0
+    written: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ class GateStage:
         noise = data.scaled(self.data.noise)
         while True:
             draw = random.Random(int(torch.randint(2**62, (), generator=rng)))
-            items = [data.sample(draw, noise) for _ in range(self.data.batch_items)]
+            items = [
+                data.sample(draw, noise, share_written=self.data.written)
+                for _ in range(self.data.batch_items)
+            ]
             places = [gate.DIRECTIONS.index(item.direction) for item in items]
             yield GateBatch([item.text for item in items], torch.tensor(places))
 
