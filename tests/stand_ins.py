@@ -43,6 +43,9 @@ class StandInVoice:
     def natural_duration(self, text, references=()):
         return 0.2 + 0.05 * len(text)
 
+    def prepare(self, texts, references):
+        self.prepared = texts, references
+
     def speak(self, text, reference, *, duration=None, knowledge=EMPTY, options=None):
         seconds = self.natural_duration(text) if duration is None else duration
         self.calls.append((text, reference, seconds, knowledge, options))

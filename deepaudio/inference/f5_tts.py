@@ -83,6 +83,9 @@ class F5TextToSpeech:
         ]
         return sum(frames) / len(frames) * HOP / SAMPLE_RATE + EDGE_SECONDS
 
+    def prepare(self, texts: Sequence[str], references: Sequence[Reference]) -> None:
+        """Nothing: this network reads text and reference while it speaks."""
+
     def unspoken(self, text: str) -> list[str]:
         """What has no words or would be spelled, and tokens that the vocabulary lacks: a pause takes their place."""
         missed = spoken(text).missed if _is_latin(text) else ()

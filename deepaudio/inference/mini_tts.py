@@ -31,7 +31,7 @@ from deepaudio.audio.prior.draft import (
 )
 from deepaudio.audio.prior.phone_times import EDGE, SENTENCE_PAUSE, pieces_of, place, seconds_of
 from deepaudio.audio.prior.shaping import edges_heard, follow_energy, match_spectrum, subtract_noise
-from deepaudio.audio.prior.world import PERIOD, pitch_between
+from deepaudio.audio.prior.world import PERIOD, World, pitch_between
 from deepaudio.audio.timing import active_span
 from deepaudio.data.labels import emotion_asked
 from deepaudio.encoders.content import ContentEncoder
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
+AHEAD = 8  # texts that the base TTS has said beforehand, each some megabytes
 MAX_HEARD = 15.0  # seconds of a reference that give the timbre
 MAX_REFERENCE = 3.5  # seconds of it that the flow sees: the longest in its training
 
@@ -108,6 +109,7 @@ class TextToSpeech:
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
         self.unspoken = content.unspoken
         self._voice = functools.lru_cache(maxsize=16)(self._heard)
+        self._base = functools.lru_cache(maxsize=AHEAD)(self._resynthesised)
 
     @classmethod
     def load(
@@ -143,6 +145,17 @@ class TextToSpeech:
         return sum(seconds_of(s) for s in self.encode(text)) - SENTENCE_PAUSE
 
     @torch.inference_mode()
+    def prepare(self, texts: Sequence[str], references: Sequence[Reference]) -> None:
+        """Hear the references, and the base TTS say the first AHEAD texts in the pieces of their natural pace; raises what `speak` raises."""
+        for reference in references:
+            self._voice(_Recording(reference.digest, reference))
+        for text in texts[:AHEAD]:
+            first = 0
+            for piece in pieces_of(self.encode(text), 1.0):
+                self._base(text, first, first + len(piece))
+                first += len(piece)
+
+    @torch.inference_mode()
     def speak(
         self,
         text: str,
@@ -167,13 +180,19 @@ class TextToSpeech:
         shares = np.cumsum([0.0] + [sum(seconds_of(s) for s in piece) for piece in pieces])
         edges = [round(samples * share / shares[-1]) for share in shares]
         voice = self._voice(_Recording(reference.digest, reference))
-        made = []
+        made, said = [], 0
         for number, piece in enumerate(pieces):
             first, last = edges[number], edges[number + 1]
             part = knowledge.part(round(first / HOP), round(last / HOP) - round(first / HOP))
             own = options.of_piece(number)
-            made.append(self._piece(piece, voice, last - first, part, own))
+            base = self._base(text, said, said + len(piece))
+            made.append(self._piece(piece, base, voice, last - first, part, own))
+            said += len(piece)
         return torch.cat(made)
+
+    def _resynthesised(self, text: str, first: int, last: int) -> World:
+        """Of the sentences `first` to `last` of a text."""
+        return resynthesised(join(self.encode(text)[first:last]).spectra)
 
     def _heard(self, recording: _Recording) -> tuple[Tensor, Tensor, VoiceTraits]:
         """Standardised mel (n c), energy (n) and voice of the reference without its silent ends, MAX_HEARD seconds at most."""
@@ -197,13 +216,12 @@ class TextToSpeech:
         )
 
     def _piece(
-        self, piece, voice, samples: int, knowledge: Knowledge, options: SampleOptions
+        self, piece, base: World, voice, samples: int, knowledge: Knowledge, options: SampleOptions
     ) -> Tensor:
         mel, _, timbre = voice
         energy = knowledge.energy
         n = n_frames(samples)
         whole = join(piece)
-        base = resynthesised(whole.spectra)
         anchors = place(piece, n, heard_span(base))
         melody = None if knowledge.pitch is None else _in_hertz(knowledge.pitch, timbre.middle)
         drawn = draft_mel(base, anchors, n * HOP, timbre, melody)[:n]

@@ -13,6 +13,7 @@ hands over the knowledge pool (`models/mof/knowledge.py`) whole or not at all.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +33,7 @@ from deepaudio.inference.lines import (
     check_finite,
     speak_lines,
 )
+from deepaudio.inference.mini_tts import Reference
 from deepaudio.inference.parts import load_parts
 from deepaudio.inference.plan import as_script, plan_lines
 from deepaudio.inference.protocols import Parts, SoundFeatures, SoundModel, SpeechModel
@@ -189,12 +191,16 @@ class DeepAudio:
             script = paced(script, voices)
             sampling = {"speech": self.tts.defaults.fill(options)}
             energy = duration = None  # phi, and as long as the text needs
+            references = [voice.reference for voice in voices.values()]
             if taken == "v2s":
-                features = self._features(_require(video, "a video", taken), progress)
+                spoken = (x for x in script.lines if x.dub and (wanted is None or x.id in wanted))
+                texts = [] if dry_run else [line.text for line in spoken]
+                with ThreadPoolExecutor(1) as beside:
+                    beside.submit(self._prepare, texts, references)
+                    features = self._features(_require(video, "a video", taken), progress)
                 duration = features.duration
                 sampling["energy"] = self.v2a.energy_sampling(options)
                 energy = self.v2a.energy(features, options).cpu().float()
-            references = [voice.reference for voice in voices.values()]
 
             def pace(text: str) -> float:
                 return self.tts.natural_duration(text, references)
@@ -225,6 +231,11 @@ class DeepAudio:
             parts=speech.parts,
             takes=speech.takes,
         )
+
+    def _prepare(self, texts: Sequence[str], references: Sequence[Reference]) -> None:
+        """In a thread, while the video is looked at; what fails here fails again, and is told, when it is needed."""
+        with self._precision():
+            self.tts.prepare(texts, references)
 
     def _features(
         self, video: str | PathLike | ClipInfo, progress: Progress | None

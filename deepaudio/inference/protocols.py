@@ -30,6 +30,10 @@ class SpeechModel(Protocol):
         """Seconds that `text` takes at an unhurried pace, or at the mean pace of `references` where the model knows it."""
         ...
 
+    def prepare(self, texts: Sequence[str], references: Sequence[Reference]) -> None:
+        """Do, beside other work, what `speak` will need of these and does not depend on when they are spoken; it may be nothing."""
+        ...
+
     def speak(
         self,
         text: str,

@@ -30,7 +30,6 @@ from deepaudio.audio.prior.world import (
     synthesise,
     unbroken,
 )
-from deepaudio.libraries import lean
 
 CONTRAST = 0.7  # exponent of global-variance scaling: predictions are over-smoothed
 ENOUGH = 300  # rows (5 ms) of voiced or of unvoiced speech from which on that far; fewer count in proportion
@@ -99,8 +98,7 @@ def level_of(mel: Float[Tensor, "n c"]) -> float:
 
 def resynthesised(spectra: Spectra) -> World:
     """WORLD's view of the base TTS's own sound."""
-    with lean("hibari", without="scipy.fft"):  # NumPy has the same transforms
-        from hibari import dsp
+    from hibari import dsp  # as `base_tts.load` left it: this may run in a thread
 
     sound = dsp.synth(*spectra, np.random.default_rng(0))
     frames = int(len(sound) / RATE / PERIOD)
