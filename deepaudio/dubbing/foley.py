@@ -6,6 +6,7 @@ from deepaudio.dubbing.jobs import Done, FoleyJob
 from deepaudio.dubbing.provenance.tag import sound_tag, with_comment
 from deepaudio.dubbing.read_aloud import SUFFIXES, sound_output
 from deepaudio.dubbing.record import Clock, complete, plain, write_record
+from deepaudio.errors import UsageError
 from deepaudio.inference.model import DeepAudio
 from deepaudio.media import containers
 from deepaudio.media.audio import write_wav
@@ -25,6 +26,9 @@ def foley(model: DeepAudio, job: FoleyJob, progress: Progress | None = None) -> 
     info = probe(job.clip, allow_damaged=job.extras.allow_damaged)
     wanted = job.output or beside(info.path, "foley")
     alone = wanted.suffix.lower() in SUFFIXES
+    if alone and job.mix.audio != "auto":
+        message = f"--audio {job.mix.audio} is for a video, and {wanted.name} is the sound alone"
+        raise UsageError("audio.alone", message, "leave --audio out, or name a video")
     output = sound_output(wanted, [info.path]) if alone else preflight(wanted, [info.path])
     if not alone:
         encoder_for(containers.plan(info, output))  # refuses what cannot be muxed before the work

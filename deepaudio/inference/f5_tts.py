@@ -59,6 +59,7 @@ class F5TextToSpeech:
     sample_rate = SAMPLE_RATE
     defaults = F5_TTS
     margin = 0.0  # what is asked for is filled from end to end
+    at_once = 1
 
     def __init__(self, networks: Networks) -> None:
         self.networks = networks

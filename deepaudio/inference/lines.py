@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -23,6 +24,7 @@ from deepaudio.text.spoken import spoken
 
 log = logging.getLogger(__name__)
 
+T, R = TypeVar("T"), TypeVar("R")
 SILENT = 1e-4  # peak under which a spoken line counts as a failure
 
 
@@ -86,13 +88,14 @@ def speak_lines(
     """
     rate = tts.sample_rate
     chosen = [line for line in plan if wanted is None or line.id in wanted]
-    spoken, takes = [], []
-    for index, line in enumerate(chosen):
+
+    def takes_of(line: PlannedLine) -> list[tuple[SpokenLine, Take]]:
+        voice = voices[line.speaker, line.mood]
         numbers = (1,) if wanted is None else wanted[line.id]
-        made = [
-            _take(tts, line, voices[line.speaker, line.mood], knowledge, options, number, kept)
-            for number in numbers
-        ]
+        return [_take(tts, line, voice, knowledge, options, number, kept) for number in numbers]
+
+    spoken, takes = [], []
+    for index, made in enumerate(_together(takes_of, chosen, tts.at_once)):
         spoken.append(made[0][0])
         takes.append(tuple(take for _, take in made))
         if progress:
@@ -103,6 +106,20 @@ def speak_lines(
     ]
     track = timeline(events, duration, rate)
     return Speech(track, rate, tuple(spoken), tuple(takes))
+
+
+def _together(work: Callable[[T], R], items: Sequence[T], at_once: int) -> Iterator[R]:
+    """`work` of each item in order, of so many at once in threads that share those of torch; one by one under autocast, which threads do not inherit."""
+    if min(at_once, len(items)) < 2 or torch.is_autocast_enabled("cpu"):
+        yield from map(work, items)
+        return
+    threads = torch.get_num_threads()
+    share = max(1, threads // at_once)
+    try:
+        with ThreadPoolExecutor(at_once, "line", torch.set_num_threads, (share,)) as pool:
+            yield from pool.map(torch.inference_mode()(work), items)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _take(

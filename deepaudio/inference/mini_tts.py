@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 SAMPLE_RATE = 24_000
 VOCODER = "codecs/vocos_source"
 NO_PITCH = 180.0  # Hz, the middle of a voice whose own is not known
+MOST_AT_ONCE = (
+    4  # lines on a CPU: small products gain little from threads, lines beside each other do
+)
 AHEAD = 8  # texts that the base TTS has said beforehand, each some megabytes
 MAX_HEARD = 15.0  # seconds of a reference that give the timbre
 MAX_REFERENCE = 3.5  # seconds of it that the flow sees: the longest in its training
@@ -105,6 +108,8 @@ class TextToSpeech:
             )
         self.dtype = dtype
         self.vocoder = vocoder.eval().to(self.device)
+        on_cpu = self.device.type == "cpu"
+        self.at_once = min(MOST_AT_ONCE, torch.get_num_threads()) if on_cpu else 1
         content = ContentEncoder()
         self.encode = functools.lru_cache(maxsize=64)(content.sentences)
         self.unspoken = content.unspoken

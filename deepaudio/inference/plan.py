@@ -16,6 +16,8 @@ from deepaudio.script import Script, check, fit
 from deepaudio.script.cue import Skipped
 from deepaudio.script.fit import Plan, PlannedLine
 
+LONGEST = 12 * 3600.0  # seconds of speech without a clip: all of it lies in memory, 4 GB
+
 
 def as_script(transcript: str | PathLike | Script, **options) -> Script:
     """The script itself, or what `deepaudio.script.read` makes of a file or text."""
@@ -101,7 +103,7 @@ def in_sequence(
     options: FitOptions,
     margin: float = 0.0,
 ) -> Plan:
-    """Every line at its natural pace; a timed line waits for its time, the others for a pause."""
+    """Every line at its natural pace; a timed line waits for its time, the others for a pause. InputError beyond LONGEST."""
     clock, lines, notes = margin, [], []
     for line in script.lines:
         length = natural_duration(line.text) / line.speed
@@ -126,4 +128,7 @@ def in_sequence(
         clock = start + length + options.pause
     rule = "the script's times" if script.timed else "one line after the other"
     end = lines[-1].start + lines[-1].duration + margin if lines else 0.0
+    if end > LONGEST:
+        message = f"line {lines[-1].id} would end {end / 3600:.1f} h from the start; at most {LONGEST / 3600:.0f} h"
+        raise InputError("script.too_long", message, "split the script, or move its times")
     return Plan(tuple(lines), end, rule, tuple(notes))

@@ -21,6 +21,8 @@ class SpeechModel(Protocol):
     defaults: EngineDefaults
     margin: float
     """Seconds of quiet that `speak` keeps before the first sound of a line and after its last."""
+    at_once: int
+    """Lines that are spoken faster at once, each in a thread, than one after the other."""
 
     def check(self, options: SampleOptions, follows_pitch: bool = False) -> None:
         """Refuse before the work what the network has not learned: UsageError or InputError."""

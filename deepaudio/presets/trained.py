@@ -79,7 +79,7 @@ def preset_folder(name_or_folder: str | PathLike) -> Path:
     inside = embedded()
     if str(given) in inside:
         return inside[str(given)]
-    if given.is_dir():
+    if given.is_dir() and str(name_or_folder):
         return given
     if str(given) in official.PRESETS:
         store.require(official.PRESETS[str(given)])

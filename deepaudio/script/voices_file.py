@@ -8,6 +8,7 @@ from typing import Any
 
 from deepaudio.discover import suggest
 from deepaudio.errors import InputError
+from deepaudio.script.clean import decode
 
 NAME = "voices.toml"
 KEYS = ("file", "text", "speed", "gain", "consent")
@@ -175,18 +176,21 @@ def _is_sound(place: Path) -> bool:
 def text_of(given: str | None, folder: Path = Path()) -> str | None:
     """What a reference says: the option's own text, or the content of the file that it names.
 
-    InputError for NAME.txt, which is no sentence, where there is no such file.
+    InputError for NAME.txt, which is no sentence, where there is no such file, and for the name of a folder.
     """
     if given is None or not given.strip():
         return None
     try:
         place = folder / given
-        is_file = len(given) < 4096 and place.is_file()
+        short = len(given) < 4096
+        is_file, is_folder = short and place.is_file(), short and place.is_dir()
     except (OSError, ValueError):  # too long or with a NUL: text, not a path
-        is_file = False
+        is_file = is_folder = False
     if is_file:
         return _read(place)
     text = given.strip()
+    if is_folder and len(text.split()) == 1:
+        raise InputError("reference.text", f"{text} is a folder", "what the reference says")
     if text.lower().endswith(".txt") and len(text.split()) == 1:
         raise InputError("reference.text", f"no such file: {text}", "what the reference says")
     return text
@@ -196,6 +200,7 @@ def _read(place: Path) -> str | None:
     if place.stat().st_size > MAX_TEXT_BYTES:
         raise InputError("reference.text", f"{place} is longer than {MAX_TEXT_BYTES} bytes")
     try:
-        return place.read_text(encoding="utf-8-sig").strip() or None
-    except UnicodeDecodeError as error:
-        raise InputError("reference.text", f"{place}: not UTF-8 at byte {error.start}") from error
+        return decode(place.read_bytes()).text.strip() or None
+    except InputError as error:
+        message = f"{place} {error.message.removeprefix('the script ')}"
+        raise InputError("reference.text", message, "save it as UTF-8") from error

@@ -306,6 +306,13 @@ def test_foley_alone_takes_the_loudness_of_the_clip(model, sound_clip, tmp_path)
     assert record["preset"] == model.preset.name
 
 
+def test_a_mode_of_audio_is_refused_for_the_sound_alone(model, sound_clip, tmp_path):
+    job = FoleyJob(sound_clip, output=tmp_path / "a.wav", mix=MixOptions("mix"))
+    with pytest.raises(UsageError, match=r"--audio mix is for a video, and a\.wav is the sound"):
+        foley(model, job)
+    assert not (tmp_path / "a.wav").exists()
+
+
 def test_a_51_bed_becomes_stereo():
     channels = torch.zeros(6, 10)
     channels[2] = 1.0

@@ -6,7 +6,7 @@ import torch
 import deepaudio
 from deepaudio.audio.grid import FRAME_RATE
 from deepaudio.devices import device_of
-from deepaudio.errors import ResourceError, ToolError, UsageError, WeightsError
+from deepaudio.errors import InputError, ResourceError, ToolError, UsageError, WeightsError
 from deepaudio.inference.mini_tts import TextToSpeech
 from deepaudio.inference.model import DeepAudio
 from deepaudio.inference.parts import FolderParts
@@ -68,11 +68,27 @@ def test_a_model_that_yields_nan_is_an_error(model, silent_clip, voice):
         model.generate("dub", silent_clip, "Hello.", voice)
 
 
+def test_what_is_too_long_for_the_memory_is_refused_before_it_is_spoken(model, voice, tmp_path):
+    script = "1\n00:00:00,000 --> 00:00:01,000\nHello.\n\n2\n50:00:00,000 --> 50:00:02,000\nBye.\n"
+    (tmp_path / "long.srt").write_text(script)
+    with pytest.raises(InputError, match=r"line 2 would end 50\.0 h from the start; at most 12 h"):
+        model.generate("read", None, tmp_path / "long.srt", voice)
+    assert not model.tts.calls
+
+
+def test_lines_and_voices_are_prepared_while_the_video_is_looked_at(model, silent_clip, voice):
+    model.generate("dub", silent_clip, "Hello.", voice)
+    texts, references = model.tts.prepared
+    assert texts == ["Hello."] and len(references) == 1
+
+
 def test_load_is_lazy_and_names_presets(tmp_path):
     loaded = deepaudio.load(tmp_path, device="cpu")
     assert isinstance(loaded, DeepAudio) and loaded.preset == tmp_path
     with pytest.raises(WeightsError):
         loaded.route("dub the speaker")
+    with pytest.raises(WeightsError, match="no preset ''"):
+        deepaudio.load("")
     with pytest.raises(WeightsError, match="no preset 'minni'"):
         deepaudio.load("minni")
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -15,11 +16,14 @@ from deepaudio.audio.prior.draft import VoiceTraits
 from deepaudio.errors import InputError, UsageError, WeightsError
 from deepaudio.flow.solver import euler
 from deepaudio.inference import mini_tts as text_to_speech
+from deepaudio.inference.lines import speak_lines
 from deepaudio.inference.mini_tts import Reference, TextToSpeech
+from deepaudio.inference.voices import Voice
 from deepaudio.models.mof.knowledge import Knowledge
 from deepaudio.models.tts import dit
 from deepaudio.options import MINI_SPEECH, SampleOptions
 from deepaudio.presets.trained import preset_folder
+from deepaudio.script.fit import PlannedLine
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +69,30 @@ def test_same_seed_same_bits_and_another_seed_another_sound(tts, voice):
     still = tts.speak(LINE, voice, options=OPTIONS)
     assert not torch.equal(first, still), "by default it begins without noise"
     assert torch.equal(still, tts.speak(LINE, voice, options=replace(OPTIONS, seed=4)))
+
+
+def test_lines_at_once_are_the_lines_one_by_one(tts, voice, monkeypatch):
+    texts = [LINE, "Could you tell me where the station is?", "Yes.", "It rains."]
+    lines = [
+        PlannedLine(str(i), text, None, 2.0 * i, 1.8, 2.0 * i, 2.0 * i + 2)
+        for i, text in enumerate(texts)
+    ]
+    options, seen = SampleOptions(seed=3, steps=2, noise_scale=0.3), []
+    voices = {(None, None): Voice(voice, Path("voice.wav"), "")}
+    threads = torch.get_num_threads()
+
+    def said(at_once):
+        monkeypatch.setattr(tts, "at_once", at_once)
+        with torch.inference_mode():
+            return speak_lines(
+                tts, lines, voices, 8.0, Knowledge(), options, progress=lambda *at: seen.append(at)
+            )
+
+    one_by_one, at_once = said(1), said(3)
+    assert torch.equal(one_by_one.waveform, at_once.waveform)
+    assert [line.id for line in at_once.lines] == [line.id for line in lines]
+    assert seen == 2 * [("speech", done, 4) for done in range(1, 5)]
+    assert torch.get_num_threads() == threads
 
 
 def test_steps_quality_and_guidance_act(tts, voice):

@@ -113,3 +113,15 @@ def test_a_text_file_that_is_not_there_is_no_transcript(tmp_path):
     assert text_of("Open the file said.txt", tmp_path) == "Open the file said.txt"
     with pytest.raises(InputError, match=r"no such file: sayd\.txt"):
         text_of("sayd.txt", tmp_path)
+
+
+def test_a_transcript_is_read_as_a_script_is_and_a_folder_is_none(tmp_path):
+    (tmp_path / "wide.txt").write_text("A quiet day.\r\n", encoding="utf-16")
+    assert text_of("wide.txt", tmp_path) == "A quiet day."
+    (tmp_path / "bytes.txt").write_bytes(b"a\xc3\x00\xff\xfe\x81")
+    with pytest.raises(InputError, match=r"bytes\.txt .*byte"):
+        text_of("bytes.txt", tmp_path)
+    (tmp_path / "voices").mkdir()
+    with pytest.raises(InputError, match="voices is a folder"):
+        text_of("voices", tmp_path)
+    assert text_of("voices of the night", tmp_path) == "voices of the night"
