@@ -30,7 +30,7 @@ class StandInVoice:
     sample_rate = RATE
     defaults = EngineDefaults(guidance_scale=1.5)
     margin = 0.0
-    at_once = 2
+    at_once = 1
 
     def __init__(self):
         self.calls = []
