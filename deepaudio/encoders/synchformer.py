@@ -12,7 +12,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from deepaudio.nn.attention import dot_product
+from deepaudio.nn.attention import attend, dot_product
 
 _LAYER_EPS = 1e-6
 
@@ -123,9 +123,18 @@ class SpatialPooling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
-        h = self.norm1(x)
-        first = x[:, :1] + self.self_attn(h[:, :1], h, h, need_weights=False)[0]
+        first = x[:, :1] + self._attended(self.norm1(x))
         return (first + self.linear2(F.gelu(self.linear1(self.norm2(first))))).squeeze(1)
+
+    def _attended(self, h: Float[Tensor, "b n d"]) -> Float[Tensor, "b 1 d"]:
+        """What the first token takes from all; torch's own layer multiplies each token apart where a batch comes first."""
+        own, heads = self.self_attn, self.self_attn.num_heads
+        d = h.shape[-1]
+        q = F.linear(h[:, :1], own.in_proj_weight[:d], own.in_proj_bias[:d])
+        kv = F.linear(h, own.in_proj_weight[d:], own.in_proj_bias[d:])
+        q = rearrange(q, "b n (h d) -> b h n d", h=heads)
+        k, v = rearrange(kv, "b n (two h d) -> two b h n d", two=2, h=heads)
+        return own.out_proj(attend(q, k, v))
 
 
 class Patches(nn.Module):

@@ -18,11 +18,12 @@ def dot_product(
     v: Float[Tensor, "b h m d"],
     mask: Tensor | None = None,
 ) -> Float[Tensor, "b h n d"]:
-    """Softmax attention: torch's fused kernel, and in bfloat16 on a CPU plain products, a few heads at a time.
+    """Softmax attention: torch's fused kernel, and in bfloat16 on a CPU without AMX plain products, a few heads at a time.
 
     There the fused kernel is no faster than in float32, while the products are (`python -m benchmarks.speed`).
     """
-    if mask is not None or q.dtype != torch.bfloat16 or q.is_cuda or torch.is_grad_enabled():
+    half = q.dtype == torch.bfloat16 and not (q.is_cuda or torch.is_grad_enabled())
+    if mask is not None or not half or torch.cpu._is_amx_tile_supported():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     q = q * q.shape[-1] ** -0.5
     heads = max(1, _IN_CACHE // (len(q) * q.shape[2] * k.shape[2]))

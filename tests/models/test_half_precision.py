@@ -99,8 +99,10 @@ def test_features_of_synchformer():
     assert 0 < apart(half, full) < SIGHT
 
 
+@pytest.mark.parametrize("amx", [True, False])
 @pytest.mark.parametrize("shape", [(1, 16, 300), (1, 16, 1100), (196, 12, 9)])
-def test_attention_by_products_is_the_fused_one(shape):
+def test_attention_in_half_precision_is_that_in_full(monkeypatch, shape, amx):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(*shape, 64, generator=generator) for _ in range(3))
     with torch.inference_mode():
