@@ -31,6 +31,8 @@ class Container:
     cover: bool = False
     free_times: bool = True
     """Any presentation times can be written, not only a fixed frame rate."""
+    sample_rate: int | None = None
+    """The only one that its sound can have."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,15 @@ _OGG = Container(
     encoders=("libopus", "libvorbis"),
 )
 
+_MXF = Container(
+    muxer="mxf",
+    video=_names("mpeg2video h264 dnxhd prores jpeg2000 dvvideo"),
+    audio=_names("pcm_s16le pcm_s24le"),
+    encoders=("pcm_s24le",),
+    free_times=False,
+    sample_rate=48_000,
+)
+
 BY_SUFFIX = {
     ".mp4": _MP4,
     ".m4v": _MP4,
@@ -180,6 +191,7 @@ BY_SUFFIX = {
     ".flv": _FLV,
     ".ogv": _OGG,
     ".ogg": _OGG,
+    ".mxf": _MXF,
 }
 
 
@@ -239,6 +251,10 @@ def _obstacle(info: ClipInfo, box: Container) -> str | None:
     codec = info.stream(info.video_stream).codec
     if box.video and codec not in box.video:
         return f"{box.muxer} cannot carry {codec} frames"
+    if box is _MXF and codec == "h264" and info.format != "mxf":
+        return "mxf takes h264 frames only from another mxf"  # ffmpeg refuses long groups of frames
+    if box is _MXF and info.allow_damaged and info.notes:
+        return "mxf takes whole frames alone"
     if info.format == "avi" and box is _AVI:
         return None  # frames that were dropped leave gaps in its fixed grid, which stay
     if info.variable_frame_rate and not box.free_times and box is not _PS:

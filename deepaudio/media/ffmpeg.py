@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 # Playlists and other formats that open further files are absent on purpose (a .mp4 need not be an mp4).
 FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,wav,w64,mp3,flac,"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,mxf,wav,w64,mp3,flac,"
     "aac,ac3,eac3,aiff,caf,au"
 )
 PROTOCOLS = "file,pipe"

@@ -38,6 +38,12 @@ def guard(place: Path, allow_damaged: bool, notes: list[str], what: str = "clip"
             packet = sniff.transport_packet(file.read(sniff.HEAD))
         if place.stat().st_size % packet:
             damaged(f"{shown} ends inside a packet", allow_damaged, notes, what)
+    if kind == "mxf":
+        with place.open("rb") as file:
+            footer = sniff.mxf_footer(file.read(sniff.HEAD))
+        if footer >= place.stat().st_size:
+            message = f"{shown} ends before byte {footer}, at which its footer begins"
+            damaged(message, allow_damaged, notes, what)
     if kind != "mp4":
         return kind
     facts = boxes.read_facts(place)

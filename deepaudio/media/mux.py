@@ -196,6 +196,8 @@ def arguments_for(
     line += ["-c:v", "copy", "-c:d", "copy", "-c:t", "copy", "-c:a:0", new.encoder]
     if new.encoder not in LOSSLESS:
         line += ["-b:a:0", str(BITS_PER_CHANNEL[new.sample_rate >= 32_000] * new.channels)]
+    if plans.container.sample_rate:
+        line += ["-ar", str(plans.container.sample_rate)]
     line += _labels("a:0", new.title, ["default", "dub"], new.language)
     for number, planned in enumerate(plans.sounds, start=1):
         line += [f"-c:a:{number}", new.encoder if planned.codec == "encode" else "copy"]

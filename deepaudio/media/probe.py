@@ -166,7 +166,7 @@ def _measure(
     end = max(duration, plan.end if kind == "matroska" else plan.end - start)
     # an MP4's declared duration may count what its edit list hides; its completeness was checked by its boxes
     if (
-        kind in ("matroska", "avi", "flv")
+        kind in ("matroska", "avi", "flv", "mxf")
         and declared
         and end < declared - max(0.5, 0.02 * declared)
     ):

@@ -10,7 +10,7 @@ from deepaudio.errors import InputError
 HEAD = 4096
 # kinds of `sniff` that a demuxer of ours may open
 CONTAINERS = frozenset(
-    {"mp4", "matroska", "avi", "mpeg-ts", "mpeg-ps", "mpeg-video", "flv", "ogg", "asf"}
+    {"mp4", "matroska", "avi", "mpeg-ts", "mpeg-ps", "mpeg-video", "flv", "ogg", "asf", "mxf"}
 )
 AUDIO = frozenset({"wav", "flac", "mp3", "aac", "aiff", "au", "caf", "w64", "ac3"})
 
@@ -21,6 +21,7 @@ _MAGIC = (
     (b"FLV\x01", "flv"),
     (b"OggS", "ogg"),
     (b"0&\xb2u\x8ef\xcf\x11", "asf"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "mxf"),
     (b"fLaC", "flac"),
     (b"ID3", "mp3"),
     (b".snd", "au"),
@@ -117,6 +118,13 @@ def transport_packet(head: bytes) -> int:
         if len(places) > 1 and all(head[i] == 0x47 for i in places):
             return packet
     return 0
+
+
+def mxf_footer(head: bytes) -> int:
+    """The byte at which the footer of an MXF file begins by its first partition pack (SMPTE ST 377-1), 0 where it does not say."""
+    size = head[16] if len(head) > 16 else 0
+    value = 17 + (size & 0x7F if size & 0x80 else 0)  # behind the key and the length of the pack
+    return int.from_bytes(head[value + 24 : value + 32], "big")
 
 
 def _words_for(head: bytes) -> str:

@@ -16,7 +16,7 @@ from deepaudio.media.probe import probe
 from deepaudio.media.sniff import shown_path
 
 # their demuxers cut packets out of a byte stream, so a copy into another container is framed anew
-_BYTE_STREAMS = ("mpegts", "mpeg", "mpegvideo", "avi", "flv")
+_BYTE_STREAMS = ("mpegts", "mpeg", "mpegvideo", "avi", "flv", "mxf")
 SDH = frozenset({"hearing_impaired", "captions"})
 
 

@@ -73,6 +73,12 @@ class Corpus:
     def plain_mpg(self, path):
         self._encode(path, "-c:v", "mpeg1video", "-c:a", "mp2")
 
+    def plain_mxf(self, path):
+        self._encode(path, "-c:v", "mpeg2video", "-bf", "2", "-c:a", "pcm_s16le")
+
+    def camera_mxf(self, path):
+        self._encode(path, *H264, "-g", "1", "-bf", "0", "-c:a", "pcm_s24le")
+
     def silent_mp4(self, path):
         self._encode(path, *H264, sound=False)
 

@@ -3,6 +3,7 @@
 import itertools
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import av.error
 import pytest
@@ -69,13 +70,14 @@ def test_damaged_pictures_go_on_when_allowed_and_are_told(corpus, tmp_path, capl
     assert "damaged frames" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["fragments.mp4", "camera.mxf"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
-def test_what_is_left_of_a_cut_clip_can_be_dubbed(corpus, tmp_path, share):
-    whole = corpus("fragments.mp4").read_bytes()
-    path = tmp_path / "cut.mp4"
+def test_what_is_left_of_a_cut_clip_can_be_dubbed(corpus, tmp_path, share, name):
+    whole = corpus(name).read_bytes()
+    path = tmp_path / f"cut{Path(name).suffix}"
     path.write_bytes(whole[: int(len(whole) * share)])
     info = probe(path, allow_damaged=True)
-    made = mux(info, torch.zeros(24_000), 24_000, tmp_path / "out.mp4")
+    made = mux(info, torch.zeros(24_000), 24_000, tmp_path / f"out{path.suffix}")
     assert probe(made.path).n_frames >= info.n_frames - 1 and probe(made.path).has_audio
 
 

@@ -53,7 +53,7 @@ def framemd5(path):
 @pytest.mark.parametrize(
     "name",
     ["plain.mp4", "fragments.mp4", "plain.mkv", "plain.mov", "plain.webm", "silent.mp4", "vfr.mp4",
-     "rotated.mp4", "ntsc.mp4", "cut.mp4", "late.mkv", "surround.mkv", "plain.mpg"],
+     "rotated.mp4", "ntsc.mp4", "cut.mp4", "late.mkv", "surround.mkv", "plain.mpg", "plain.mxf", "camera.mxf"],
 )  # fmt: skip
 def test_same_container_keeps_packets_and_times(corpus, tmp_path, name):
     given = corpus(name)
@@ -83,6 +83,8 @@ def test_same_container_keeps_packets_and_times(corpus, tmp_path, name):
         ("plain.ts", ".mp4"),
         ("plain.mpg", ".mp4"),
         ("plain.mkv", ".mov"),
+        ("plain.mxf", ".mov"),
+        ("camera.mxf", ".mp4"),
     ],
 )
 def test_other_container_keeps_every_picture(corpus, tmp_path, name, suffix):
@@ -159,6 +161,8 @@ def test_picture_that_the_container_cannot_carry_goes_to_mkv(corpus, tmp_path):
     done = mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "o.webm")
     assert done.path == tmp_path / "o.mkv"
     assert "webm cannot carry h264" in done.losses[-1]
+    done = mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "o.mxf")
+    assert done.path == tmp_path / "o.mkv" and "only from another mxf" in done.losses[-1]
     with pytest.raises(InputError) as error:
         mux(corpus("plain.mp4"), pulse(), RATE, tmp_path / "s.webm", strict=True)
     assert error.value.code == "output.codec"
