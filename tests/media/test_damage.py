@@ -70,7 +70,7 @@ def test_damaged_pictures_go_on_when_allowed_and_are_told(corpus, tmp_path, capl
     assert "damaged frames" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["fragments.mp4", "camera.mxf"])
+@pytest.mark.parametrize("name", ["fragments.mp4", "plain.mxf"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_what_is_left_of_a_cut_clip_can_be_dubbed(corpus, tmp_path, share, name):
     whole = corpus(name).read_bytes()
