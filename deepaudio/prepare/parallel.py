@@ -60,7 +60,7 @@ def write_parts(
 ) -> dict[str, int | None]:
     """`write(items, out)`, or with several `jobs` OUT-0, OUT-1, ... of every jobs-th item, at the same time.
 
-    With the engine ray these are written by the machines of a cluster that share the folders, and are the same.
+    With the engine ray these are written by the machines of a cluster that share the folders, and are the same but for rounding: a worker has a thread for each processor that it gets.
 
     The entries of each shard by its name; None for one that was `whole` already and is kept, unless `force`. `write` must be picklable, each
     process has one thread; with a `device` that may be a GPU each worker of a cluster has one where there are some. An error of one process is raised when the others have ended: their shards stay.

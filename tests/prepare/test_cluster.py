@@ -91,8 +91,17 @@ def test_shards_of_a_cluster_are_those_of_one_process(ray_here, tmp_path, comman
     assert files(*made) == files(*expected)
 
 
+@pytest.fixture
+def one_thread():
+    """As a process of the cluster has: with more, sums differ by rounding on some processors."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def test_energies_of_a_cluster_are_those_of_one_process(
-    ray_here, tmp_path, command, capsys, monkeypatch
+    ray_here, one_thread, tmp_path, command, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)  # where no worker stands
     Path("preset").symlink_to(embedded()["mini"])
@@ -122,7 +131,7 @@ def test_energies_of_a_cluster_are_those_of_one_process(
     assert command(*given) == 0
     said = capsys.readouterr().err
     assert "out-0.safetensors is whole already" in said and "1 entries in" in said
-    assert Path("out-1.safetensors").read_bytes() == made[1]
+    torch.testing.assert_close(load_file("out-1.safetensors")["b"], contours["b"])
 
 
 def test_a_bad_part_and_a_dead_worker_leave_the_others(ray_here, tmp_path, caplog):
