@@ -38,8 +38,10 @@ def test_the_four_stages(tmp_path, monkeypatch, command):
             f"# x\nstage: {stage}\noutput: runs/{stage}\n{start}{text}"
         )
 
-    # 1: video to audio
-    run("train", "v2a/smoke", "output=runs/v2a", *SMALL, "steps=60", "data.drawn=3")
+    # 1: video to audio, from drawn talkers: what always sounds is soon learned
+    run("prepare", "mini-v2a", "talk", "talk", "--speech", str(voice.parent), "--count", "3")
+    material = ("data.drawn=0", "data.shards=[talk]")
+    run("train", "v2a/smoke", "output=runs/v2a", *SMALL, *material, "steps=40")
     # 2: text to speech
     run("prepare", "infill", "lines.jsonl", "speech", "--vocabulary", "vocab.txt")
     run("train", "tts.yaml", *SMALL)
