@@ -158,6 +158,13 @@ def written() -> Mapping[str, list[str]]:
     return texts
 
 
+def all_text() -> str:
+    """Grammar and written requests as one text, for whoever wants the words in them."""
+    folder = resources.files("deepaudio.data") / "instructions"
+    files = sorted((f for f in folder.iterdir() if f.is_file()), key=lambda f: f.name)
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
 def sample(
     rng: random.Random,
     noise: Noise = Noise(),
@@ -197,31 +204,9 @@ SHORT_FORMS = {
     "this": ("dis",), "synchronised": ("synced",), "character": ("char",), "picture": ("pic",),
 }  # fmt: skip
 SYLLABLES = [
-    "ba",
-    "ko",
-    "ri",
-    "mun",
-    "tes",
-    "lo",
-    "gra",
-    "vi",
-    "ner",
-    "do",
-    "fil",
-    "sta",
-    "que",
-    "pim",
-    "hu",
-    "zo",
-    "ter",
-    "wick",
-    "ly",
-    "sho",
-    "ban",
-    "drel",
-    "ka",
-    "mo",
-]
+    "ba", "ko", "ri", "mun", "tes", "lo", "gra", "vi", "ner", "do", "fil", "sta", "que", "pim",
+    "hu", "zo", "ter", "wick", "ly", "sho", "ban", "drel", "ka", "mo",
+]  # fmt: skip
 ARTICLES = {"the", "a", "an", "this", "my", "its", "some"}
 NEIGHBOURS = {
     "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",

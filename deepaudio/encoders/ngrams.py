@@ -1,6 +1,7 @@
 """The small text encoder of `mini`: words as bags of hashed character n-grams, then a small transformer.
 
-It knows no vocabulary: a misspelt or unknown word still shares most n-grams with its neighbours.
+It needs no vocabulary: a misspelt or unknown word still shares most n-grams with its neighbours. What common words mean may
+be known beforehand (`word_vectors.py`) and is then added.
 """
 
 import re
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from deepaudio.encoders.word_vectors import WordVectors
 from deepaudio.errors import UsageError
 
 PAD, UNKNOWN, RESERVED = 0, 1, 2
@@ -28,7 +30,10 @@ UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes: hash buckets, width, transformer layers, tokens and n-grams per word that are kept."""
+    """Sizes: hash buckets, width, transformer layers, tokens and n-grams per word that are kept; known words and the size of their vectors.
+
+    In training the n-grams of a known word are hidden with probability `gram_drop`: what it means has to do.
+    """
 
     buckets: int = 4096
     dim: int = 64
@@ -38,6 +43,9 @@ class Config:
     max_tokens: int = 64
     max_grams: int = 24
     dropout: float = 0.0
+    vectors: int = 0
+    vector_dim: int = 64
+    gram_drop: float = 0.0
 
     def __post_init__(self) -> None:
         if self.buckets <= RESERVED:
@@ -98,17 +106,17 @@ class Model(nn.Module):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
+        if config.vectors:
+            self.vectors = WordVectors(config.vectors, config.vector_dim)
+            self.look = nn.Linear(config.vector_dim, config.dim, bias=False)
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "b l g"]:
-        """Bucket numbers of the n-grams of each word, 0 where there is none. A text without words is one unknown."""
+        """RESERVED + CRC-32 of each word and its n-grams, 0 where there is none. A text without words is one unknown."""
         config = self.config
         rows = []
         for text in texts:
             found = [
-                [
-                    RESERVED + h % (config.buckets - RESERVED)
-                    for h in hashes(word)[: config.max_grams]
-                ]
+                [RESERVED + h for h in hashes(word)[: config.max_grams]]
                 for word in words(text)[: config.max_tokens]
             ]
             rows.append(found or [[UNKNOWN]])
@@ -125,11 +133,23 @@ class Model(nn.Module):
         unknown[0] = UNKNOWN
         return torch.where((hidden & (ids != PAD).any(-1)).unsqueeze(-1), unknown, ids)
 
+    def bags(self, ids: Int[Tensor, "n g"]) -> Float[Tensor, "n d"]:
+        """A word each: its n-grams summed, and its vector where it is known."""
+        whole = ids - RESERVED
+        buckets = torch.where(whole < 0, ids, RESERVED + whole % (self.config.buckets - RESERVED))
+        bags = self.grams(buckets) / (ids != PAD).sum(-1, keepdim=True).sqrt()
+        if not self.config.vectors:
+            return bags
+        meanings, known = self.vectors(whole[:, 0].contiguous())
+        if self.training and self.config.gram_drop:
+            hidden = known & (torch.rand(len(ids), device=ids.device) < self.config.gram_drop)
+            bags = torch.where(hidden[:, None], self.grams.weight[UNKNOWN], bags)
+        return bags + self.look(self.dropout(meanings))
+
     def forward(self, ids: Int[Tensor, "b l g"]) -> TokenFeatures:
         """Features of every token in the light of the whole text."""
-        known: Bool[Tensor, "b l g"] = ids != PAD
-        mask: Bool[Tensor, "b l"] = known.any(-1)
-        bags = self.grams(ids[mask]) / known[mask].sum(-1, keepdim=True).sqrt()
+        mask: Bool[Tensor, "b l"] = (ids != PAD).any(-1)
+        bags = self.bags(ids[mask])
         x: Float[Tensor, "b l d"] = bags.new_zeros(*mask.shape, self.dim).masked_scatter(
             mask.unsqueeze(-1), bags
         )

@@ -3,19 +3,22 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
+from deepaudio import checkpoint
 from deepaudio.config import build as build_config
 from deepaudio.data import mof as data
 from deepaudio.discover import suggest
-from deepaudio.encoders import ngrams
-from deepaudio.errors import InputError
+from deepaudio.encoders import ngrams, word_vectors
+from deepaudio.errors import InputError, WeightsError
 from deepaudio.flow.draws import Rng, rand
 from deepaudio.models.mof import gate
+from deepaudio.presets.trained import part_folder
 from deepaudio.training.fit import Loss
 from deepaudio.training.recipe import Recipe
 from deepaudio.training.start import initialise
@@ -41,11 +44,16 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
-    """`noise` scales how carelessly the instructions are typed; `written` is the share that was written one by one."""
+    """`noise` scales how carelessly the instructions are typed; `written` is the share that was written one by one.
+
+    `vectors` names the word vectors of an encoder that has them: a file of `deepaudio prepare word-vectors`, or a preset, run or
+    model folder whose gate has them. With `init_from` they come from there.
+    """
 
     batch_items: PositiveInt = 32
     noise: NonNegativeFloat = 1.0
     written: Annotated[float, Field(ge=0, le=1)] = 0.0
+    vectors: str = "mini"
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,9 @@ class GateStage:
         self.model = nn.ModuleDict({"gate": gate.Model(self.config.gate)})
         if isinstance(self.config.encoder, ngrams.Config):
             self.model["text_encoder"] = ngrams.Model(self.config.encoder)
+            if self.config.encoder.vectors and recipe.init_from is None:
+                found = _word_vectors(self.data.vectors)
+                self.model["text_encoder"].vectors.fill(found, self.data.vectors)
         self.frozen: nn.Module | None = None
         initialise(self.model, recipe)
 
@@ -137,6 +148,20 @@ class GateStage:
 def build(recipe: Recipe) -> GateStage:
     """The stage of a recipe."""
     return GateStage(recipe)
+
+
+def _word_vectors(name: str) -> dict[str, Tensor]:
+    """Of a file, or of the gate of a preset, run or folder."""
+    if name.endswith(".safetensors"):
+        return word_vectors.read(Path(name))
+    _, state = checkpoint.load(part_folder(name, "mof"))
+    prefix = "text_encoder.vectors."
+    found = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    if not found:
+        message = f"the gate of {name} has no word vectors"
+        hint = "deepaudio prepare word-vectors makes them"
+        raise WeightsError("weights.kind", message, hint)
+    return found
 
 
 def _config(model: dict) -> Config:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from deepaudio.errors import InputError
+from deepaudio.errors import InputError, UsageError
 from deepaudio.progress import counted
 from deepaudio_cli import options as opt
 from deepaudio_cli.commands.prepare.app import Manifest, app
@@ -176,3 +176,33 @@ def vocoder(
     write_bank(out, found, speech=not sounds)
     console.say(f"{len(found)} recordings")
     console.result({"output": out, "recordings": len(found)}, out)
+
+
+@app.command("word-vectors")
+def word_vectors(
+    encoder: Annotated[
+        Path, typer.Argument(help="Folder of a sentence-transformers model: all-MiniLM-L6-v2.")
+    ],
+    out: Annotated[Path, typer.Argument(help="File to write, .safetensors.")],
+    dim: Annotated[int, typer.Option(help="Numbers a word.", min=8, max=384)] = 64,
+    most: Annotated[int, typer.Option(help="Words at most.", min=1)] = 11_700,
+    force: Force = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """What words mean, for mof/mini: vectors of the encoder's English words and those of the instructions."""
+    console = Console("prepare word-vectors", json, quiet=quiet)
+    from deepaudio.data.mof import all_text
+    from deepaudio.encoders import ngrams, word_vectors
+    from deepaudio.media.output import published
+
+    if out.suffix != ".safetensors":
+        raise UsageError("output.suffix", f"{out} does not end in .safetensors")
+    refuse_existing(out, force)
+    words = sorted(set(ngrams.words(all_text())))
+    with published(out) as temp:
+        count = word_vectors.write(
+            temp, encoder, words, dim, most, lambda word: ngrams.hashes(word)[0]
+        )
+    console.say(f"{count} words")
+    console.result({"output": out, "words": count}, out)
