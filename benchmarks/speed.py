@@ -1,22 +1,24 @@
 """How fast it is, in one table: `make bench-speed`.
 
-    python -m benchmarks.speed [--only start dub batch f5 mmaudio synchformer] [--repeat 3] [--upstream DIR]
+    python -m benchmarks.speed [--only start dub batch f5 mmaudio synchformer] [--repeat 3] [--upstream DIR] [--before DIR]
 
 Every row is the best of some runs, which alternate with those that it is compared with, so that other work on the machine
 meets both. Wall time shows what a user waits for; processor time holds on a busy machine too. `--upstream` names a folder with
 clones of MMAudio and F5-TTS (what they import must be installed): they run beside ours on the same random weights, after their outputs were
-compared. Networks have the official sizes and one thread a core that the process may use.
+compared. Networks have the official sizes and one thread a core that the process may use. `--before` names a checkout of another commit:
+its commands take turns with ours.
 """
 
 import argparse
+import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,11 +30,27 @@ from deepaudio.flow.guidance import guided
 from deepaudio.media import ffmpeg
 from deepaudio.upstream import kinds
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-CLIP_SECONDS, GRID_SECONDS, GRID_CLIPS = 8.6, 3.0, 6
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+CLIP_SECONDS, GRID_SECONDS, GRID_CLIPS, WARM_RUNS = 8.6, 3.0, 6, 6
 PARTS = ("start", "dub", "batch", "f5", "mmaudio", "synchformer")
 WORDS = "We should leave before it rains."
 T = torch.tensor(0.3)
+WARM = """
+import json, os, shutil, sys, time
+import deepaudio
+clip, script, voice, folder, count = sys.argv[1:]
+model, took = deepaudio.load("mini"), []
+for number in range(int(count)):
+    copy = shutil.copy(clip, f"{folder}/{number}.mp4")
+    given = {"transcript": open(script).read(), "reference": voice}
+    start, used = time.monotonic(), sum(os.times()[:4])
+    result = model.generate("dub the speaker", video=copy, **given)
+    deepaudio.mux(copy, result.waveform, result.sample_rate, f"{folder}/{number}.dub.mp4")
+    took.append((time.monotonic() - start, sum(os.times()[:4]) - used))
+    os.remove(f"{folder}/{number}.dub.mp4")
+print(json.dumps(took))
+"""
 
 
 class Took(NamedTuple):
@@ -64,7 +82,12 @@ def best(repeat: int, works: dict[str, Callable[[], object]]) -> dict[str, Took]
             start, used = time.monotonic(), sum(os.times()[:4])
             work()
             found[name].append(Took(time.monotonic() - start, sum(os.times()[:4]) - used))
-    return {name: Took(*(min(values) for values in zip(*runs, strict=True))) for name, runs in found.items()}  # fmt: skip
+    return {name: least(every) for name, every in found.items()}
+
+
+def least(every: Iterable[Took]) -> Took:
+    """The shortest wall and the shortest processor time."""
+    return Took(*map(min, zip(*every, strict=True)))
 
 
 def compared(work: str, took: Took, against: str, other: Took) -> Row:
@@ -72,52 +95,52 @@ def compared(work: str, took: Took, against: str, other: Took) -> Row:
     return Row(work, took, against, (took.wall / other.wall, took.processor / other.processor))
 
 
-def process(*arguments: object) -> Callable[[], object]:
-    """A run of Python in a process of its own; what it says is shown when it fails."""
+def said(tree: Path, *arguments: object) -> str:
+    """What Python prints in a process of its own with the package of a checkout; what it complains of is shown when it fails."""
     line = [sys.executable, *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tree, env=env)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(line)}: {done.stderr[-1000:]}")
+    return done.stdout
 
-    def run() -> None:
-        done = subprocess.run(line, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(line)}: {done.stderr[-1000:]}")
 
-    return run
+def runs(trees: dict[str, Path], name: str, *arguments: object) -> dict[str, Callable]:
+    """A run of Python with each checkout, under its name."""
+    return {name + label: partial(said, tree, *arguments) for label, tree in trees.items()}
 
 
-def start(folder: Path, repeat: int) -> list[Row]:
+def start(folder: Path, repeat: int, trees: dict[str, Path]) -> list[Row]:
     """A short sentence from a cold process, against the import of torch."""
-    said = ("tts", "--text", "Good morning.", "--ref", EXAMPLES / "voice.wav")
-    tts = process("-m", "deepaudio_cli", *said, "-o", folder / "said.wav")
-    took = best(repeat, {"torch": process("-c", "import torch"), "tts": tts})
-    return [
-        Row("`import torch`, cold", took["torch"]),
-        compared("`deepaudio tts`, a short sentence, cold", took["tts"], "of it", took["torch"]),
-    ]
+    words = ("tts", "--text", "Good morning.", "--ref", EXAMPLES / "voice.wav", "--force")
+    work = "`deepaudio tts`, a short sentence, cold"
+    tts = runs(trees, work, "-m", "deepaudio_cli", *words, "-o", folder / "said.wav")
+    took = best(repeat, {"torch": partial(said, ROOT, "-c", "import torch"), **tts})
+    torch_alone = Row("`import torch`, cold", took["torch"])
+    return [torch_alone, *(compared(name, took[name], "of it", took["torch"]) for name in tts)]
 
 
-def dub(folder: Path, repeat: int) -> list[Row]:
+def dub(folder: Path, repeat: int, trees: dict[str, Path]) -> list[Row]:
     """The example from a cold process and from a warm one, which sees each copy of the clip for the first time."""
-    from deepaudio.dubbing.dub import dub as make
-    from deepaudio.dubbing.jobs import Cast, DubJob, Extras
-    from deepaudio.inference.model import load
-
-    given = ("--script", EXAMPLES / "lines.txt", "--ref", EXAMPLES / "voice.wav", "--no-cache")
-    arguments = ("dub", EXAMPLES / "clip.mp4", *given, "-o", folder / "cold.mp4")
-    model, copies = load(), iter(range(99))
-
-    def warm() -> None:
-        clip = shutil.copy(EXAMPLES / "clip.mp4", folder / f"{next(copies)}.mp4")
-        cast, extras = Cast(EXAMPLES / "voice.wav"), Extras(cache=False)
-        make(model, DubJob(Path(clip), EXAMPLES / "lines.txt", cast=cast, extras=extras))
-
-    warm()
-    took = best(repeat, {"cold": process("-m", "deepaudio_cli", *arguments), "warm": warm})
+    example = (EXAMPLES / "clip.mp4", EXAMPLES / "lines.txt", EXAMPLES / "voice.wav")
+    clip, script, voice = example
+    given = (clip, "--script", script, "--ref", voice, "--no-cache", "--force")
+    work = "`deepaudio dub` of the example, 8.6 s, cold"
+    cold = runs(trees, work, "-m", "deepaudio_cli", "dub", *given, "-o", folder / "cold.mp4")
+    took = best(repeat, cold)
+    warm: dict[str, list[Took]] = {}
+    for _ in range(repeat):
+        for label, tree in trees.items():
+            name = f"the same by `Model.generate` and `mux`, warm{label}"
+            times = json.loads(said(tree, "-c", WARM, *example, folder, WARM_RUNS))
+            warm.setdefault(name, []).extend(Took(*each) for each in times[1:])
+    took |= {name: least(every) for name, every in warm.items()}
     real = Took(CLIP_SECONDS, CLIP_SECONDS)
-    work = "`deepaudio dub` of the example, 8.6 s"
-    return [compared(f"{work}, {name}", took[name], "of real time", real) for name in took]
+    return [compared(name, each, "of real time", real) for name, each in took.items()]
 
 
-def batch(folder: Path, repeat: int) -> list[Row]:
+def batch(folder: Path, repeat: int, trees: dict[str, Path]) -> list[Row]:
     """Six clips of three seconds, one process and as many as the tool takes; clips a minute and core."""
     rows = []
     for number in range(GRID_CLIPS):
@@ -128,14 +151,21 @@ def batch(folder: Path, repeat: int) -> list[Row]:
     manifest = folder / "grid.jsonl"
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
     line = ("-m", "deepaudio_cli", "dub", "--manifest", manifest, "--out-dir", folder / "grid")
-    line = (*line, "--ref", EXAMPLES / "voice.wav", "--no-cache", "--loudness", "off", "-q")
+    line = (
+        *line,
+        "--ref",
+        EXAMPLES / "voice.wav",
+        "--no-cache",
+        "--loudness",
+        "off",
+        "-q",
+        "--force",
+    )
     jobs = sorted({1, usable_cores()})
-    took = best(repeat, {f"--jobs {n}": process(*line, "--jobs", n) for n in jobs})
+    works = [runs(trees, f"{GRID_CLIPS} clips of 3 s, `--jobs {n}`", *line, "--jobs", n) for n in jobs]  # fmt: skip
+    took = best(repeat, dict(itertools.chain.from_iterable(map(dict.items, works))))
     return [
-        Row(
-            f"{GRID_CLIPS} clips of 3 s, `{name}`: {60 * GRID_CLIPS / each.processor:.1f} clips a minute and core",
-            each,
-        )
+        Row(f"{name}: {60 * GRID_CLIPS / each.processor:.1f} clips a minute and core", each)
         for name, each in took.items()
     ]
 
@@ -225,7 +255,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--upstream", type=Path, help="folder with clones of MMAudio and F5-TTS")
+    parser.add_argument("--before", type=Path, help="a checkout of another commit, beside this one")
     asked = parser.parse_args()
+    trees = {"": ROOT, **({", before": asked.before.resolve()} if asked.before else {})}
     torch.set_num_threads(usable_cores())
     whole = {"start": start, "dub": dub, "batch": batch}
     networks = {"f5": f5, "mmaudio": mmaudio, "synchformer": synchformer}
@@ -236,7 +268,7 @@ def main() -> None:
     for part in asked.only:
         with tempfile.TemporaryDirectory() as folder:
             if part in whole:
-                rows = whole[part](Path(folder), asked.repeat)
+                rows = whole[part](Path(folder), asked.repeat, trees)
             else:
                 theirs = beside.opened(part, asked.upstream) if asked.upstream else None
                 rows = networks[part](theirs, asked.repeat)

@@ -98,7 +98,7 @@ def load_network(folder: Path | str, default: str, dtype: torch.dtype = torch.fl
     config, state = load(folder, dtype)
     try:
         module = find_network(name)
-        with _Unfilled():
+        with Unfilled():
             model = module.Model(build(module.Config, config, str(folder)))
     except InputError as error:
         raise WeightsError("weights.config", f"{folder}: {error.message}", error.hint) from error
@@ -106,7 +106,7 @@ def load_network(folder: Path | str, default: str, dtype: torch.dtype = torch.fl
     return model.eval()
 
 
-class _Unfilled(TorchFunctionMode):
+class Unfilled(TorchFunctionMode):
     """Inside, networks are built without drawing the random weights that a strict load overwrites all the same."""
 
     def __torch_function__(self, function, types, arguments=(), named=None):
@@ -115,7 +115,7 @@ class _Unfilled(TorchFunctionMode):
         return function(*arguments, **(named or {}))
 
 
-_DRAWN = {Tensor.uniform_, Tensor.normal_}
+_DRAWN = {Tensor.uniform_, Tensor.normal_, Tensor.erfinv_}
 _DRAWN |= {nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.xavier_uniform_}
 _DRAWN |= {nn.init.kaiming_uniform_, nn.init.kaiming_normal_}
 

@@ -53,9 +53,11 @@ class Gate:
         missing = {"text_encoder", "encoder", "gate"} - config.keys()
         if missing:
             raise WeightsError("weights.config", f"{folder}/config.json: no '{min(missing)}'")
-        parts = nn.ModuleDict({"gate": gate.Model(build(gate.Config, config["gate"], "gate"))})
-        if config["text_encoder"] == "ngrams":
-            parts["text_encoder"] = ngrams.Model(build(ngrams.Config, config["encoder"], "encoder"))
+        with checkpoint.Unfilled():
+            parts = nn.ModuleDict({"gate": gate.Model(build(gate.Config, config["gate"], "gate"))})
+            if config["text_encoder"] == "ngrams":
+                encoder = ngrams.Model(build(ngrams.Config, config["encoder"], "encoder"))
+                parts["text_encoder"] = encoder
         checkpoint.load_into(parts, state, str(folder))
         parts.to(device).eval()
         if config["text_encoder"] == "ngrams":

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = 560  # beside those of torch; 777 when scipy, huggingface_hub and pkg_resources came along
 BYTES = 50e6  # 69e6 when the tables of the base TTS were parsed whole
 NOT_NEEDED = {"scipy", "huggingface_hub", "encodec", "pkg_resources", "transformers", "torchvision"}
-NOT_NEEDED |= {"cv2", "matplotlib", "yaml", "pandas", "ray", "moviepy"}
+NOT_NEEDED |= {"cv2", "matplotlib", "yaml", "pandas", "ray", "moviepy", "pysubs2"}
 
 COUNT = """
 import json, sys, torch

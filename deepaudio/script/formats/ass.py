@@ -3,8 +3,6 @@
 import re
 import warnings
 
-import pysubs2
-
 from deepaudio.errors import InputError
 from deepaudio.script.cue import MAX_LINES, Parsed, Skipped
 from deepaudio.script.formats import Format
@@ -25,6 +23,9 @@ _SHORT = 0.2
 
 def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
     """Lines of an ASS or SSA file. What is left out is listed, a sign once however many events draw it."""
+    # pysubs2 is slow to import
+    import pysubs2
+
     rows = [
         n for n, row in enumerate(text.split("\n"), 1) if re.match(r"(?:Dialogue|Comment):", row)
     ]
@@ -52,17 +53,13 @@ def parse_ass(text: str, *, known=(), speak_sdh: bool = False) -> Parsed:
             continue
         speaker = event.name.strip() or None
         cues.append(Cue(row, str(number), event.start / 1000, event.end / 1000, speaker, plain))
-        placed.append(_is_placed(event))
+        placed.append(bool(_PLACED.search(event.text)))
     signs = _signs(cues, placed, {cue.row: file.events[int(cue.id) - 1].style for cue in cues})
     spoken = [cue for cue, group in zip(cues, signs, strict=True) if group is None]
     spoken += _listed(cues, signs, skipped, speak_sdh)
     spoken.sort(key=lambda cue: int(cue.id))
     lines, left_out, words = spoken_lines(spoken, known, speak_sdh)
     return Parsed(lines, skipped + left_out, words)
-
-
-def _is_placed(event: pysubs2.SSAEvent) -> bool:
-    return bool(_PLACED.search(event.text))
 
 
 def _signs(cues: list[Cue], placed: list[bool], styles: dict[int, str]) -> list[int | None]:
