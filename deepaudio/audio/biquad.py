@@ -74,25 +74,21 @@ class Biquad:
         response, from_state, next_state, to_state = _responses(self.coefficients)
         whole = n // GROUP * GROUP
         groups = samples[:, :whole].reshape(channels, -1, GROUP)
-        given = groups @ to_state.T
-        states = np.empty((channels, groups.shape[1] + 1, 2))
-        for channel in range(channels):
-            states[channel] = _states(state[channel], next_state, given[channel])
+        states = _states(state, next_state, groups @ to_state.T)
         states, state = states[:, :-1], states[:, -1]
         made = (groups @ response.T + states @ from_state.T).reshape(channels, whole)
         rest, self._state = _run(self.coefficients, samples[:, whole:], state)
         return np.concatenate([made, rest], 1)
 
 
-def _states(state: np.ndarray, turn: np.ndarray, given: np.ndarray) -> list[tuple[float, float]]:
-    """The state before each group and after the last. In plain numbers, as each needs the one before."""
-    (a, b), (c, d) = turn.tolist()
-    first, second = state.tolist()
-    found = [(first, second)]
-    for more, other in given.tolist():
-        first, second = a * first + b * second + more, c * first + d * second + other
-        found.append((first, second))
-    return found
+def _states(state: np.ndarray, turn: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The state before each group and after the last, (c, 2) and (c, n, 2) -> (c, n + 1, 2): a sum in which each turn doubles how far back it looks."""
+    states = np.concatenate([state[:, None], given], 1)
+    back = 1
+    while back < states.shape[1]:
+        states[:, back:] += states[:, :-back] @ turn.T
+        turn, back = turn @ turn, 2 * back
+    return states
 
 
 @lru_cache(maxsize=8)

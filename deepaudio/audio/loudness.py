@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deepaudio.audio.meter import ABSOLUTE_GATE, Loudness, between, measure
+from deepaudio.audio.meter import ABSOLUTE_GATE, Loudness, between, measure, metered
 from deepaudio.waves import LazyWave
 
 MAX_GAIN_DB = 40.0
@@ -55,7 +55,8 @@ def adjust(wave: LazyWave, goal: Target) -> Adjusted:
     One gain for the whole; where that would lift a true peak over the ceiling, those moments alone are turned down.
     Silence is returned as it is, with a note. ValueError for NaN or infinite samples.
     """
-    before = after = measure(wave.blocks(), wave.sample_rate)
+    heard = metered(wave.blocks(), wave.sample_rate)
+    before = after = heard.result()
     if goal.lufs is None:
         return Adjusted(wave, before, before, 0.0, False)
     if before.lufs < ABSOLUTE_GATE:
@@ -68,7 +69,9 @@ def adjust(wave: LazyWave, goal: Target) -> Adjusted:
         limited = before.true_peak_db + gain_db > goal.peak_db
         if limited:
             scaled = limit(scaled, goal.peak_db)
-        after = measure(scaled.blocks(), wave.sample_rate)
+            after = measure(scaled.blocks(), wave.sample_rate)
+        else:
+            after = heard.result(gain_db)
         if abs(after.lufs - goal.lufs) < 0.05 or gain_db == MAX_GAIN_DB:
             break
     note = None

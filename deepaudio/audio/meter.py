@@ -55,14 +55,15 @@ class Meter:
         self._weigh(block[:5].double().numpy())
         self._look_between(block.float())
 
-    def result(self) -> Loudness:
-        """What all blocks together measure; more may follow."""
+    def result(self, gain_db: float = 0.0) -> Loudness:
+        """What all blocks together measure, or would if they were so much louder; more may follow."""
         peak = self._peak
         if self._tail is not None:
             start = CONTEXT if self._length > self._tail.shape[1] else 0
             found = between(self._tail, self.sample_rate, 0.5 * self._highest)
             peak = max(peak, float(found[start:].max()))
-        return Loudness(self._integrated(), 20 * math.log10(peak) if peak > 0 else -math.inf)
+        peak_db = 20 * math.log10(peak) + gain_db if peak > 0 else -math.inf
+        return Loudness(self._integrated(10 ** (gain_db / 10)), peak_db)
 
     def _weigh(self, samples: np.ndarray) -> None:
         for stage in self._weighting:
@@ -81,10 +82,10 @@ class Meter:
         rate = self.sample_rate
         return int(BLOCK * (number / 4) * rate), int(BLOCK * (number / 4 + 1) * rate)
 
-    def _integrated(self) -> float:
+    def _integrated(self, factor: float) -> float:
         if self._length < SHORTEST or not self._highest:
             return -math.inf
-        powers = np.array([*self._gated, *self._unfinished()])
+        powers = factor * np.array([*self._gated, *self._unfinished()])
         levels = _level(powers)
         loud = powers[levels >= ABSOLUTE_GATE]
         if not len(loud):
@@ -109,12 +110,17 @@ class Meter:
         self._tail = known[:, -2 * CONTEXT :]
 
 
-def measure(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int) -> Loudness:
-    """Integrated, gated loudness and true peak."""
+def metered(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int) -> Meter:
+    """A meter that has heard all of a sound."""
     meter = Meter(sample_rate)
     for block in blocks:
         meter.add(block)
-    return meter.result()
+    return meter
+
+
+def measure(blocks: Iterable[Float[Tensor, "c n"]], sample_rate: int) -> Loudness:
+    """Integrated, gated loudness and true peak."""
+    return metered(blocks, sample_rate).result()
 
 
 def between(samples: Float[Tensor, "c s"], sample_rate: int, floor: float) -> Float[Tensor, " s"]:

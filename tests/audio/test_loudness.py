@@ -124,6 +124,17 @@ def test_blocks_measure_what_pyloudnorm_finds_in_the_whole(seconds, rate):
     assert found.true_peak_db == pytest.approx(measure(sound, rate).true_peak_db, abs=1e-3)
 
 
+@pytest.mark.parametrize("gain_db", [-45.0, -6.0, 12.5])
+def test_a_gain_is_known_without_listening_again(gain_db):
+    sound = torch.cat(
+        [speechlike(2.0, 3), 0.003 * speechlike(1.0, 4)]
+    )  # its end falls below the gate
+    heard = meter.metered(LazyWave.of(sound, 24_000).blocks(), 24_000)
+    found, expected = heard.result(gain_db), measure(sound * 10 ** (gain_db / 20), 24_000)
+    assert found.lufs == pytest.approx(expected.lufs, abs=1e-4)
+    assert found.true_peak_db == pytest.approx(expected.true_peak_db, abs=1e-3)
+
+
 def test_agrees_with_the_meter_of_ffmpeg(tmp_path):
     done = adjust(speechlike(5.0), 24_000, "podcast")
     path = write_wav(tmp_path / "x.wav", done.wave, 24_000)
