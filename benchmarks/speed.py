@@ -10,7 +10,6 @@ its commands take turns with ours.
 """
 
 import argparse
-import itertools
 import json
 import os
 import subprocess
@@ -96,7 +95,7 @@ def compared(work: str, took: Took, against: str, other: Took) -> Row:
 
 
 def said(tree: Path, *arguments: object) -> str:
-    """What Python prints in a process of its own with the package of a checkout; what it complains of is shown when it fails."""
+    """What Python prints in a process of its own with the package of a checkout; its last errors are shown when it fails."""
     line = [sys.executable, *map(str, arguments)]
     env = {**os.environ, "PYTHONPATH": str(tree)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
@@ -132,7 +131,7 @@ def dub(folder: Path, repeat: int, trees: dict[str, Path]) -> list[Row]:
     warm: dict[str, list[Took]] = {}
     for _ in range(repeat):
         for label, tree in trees.items():
-            name = f"the same by `Model.generate` and `mux`, warm{label}"
+            name = f"the same by `DeepAudio.generate` and `mux`, warm{label}"
             times = json.loads(said(tree, "-c", WARM, *example, folder, WARM_RUNS))
             warm.setdefault(name, []).extend(Took(*each) for each in times[1:])
     took |= {name: least(every) for name, every in warm.items()}
@@ -151,19 +150,13 @@ def batch(folder: Path, repeat: int, trees: dict[str, Path]) -> list[Row]:
     manifest = folder / "grid.jsonl"
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
     line = ("-m", "deepaudio_cli", "dub", "--manifest", manifest, "--out-dir", folder / "grid")
-    line = (
-        *line,
-        "--ref",
-        EXAMPLES / "voice.wav",
-        "--no-cache",
-        "--loudness",
-        "off",
-        "-q",
-        "--force",
-    )
+    line = (*line, "--ref", EXAMPLES / "voice.wav", "--no-cache", "--loudness", "off")
+    line = (*line, "-q", "--force")
     jobs = sorted({1, usable_cores()})
-    works = [runs(trees, f"{GRID_CLIPS} clips of 3 s, `--jobs {n}`", *line, "--jobs", n) for n in jobs]  # fmt: skip
-    took = best(repeat, dict(itertools.chain.from_iterable(map(dict.items, works))))
+    works: dict[str, Callable] = {}
+    for n in jobs:
+        works |= runs(trees, f"{GRID_CLIPS} clips of 3 s, `--jobs {n}`", *line, "--jobs", n)
+    took = best(repeat, works)
     return [
         Row(f"{name}: {60 * GRID_CLIPS / each.processor:.1f} clips a minute and core", each)
         for name, each in took.items()

@@ -159,7 +159,7 @@ def written() -> Mapping[str, list[str]]:
 
 
 def all_text() -> str:
-    """Grammar and written requests as one text, for whoever wants the words in them."""
+    """Grammar and written requests as one text, to take the words from."""
     folder = resources.files("deepaudio.data") / "instructions"
     files = sorted((f for f in folder.iterdir() if f.is_file()), key=lambda f: f.name)
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
